@@ -1,0 +1,130 @@
+"""Typed readers of environment variables; a value that does not parse stops the start with its name.
+
+Every value named COUNTERSIGN_X may also come from the file that COUNTERSIGN_X_FILE names.
+"""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+PREFIX = "COUNTERSIGN_"
+YES = {"1", "true", "yes", "on"}
+NO = {"0", "false", "no", "off", ""}
+
+
+class BadSetting(Exception):
+    """An environment variable is missing or does not parse; the message names it."""
+
+
+def text(name: str, default: str | None = None) -> str:
+    """The variable's text, or that of the file its `_FILE` twin names.
+
+    Raises BadSetting when neither is set and there is no default.
+    """
+    if name in os.environ:
+        return os.environ[name]
+    if file := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadSetting(f"{name}_FILE names {file}, which cannot be read: {error}") from error
+    if default is None:
+        raise BadSetting(f"{name} is not set. Set it, or {name}_FILE, and start again.")
+    return default
+
+
+def number(name: str, default: int, *, at_least: int = 0) -> int:
+    """A whole number not below `at_least`; raises BadSetting otherwise."""
+    raw = text(name, str(default))
+    try:
+        value = int(raw)
+    except ValueError as error:
+        raise BadSetting(f"{name} must be a whole number, not {raw!r}.") from error
+    if value < at_least:
+        raise BadSetting(f"{name} must be at least {at_least}, not {value}.")
+    return value
+
+
+def yes_no(name: str, *, default: bool) -> bool:
+    """True or false from yes/no, true/false, on/off, 1/0; raises BadSetting otherwise."""
+    raw = text(name, "yes" if default else "no").lower()
+    if raw not in YES | NO:
+        raise BadSetting(f"{name} must be yes or no, not {raw!r}.")
+    return raw in YES
+
+
+def items(name: str, default: str = "") -> list[str]:
+    """A comma-separated list; empty elements are dropped."""
+    return [item.strip() for item in text(name, default).split(",") if item.strip()]
+
+
+def choice(name: str, default: str, *, of: tuple[str, ...]) -> str:
+    """One of the given words; raises BadSetting otherwise."""
+    raw = text(name, default)
+    if raw not in of:
+        raise BadSetting(f"{name} must be one of {', '.join(of)}, not {raw!r}.")
+    return raw
+
+
+def kept_secret(name: str, folder: Path, *, generate: Callable[[], str], required: bool) -> str:
+    """The secret from the environment; else the one kept in `folder`, made there on first use.
+
+    With `required` (production) nothing is generated: raises BadSetting instead. An empty variable
+    means "this process does not get this key".
+    """
+    if name in os.environ or f"{name}_FILE" in os.environ:
+        return text(name)
+    if required:
+        raise BadSetting(
+            f"{name} is not set. Production refuses to start without it; "
+            f"`manage.py doctor --keys` prints a fresh set."
+        )
+    path = folder / name.removeprefix(PREFIX).lower()
+    if not path.exists():
+        _write_once(path, generate())
+    return path.read_text(encoding="ascii").strip()
+
+
+def _write_once(path: Path, value: str) -> None:
+    """Link a complete 0600 file into place, so that two first starts agree on one secret."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(value)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(temporary)
+
+
+def random_key() -> str:
+    """32 random bytes in hex: a SECRET_KEY, an AES-256 key or an Ed25519 seed."""
+    return secrets.token_hex(32)
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's database settings from `sqlite:///path` or `postgresql://user:password@host:port/name`.
+
+    `?host=/run/postgresql` in the query names a unix socket. Raises BadSetting for anything else.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": parts.path.removeprefix("/")}
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise BadSetting(f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {parts.scheme!r}.")
+    query = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.removeprefix("/")),
+        "USER": unquote(parts.username or query.pop("user", "")),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", "") or parts.hostname or "",
+        "PORT": str(parts.port or query.pop("port", "")),
+        "OPTIONS": query,
+    }
