@@ -1,0 +1,138 @@
+"""The queue as a bell: messages carry ids only, the rows say what is due.
+
+`ring` sends after the commit and swallows broker errors, because the sweep finds every due row.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import dramatiq
+import redis
+import structlog
+from django.conf import settings
+from django.db import close_old_connections, transaction
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, TimeLimit
+
+from audit import context
+
+log = structlog.get_logger(__name__)
+HEARTBEAT_TIMEOUT_MS = 15_000
+MAINTENANCE_CHANCE = 100_000
+
+
+class JobName(StrEnum):
+    """Every message there is; a test matches each with one declared task."""
+
+    PROCESS_EVENTS = "process_events"
+    START_RUN = "start_run"
+    CANCEL_RUN = "cancel_run"
+    EXECUTE_ACTION = "execute_action"
+    ANNOUNCE = "announce"
+    REPORT_RESULT = "report_result"
+    SWEEP = "sweep"
+
+
+# One queue per priority: what a person or an agent waits for is never behind a burst of events.
+QUEUES = {
+    JobName.PROCESS_EVENTS: "events",
+    JobName.START_RUN: "default",
+    JobName.CANCEL_RUN: "default",
+    JobName.EXECUTE_ACTION: "actions",
+    JobName.ANNOUNCE: "actions",
+    JobName.REPORT_RESULT: "actions",
+    JobName.SWEEP: "sweeps",
+}
+
+
+class DatabaseConnections(Middleware):
+    """Each job starts and ends without a stale database connection of its thread."""
+
+    def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
+        close_old_connections()
+
+    def after_process_message(
+        self, broker: dramatiq.Broker, message: Any, **outcome: Any
+    ) -> None:
+        close_old_connections()
+
+
+class JobContext(Middleware):
+    """Binds who acts (the system) for audit records, and writes one log line per job."""
+
+    def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
+        context.begin(actor=context.SYSTEM)
+
+    def after_process_message(
+        self,
+        broker: dramatiq.Broker,
+        message: Any,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        if exception is not None:
+            log.error("job_failed", job=message.actor_name, ids=message.args, error=repr(exception))
+        elif message.actor_name != JobName.SWEEP:
+            log.info("job", job=message.actor_name, ids=message.args)
+        context.end()
+
+    after_skip_message = after_process_message
+
+
+def _make_broker() -> dramatiq.Broker:
+    middleware: list[Middleware] = [
+        TimeLimit(),
+        ShutdownNotifications(),
+        Retries(),
+        DatabaseConnections(),
+        JobContext(),
+    ]
+    if settings.TASK_BROKER == "stub":
+        return StubBroker(middleware=middleware)
+    return RedisBroker(
+        client=redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2),
+        middleware=middleware,
+        namespace="countersign",
+        heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,
+        maintenance_chance=MAINTENANCE_CHANCE,
+    )
+
+
+broker = _make_broker()
+dramatiq.set_broker(broker)
+
+
+def job(
+    name: JobName, *, time_limit_ms: int, max_retries: int = 0
+) -> Callable[[Callable[..., None]], dramatiq.Actor[..., None]]:
+    """Declare the one task that handles a message. Retrying is the sweep's business, by the row."""
+    return dramatiq.actor(
+        actor_name=name,
+        queue_name=QUEUES[name],
+        broker=broker,
+        time_limit=time_limit_ms,
+        max_retries=max_retries,
+    )
+
+
+def ring(name: JobName, *ids: str, delay_ms: int = 0) -> None:
+    """Ask for a look at these rows once the current transaction is committed.
+
+    Losing the message loses nothing, so a broker that is down is logged and forgiven.
+    """
+    transaction.on_commit(lambda: ring_now(name, *ids, delay_ms=delay_ms), robust=True)
+
+
+def ring_now(name: JobName, *ids: str, delay_ms: int = 0) -> None:
+    """Send the message at once; a broker that is down is logged and forgiven."""
+    message: dramatiq.Message[Any] = dramatiq.Message(
+        queue_name=QUEUES[name], actor_name=name, args=ids, kwargs={}, options={}
+    )
+    try:
+        broker.declare_queue(QUEUES[name])
+        broker.enqueue(message, delay=delay_ms or None)
+    except (dramatiq.ConnectionError, dramatiq.QueueNotFound, redis.RedisError, OSError) as error:
+        log.warning("bell_lost", job=name, ids=ids, error=repr(error))

@@ -1,0 +1,69 @@
+"""RFC 9457 problem details: the one form of every error of the REST API."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from audit.context import correlation_id
+from gateway.lib.errors import Conflict, Denied, DomainError, Refused
+
+log = structlog.get_logger(__name__)
+MEDIA_TYPE = "application/problem+json"
+STATUS = {Refused: 422, Denied: 403, Conflict: 409}
+
+
+def problem(status: int, code: str, detail: str, **extra: Any) -> dict[str, Any]:
+    """The body of a problem: its code for machines, its detail for people, the id for support."""
+    return {
+        "type": f"urn:countersign:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": correlation_id(),
+        **extra,
+    }
+
+
+def problem_response(status: int, code: str, detail: str, **extra: Any) -> JsonResponse:
+    """A problem as a plain Django answer, for places outside the REST framework."""
+    return JsonResponse(
+        problem(status, code, detail, **extra), status=status, content_type=MEDIA_TYPE
+    )
+
+
+def handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Django REST framework's exception handler; None lets an unknown error become a 500."""
+    if isinstance(error, DomainError):
+        status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
+        return _answer(problem(status, error.code, error.detail, **error.extra))
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.ValidationError):
+        detail = "Some fields were refused: see `errors`."
+        return _answer(problem(422, "invalid", detail, errors=error.detail))
+    if isinstance(error, exceptions.APIException):
+        return _from_framework(error)
+    return None
+
+
+def _from_framework(error: exceptions.APIException) -> Response:
+    code = error.get_codes()
+    name = code if isinstance(code, str) else "invalid"
+    answer = _answer(problem(error.status_code, name, str(error.detail)))
+    if (wait := getattr(error, "wait", None)) is not None:
+        answer["Retry-After"] = str(int(wait) + 1)
+    if header := getattr(error, "auth_header", None):
+        answer["WWW-Authenticate"] = header
+    return answer
+
+
+def _answer(body: dict[str, Any]) -> Response:
+    return Response(body, status=body["status"], content_type=MEDIA_TYPE)

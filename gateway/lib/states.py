@@ -1,0 +1,96 @@
+"""The only code that writes a status: by the model's table of moves, and only where the old one holds."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from django.db import models
+from django.db.models import F
+from django.db.models.functions import Now
+
+from gateway.lib.broker import JobName, ring
+from gateway.lib.errors import StaleState
+
+
+@dataclass(frozen=True)
+class Machine:
+    """States of one kind of row: where it may start, and which moves are declared."""
+
+    starts: frozenset[str]
+    moves: Mapping[str, frozenset[str]]
+
+    @property
+    def finals(self) -> frozenset[str]:
+        """The states that nothing leaves."""
+        return frozenset(state for state, targets in self.moves.items() if not targets)
+
+    def allows(self, old: str, new: str) -> bool:
+        """Whether the table declares this move."""
+        return new in self.moves.get(old, frozenset())
+
+
+class UndeclaredMove(Exception):
+    """A program error: the table of states does not know this move."""
+
+
+class Moving(Protocol):
+    """A model row with a status and its table; `announces` names what an announcement calls it."""
+
+    machine: ClassVar[Machine]
+    announces: ClassVar[str]
+    pk: Any
+    status: str
+
+
+def announcement(model: type[models.Model] | models.Model) -> dict[str, Any]:
+    """The columns that every insert, edit or move of an announcing row sets in the same statement."""
+    if not getattr(model, "announces", ""):
+        return {}
+    return {"announce_due_at": Now(), "row_version": F("row_version") + 1}
+
+
+def announce(row: Any) -> None:
+    """Ring for an announcing row once its change is committed; the sweep finds it otherwise."""
+    if kind := getattr(row, "announces", ""):
+        ring(JobName.ANNOUNCE, kind, str(row.pk))
+
+
+def move(row: Any, to: str, **fields: Any) -> None:
+    """Move one row by its table and set `fields` with it.
+
+    Raises UndeclaredMove for a move the table does not know, StaleState when the row has left the
+    status it was read with. The instance is refreshed with what was written.
+    """
+    old = row.status
+    _check(type(row).machine, (old,), to)
+    changed = type(row)._default_manager.filter(pk=row.pk, status=old)
+    if changed.update(status=to, **fields, **announcement(row)) != 1:
+        raise StaleState(f"{row} is no longer {old}: it changed meanwhile.", row=str(row))
+    row.refresh_from_db()
+    announce(row)
+
+
+def move_many(
+    queryset: models.QuerySet[Any], old: str, to: str, **fields: Any
+) -> list[uuid.UUID]:
+    """Move every row of the queryset that is still in `old`; returns the ids that moved.
+
+    Rows are locked where the database can, so two callers never move the same row.
+    """
+    model = queryset.model
+    _check(model.machine, (old,), to)
+    moved = []
+    for pk in queryset.filter(status=old).values_list("pk", flat=True):
+        rows = model._default_manager.filter(pk=pk, status=old)
+        if rows.update(status=to, **fields, **announcement(model)):
+            moved.append(pk)
+            if kind := getattr(model, "announces", ""):
+                ring(JobName.ANNOUNCE, kind, str(pk))
+    return moved
+
+
+def _check(machine: Machine, olds: Iterable[str], to: str) -> None:
+    for old in olds:
+        if not machine.allows(old, to):
+            raise UndeclaredMove(f"no move from {old} to {to} is declared")
