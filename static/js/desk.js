@@ -1,0 +1,17 @@
+// The desk's behaviours. Every page works without them: links and forms do the same, one page at a time.
+import { startClocks } from "./clocks.js";
+import { startDialogs } from "./dialogs.js";
+import { startKeys } from "./keys.js";
+import { startLive } from "./live.js";
+import { startPane } from "./pane.js";
+import { startTabs } from "./tabs.js";
+
+startTabs(document);
+startDialogs();
+startClocks();
+startKeys();
+startPane();
+startLive();
+
+// What htmx swaps in gets the same treatment as what came with the page.
+document.body.addEventListener("htmx:afterSettle", (event) => startTabs(event.target.parentElement || document));

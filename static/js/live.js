@@ -1,0 +1,73 @@
+// One stream per visible tab. Messages carry kind, id and version only; the fragment is fetched with the reader's own permissions.
+// An element says what it shows: data-live="action:act_…" or "action:*"; it gets the event cs:changed and fetches itself by htmx.
+const POLL_MS = 15000;
+const GATHER_MS = 120;
+const waiting = new Map();
+
+function show(dot, state, word) {
+  dot.dataset.state = state;
+  if (dot.textContent !== word) dot.textContent = word;
+}
+
+function wake(element) {
+  clearTimeout(waiting.get(element));
+  waiting.set(element, setTimeout(() => {
+    waiting.delete(element);
+    if (element.isConnected && window.htmx) window.htmx.trigger(element, "cs:changed");
+  }, GATHER_MS));
+}
+
+function tell(kind, id) {
+  for (const element of document.querySelectorAll("[data-live]")) {
+    const wanted = element.dataset.live.split(" ");
+    if (wanted.includes(`${kind}:${id}`) || wanted.includes(`${kind}:*`)) wake(element);
+  }
+}
+
+function wakeAll() {
+  for (const element of document.querySelectorAll("[data-live]")) wake(element);
+}
+
+export function startLive() {
+  const dot = document.querySelector(".cs-live[data-stream]");
+  if (!dot) return;
+  let stream = null;
+  let poll = null;
+  let missed = false;
+
+  const hear = (event) => {
+    let news;
+    try { news = JSON.parse(event.data); } catch { return; }
+    if (news && news.kind) tell(news.kind, news.id);
+  };
+  const stop = () => {
+    stream?.close();
+    stream = null;
+    clearInterval(poll);
+    poll = null;
+  };
+  const start = () => {
+    if (stream || document.hidden) return;
+    stream = new EventSource(dot.dataset.stream);
+    stream.onopen = () => {
+      clearInterval(poll);
+      poll = null;
+      show(dot, "live", "Live");
+      if (missed) wakeAll();
+      missed = false;
+    };
+    stream.onmessage = hear;
+    for (const kind of ["action", "run", "event", "news"]) stream.addEventListener(kind, hear);
+    stream.onerror = () => {
+      missed = true;
+      const lost = stream.readyState === EventSource.CLOSED;
+      show(dot, lost ? "polling" : "reconnecting", lost ? "Polling" : "Reconnecting");
+      if (!poll) poll = setInterval(wakeAll, POLL_MS);
+    };
+  };
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) { missed = true; stop(); } else start();
+  });
+  addEventListener("pagehide", stop);
+  start();
+}

@@ -1,0 +1,37 @@
+// The inbox beside its action: where there is room the action opens in the pane, else the link is followed.
+const room = matchMedia("(min-width: 1200px)");
+
+function mark(link) {
+  for (const row of document.querySelectorAll(".cs-row.is-on")) row.classList.remove("is-on");
+  for (const other of document.querySelectorAll(".cs-row-link[aria-current]")) other.removeAttribute("aria-current");
+  link.closest(".cs-row").classList.add("is-on");
+  link.setAttribute("aria-current", "true");
+}
+
+function markShown() {
+  const shown = document.querySelector("#pane [data-action]")?.dataset.action;
+  const link = shown && document.getElementById(`row-${shown}`);
+  if (link) mark(link);
+}
+
+export function startPane() {
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const link = event.detail.elt;
+    if (!link.matches?.(".cs-row-link")) return;
+    if (room.matches) { mark(link); return; }
+    event.preventDefault();
+    location.assign(link.href);
+  });
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.id === "inbox") markShown();
+    if (event.target.closest?.("#pane")) document.getElementById("pane").scrollTop = 0;
+  });
+  // A decision moves the focus on to the next row, and the status line says what happened.
+  document.body.addEventListener("cs:decided", (event) => {
+    const line = document.getElementById("said");
+    if (line) line.textContent = event.detail.said || "";
+    const row = document.querySelector(".cs-row.is-on");
+    const next = row?.nextElementSibling || row?.previousElementSibling;
+    next?.querySelector(".cs-row-link")?.focus();
+  });
+}
