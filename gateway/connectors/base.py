@@ -1,0 +1,124 @@
+"""What every connector takes and gives. Pure data: no models, no I/O of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from gateway.http.messages import Sender
+
+
+class OutcomeStatus(StrEnum):
+    """How an attempt ended; `unknown` where nobody can say whether it happened."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class BadOperation(ValueError):
+    """The tool's operation or configuration is not one this connector has."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A revealed credential: `bearer` token, `basic` user and password, or a named `header`."""
+
+    kind: str
+    value: str = field(repr=False)
+    username: str = ""
+    header: str = ""
+
+
+@dataclass(frozen=True)
+class ConnectorRequest:
+    """One attempt. `rendered` is what was approved, without secrets; it is sent as it stands.
+
+    `deadline_s` is what is left for the whole attempt.
+    """
+
+    client: Sender
+    secret: Secret | None
+    config: Mapping[str, Any]
+    operation: str
+    arguments: Mapping[str, Any]
+    rendered: Mapping[str, Any]
+    idempotency_key: str
+    deadline_s: float
+    correlation_id: str
+
+
+@dataclass(frozen=True)
+class Affected:
+    """Someone or something the action touches."""
+
+    kind: str
+    id: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The state before and after, read without changing anything, at `as_of`."""
+
+    before: Any
+    after: Any
+    affected: tuple[Affected, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What may be kept of the other side's answer: a few headers and the body's beginning."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of one attempt.
+
+    `reason` is a stable code, `error` a sentence; both empty after success.
+    `may_have_happened` and `retryable` are reported as they are: the executor decides.
+    """
+
+    status: OutcomeStatus
+    result: Any = None
+    error: str = ""
+    reason: str = ""
+    response: Reply | None = None
+    may_have_happened: bool = False
+    retryable: bool = False
+    retry_after: float | None = None
+
+
+class Connector(Protocol):
+    """Performs operations on one kind of service."""
+
+    name: str
+    operations: tuple[str, ...]
+
+    def render(
+        self, config: Mapping[str, Any], operation: str, arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The exact request without secrets; pure. Raises BadOperation or RenderError."""
+        ...
+
+    def preview(self, request: ConnectorRequest) -> Preview | None:
+        """What would change; None where the operation has no preview. Raises OutsideError."""
+        ...
+
+    def execute(self, request: ConnectorRequest) -> Outcome:
+        """Do it once. Never raises for what the outside does: that is the outcome."""
+        ...
+
+
+class Searchable(Protocol):
+    """A connector that can say, by idempotency key, whether an attempt took effect."""
+
+    def lookup(self, request: ConnectorRequest) -> Outcome | None:
+        """The outcome as the service remembers it; None where it has none for this key."""
+        ...

@@ -1,0 +1,69 @@
+"""What goes out and what comes back, as plain data: connectors and providers speak only this.
+
+They never see the HTTP library, so time-outs, retries and the address guard exist in one place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class RetryClass(StrEnum):
+    """How often a call may reach the other side; the values of a tool's retry class."""
+
+    SAFE = "safe"
+    IDEMPOTENT = "idempotent"
+    UNSAFE = "unsafe"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, complete: these bytes are sent and nothing is added but framing headers.
+
+    Headers hold secrets, so they stay out of the text form.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the other side answered; header names are lower case.
+
+    `truncated` says that the body was longer than the limit and only its beginning was read.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    truncated: bool = False
+    retry_after: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """A 2xx status."""
+        return 200 <= self.status < 300
+
+
+class Sender(Protocol):
+    """The only door out, as connectors and providers see it (`gateway.http.client.Client`)."""
+
+    def send(
+        self,
+        request: Request,
+        *,
+        retry_class: RetryClass = RetryClass.UNSAFE,
+        deadline_s: float | None = None,
+        attempts: int | None = None,
+    ) -> Answer:
+        """Send, repeating only what the retry class allows; the last answer, whatever its status.
+
+        Raises OutsideError where there is none.
+        """
+        ...
