@@ -1,0 +1,54 @@
+"""Error pages: what failed, what to do next, and the id to quote. `/api` answers problem details."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template import loader
+
+from audit.context import correlation_id
+from gateway.lib.problems import problem_response
+
+API = "/api/"
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: the request itself is broken."""
+    return _answer(request, 400, "This request could not be read", "Go back and try again.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403: signed in, but without the permission that is named."""
+    permission = str(exception)
+    detail = "Your role here does not allow this."
+    if "." in permission and " " not in permission:
+        detail = f"Your role here does not allow this: it needs {permission}."
+    hint = "An administrator of your organisation can give you a role that does."
+    return _answer(request, 403, "Not allowed", detail, hint=hint)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: not there, or not yours to see; both look alike."""
+    hint = "It may belong to another environment: check the address and the environment switch."
+    return _answer(request, 404, "Nothing here", "There is no such page, or not for you.", hint=hint)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """500: our fault. The page needs neither the database nor the session."""
+    if request.path.startswith(API):
+        return problem_response(500, "internal_error", "Something broke here. It is logged.")
+    text = loader.render_to_string("500.html", {"request_id": correlation_id()})
+    return HttpResponse(text, status=500)
+
+
+def _answer(
+    request: HttpRequest, status: int, title: str, detail: str, *, hint: str = ""
+) -> HttpResponse:
+    if request.path.startswith(API):
+        return problem_response(status, title.lower().replace(" ", "_"), detail)
+    context = {
+        "status": status,
+        "title": title,
+        "detail": detail,
+        "hint": hint,
+        "request_id": correlation_id(),
+    }
+    return render(request, "error.html", context, status=status)

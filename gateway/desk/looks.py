@@ -1,0 +1,80 @@
+"""How states and risks look: an icon, a word and a tone for each, so that colour never speaks alone."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Look:
+    """The class of the badge (`ok bad wait warn off`), its icon and its word."""
+
+    tone: str
+    icon: str
+    word: str
+
+
+_LOOKS = {
+    "proposed": Look("wait", "circle-dashed", "Proposed"),
+    "invalid": Look("bad", "alert-circle", "Invalid"),
+    "denied": Look("bad", "hand-stop", "Denied"),
+    "pending": Look("wait", "circle-dashed", "Pending"),
+    "approved": Look("ok", "circle-check", "Approved"),
+    "rejected": Look("off", "ban", "Rejected"),
+    "expired": Look("off", "clock-x", "Expired"),
+    "canceled": Look("off", "circle-minus", "Canceled"),
+    "executing": Look("wait", "loader-2", "Executing"),
+    "succeeded": Look("ok", "circle-check", "Succeeded"),
+    "failed": Look("bad", "circle-x", "Failed"),
+    "unknown": Look("warn", "help-circle", "Unknown"),
+    "claimed": Look("wait", "loader-2", "Claimed"),
+    "sent": Look("wait", "send", "Sent"),
+    "released": Look("off", "circle-minus", "Released"),
+    "queued": Look("wait", "circle-dashed", "Queued"),
+    "running": Look("wait", "loader-2", "Running"),
+    "tool_required": Look("wait", "tool", "Working on a tool"),
+    "waiting_approval": Look("wait", "hourglass", "Waiting for a person"),
+    "completed": Look("ok", "circle-check", "Completed"),
+    "received": Look("wait", "circle-dashed", "Received"),
+    "processing": Look("wait", "loader-2", "Processing"),
+    "processed": Look("ok", "circle-check", "Processed"),
+    "ignored": Look("off", "circle-minus", "Ignored"),
+    "dead": Look("bad", "skull", "Dead"),
+    "quarantined": Look("warn", "lock", "Quarantined"),
+    "due": Look("wait", "circle-dashed", "Due"),
+    "sending": Look("wait", "loader-2", "Sending"),
+    "delivered": Look("ok", "circle-check", "Delivered"),
+    "enabled": Look("ok", "circle-check", "On"),
+    "disabled": Look("off", "circle-minus", "Off"),
+    "allow": Look("ok", "bolt", "Allow"),
+    "deny": Look("bad", "hand-stop", "Deny"),
+    "require_approval": Look("wait", "user-check", "Needs approval"),
+    "approve": Look("ok", "circle-check", "Approved"),
+    "reject": Look("off", "ban", "Rejected"),
+}
+RISKS = ("low", "medium", "high", "critical")
+REFUSALS = {
+    "stale": Look("warn", "clock-x", "Stale stamp"),
+    "future": Look("warn", "clock-x", "Stamp from the future"),
+    "no_signature": Look("bad", "square-rounded-x", "No signature"),
+    "bad_signature": Look("bad", "square-rounded-x", "Wrong signature"),
+}
+
+
+def state_look(status: str) -> Look:
+    """The badge of a status; one that is not listed still shows its word."""
+    return _LOOKS.get(status) or Look("off", "circle", plain(status))
+
+
+def refusal_look(reason: str) -> Look:
+    """The badge of a reason for which a webhook was refused."""
+    return REFUSALS.get(reason) or Look("bad", "square-rounded-x", plain(reason))
+
+
+def plain(name: str) -> str:
+    """A code as words: `call_id_conflict` becomes `Call id conflict`."""
+    return name.replace("_", " ").capitalize()
+
+
+def bars(risk: str) -> tuple[bool, ...]:
+    """Which of the four bars of a risk chip are lit."""
+    lit = RISKS.index(risk) + 1 if risk in RISKS else 0
+    return tuple(at < lit for at in range(len(RISKS)))

@@ -1,0 +1,162 @@
+"""What every page needs: icons, badges, times, and text that cannot hide anything."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.http import QueryDict
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from audit.canonical import canonical
+from gateway.desk import looks, payload
+from gateway.desk.frame import Frame, frame_of
+from gateway.lib.visible import Span, reveal as spans_of
+
+register = template.Library()
+SPRITE = "img/icons.svg"
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the sprite; decoration only, the word beside it speaks."""
+    mark = '<svg class="icon" aria-hidden="true"><use href="{}#i-{}"></use></svg>'
+    return format_html(mark, static(SPRITE), name)
+
+
+@register.simple_tag(takes_context=True)
+def frame(context: template.Context) -> Frame | None:
+    """The frame around a page of an environment; None on pages outside one."""
+    return frame_of(context["request"])
+
+
+@register.inclusion_tag("_status.html")
+def state(status: str, note: str = "") -> dict[str, Any]:
+    """The badge of a status."""
+    return {"look": looks.state_look(status), "note": note}
+
+
+@register.inclusion_tag("_status.html")
+def refusal(reason: str) -> dict[str, Any]:
+    """The badge of a reason of refusal."""
+    return {"look": looks.refusal_look(reason), "note": ""}
+
+
+@register.inclusion_tag("_risk.html")
+def risk(level: str) -> dict[str, Any]:
+    """The chip of a risk: bars, word and colour."""
+    rows = [(3 * at, 9 - 3 * at, 3 + 3 * at, lit) for at, lit in enumerate(looks.bars(level))]
+    return {"level": level, "rows": rows}
+
+
+@register.filter
+def plain(name: str) -> str:
+    """A code as words."""
+    return looks.plain(str(name))
+
+
+@register.filter
+def reveal(text: object) -> SafeString:
+    """Text from outside, inert, with a chip for every character that the eye would miss."""
+    return _marked(spans_of(str(text)))
+
+
+@register.inclusion_tag("_payload.html")
+def payload_lines(text: str, label: str, alone: bool = True) -> dict[str, Any]:
+    """A payload in full, numbered, nothing folded and nothing cut."""
+    rows = [(_marked(x.key), _marked(x.rest), x.is_hit) for x in payload.lines(text)]
+    layout = "json" if payload.is_compact_json(text) else "text"
+    return {"rows": rows, "label": label, "alone": alone, "layout": layout}
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """A value as canonical JSON text, so that it reads the same everywhere."""
+    try:
+        return canonical(value).decode()
+    except ValueError:
+        return json.dumps(value, ensure_ascii=False, default=str)
+
+
+@register.filter
+def brief(value: object) -> SafeString:
+    """A value in one line: text as it is, everything else as JSON; hidden characters shown."""
+    return reveal(value if isinstance(value, str) else as_json(value))
+
+
+@register.simple_tag
+def moment(when: datetime | None, style: str = "both") -> SafeString:
+    """A time in the tenant's zone: `both` absolute with zone, `clock` hours, `ago` how long since."""
+    if when is None:
+        return mark_safe("")  # noqa: S308 - a constant
+    local = timezone.localtime(when)
+    full = local.strftime("%-d %b %Y, %H:%M:%S %Z")
+    if style == "ago":
+        mark = '<time datetime="{}" title="{}" data-ago="">{}</time>'
+        return format_html(mark, when.isoformat(), full, span(timezone.now() - when))
+    text = local.strftime("%H:%M:%S") if style == "clock" else full
+    return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), full, text)
+
+
+@register.filter
+def span(length: timedelta | None) -> str:
+    """A length of time in its two largest units: `1 h 56 min`; below ten seconds with tenths."""
+    if length is None:
+        return ""
+    seconds = max(0.0, length.total_seconds())
+    if 0 < seconds < 10:
+        return f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds:.2f} s"
+    parts = []
+    rest = int(seconds)
+    for size, unit in UNITS:
+        count, rest = divmod(rest, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
+
+
+@register.inclusion_tag("_countdown.html")
+def countdown(since: datetime, until: datetime | None, suffix: str = "") -> dict[str, Any]:
+    """What is left until a deadline, as a ring and in words."""
+    if until is None:
+        return {"until": None}
+    now = timezone.now()
+    whole = max((until - since).total_seconds(), 1)
+    left = max((until - now).total_seconds(), 0)
+    return {
+        "since": since.isoformat(),
+        "until": until.isoformat(),
+        "share": round(100 * left / whole),
+        "left": span(until - now) if left else "time is over",
+        "suffix": suffix if left else "",
+        "is_soon": left < min(900, whole / 5),
+    }
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: Any) -> str:
+    """The page's query with some values changed; an empty value takes the parameter out."""
+    params: QueryDict = context["request"].GET.copy()
+    for name in ("page", *(n for n, value in changes.items() if value in ("", None))):
+        params.pop(name, None)
+    for name, value in changes.items():
+        if value not in ("", None):
+            params[name] = value
+    return f"?{params.urlencode()}" if params else "?"
+
+
+def _marked(spans: tuple[Span, ...]) -> SafeString:
+    return format_html_join("", "{}", ((_mark(span),) for span in spans))
+
+
+def _mark(part: Span) -> SafeString | str:
+    if part.kind == "hidden":
+        mark = '<span class="cs-uni" data-char="{}" title="{}">{}</span>'
+        return format_html(mark, part.label, part.name, part.label)
+    if part.kind == "confusable":
+        return format_html('<span class="cs-conf" title="{} {}">{}</span>', part.label, part.name, part.text)
+    return part.text

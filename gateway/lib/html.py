@@ -1,0 +1,107 @@
+"""Pages of the desk: who may open one, whole page or fragment, pages of a list, CSV.
+
+`request.environment` is set by the tenants' middleware; permission is asked through Django alone.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import wraps
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from audit import services as audit
+from audit.actions import AuditAction
+from audit.context import Target
+
+PAGE_SIZE = 50
+CSV_ROWS = 10_000
+# A cell that begins like this would be run as a formula by a spreadsheet.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+View = Callable[..., HttpResponse]
+
+
+def page(permission: str) -> Callable[[View], View]:
+    """A page of an environment: for signed-in people with this permission there.
+
+    Strangers and unknown places look alike (404); a member without the permission gets 403 and why.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        @login_required
+        def guarded(request: Any, *, tenant: str, environment: str, **rest: Any) -> HttpResponse:
+            place = getattr(request, "environment", None)
+            if place is None:
+                raise Http404
+            if not request.user.has_perm(permission, place):
+                raise PermissionDenied(permission)
+            with timezone.override(ZoneInfo(place.tenant.time_zone)):
+                return view(request, **rest)
+
+        return guarded
+
+    return decorate
+
+
+def is_fragment(request: Any) -> bool:
+    """Whether htmx asks for a part; coming back by the history wants the whole page."""
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def show(
+    request: HttpRequest, template: str, *, fragment: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """The fragment for htmx, else the page that includes it."""
+    name = fragment if is_fragment(request) else template
+    answer = render(request, name, context, status=status)
+    # The same address answers in two forms, so a cache must not mix them.
+    answer["Vary"] = "HX-Request"
+    return answer
+
+
+def paged(request: HttpRequest, rows: QuerySet[Any] | Sequence[Any]) -> Page[Any]:
+    """The asked-for page; a number out of range gives the nearest."""
+    return Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+
+
+def csv_answer(
+    request: Any, name: str, *, header: Sequence[str], rows: Iterable[Sequence[object]]
+) -> HttpResponse:
+    """A list as a file, at most CSV_ROWS lines; the export leaves an audit record."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(header)
+    count = 0
+    for row in rows:
+        writer.writerow([cell(value) for value in row])
+        count += 1
+        if count == CSV_ROWS:
+            break
+    audit.record(
+        AuditAction.RECORDS_EXPORTED,
+        target=Target("list", name),
+        scope=request.environment.audit_scope,
+        meta={"rows": count, "columns": list(header)},
+    )
+    answer = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+def cell(value: object) -> str:
+    """A value as a cell that no spreadsheet takes for a formula."""
+    text = value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
