@@ -1,0 +1,121 @@
+"""Writing records. Reading goes through the models; proving comes with the tree (a later release)."""
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from django.db.models import F
+from uuid_utils.compat import uuid7
+
+from audit import context
+from audit.actions import AuditAction
+from audit.canonical import canonical
+from audit.context import Actor, Scope, Target
+from audit.models import AuditRecord, RefusalCount
+
+RECORD_VERSION = 1
+SYSTEM_LOG = "system"
+MAX_SAFE_INTEGER = 2**53 - 1
+
+try:
+    RELEASE = version("countersign")
+except PackageNotFoundError:
+    RELEASE = "0.1.0"
+
+
+def record(
+    action: AuditAction,
+    *,
+    target: Target,
+    scope: Scope,
+    outcome: str = "ok",
+    reason: str = "",
+    changes: dict[str, list[Any]] | None = None,
+    meta: dict[str, Any] | None = None,
+    digest: str | None = None,
+    payload_sha256: str | None = None,
+    approval_ref: str | None = None,
+    actor: Actor | None = None,
+) -> AuditRecord:
+    """Append one record inside the caller's transaction: no change without record, no record without change.
+
+    `changes` maps a path to [before, after], already redacted. Personal values never belong here.
+    """
+    bound = context.current()
+    who = actor or bound.actor
+    record_id = uuid7()
+    occurred_at = datetime.now(UTC)
+    body = {
+        "v": RECORD_VERSION,
+        "id": str(record_id),
+        "log": scope.tenant or SYSTEM_LOG,
+        "tenant": scope.tenant,
+        "environment": scope.environment,
+        "correlation_id": bound.correlation_id,
+        "occurred_at": occurred_at.isoformat(timespec="microseconds"),
+        "recorded_by": {"process": os.environ.get("COUNTERSIGN_PROCESS", "manage"), "version": RELEASE},
+        "actor": {"kind": who.kind, "id": who.id, "auth": who.auth, "session": who.session},
+        "on_behalf_of": who.on_behalf_of or None,
+        "event": str(AuditAction(action)),
+        "target": {"kind": target.kind, "id": target.id, "version": target.version},
+        "outcome": outcome,
+        "reason": reason,
+        "request": {"id": bound.request_id, "ip_hmac": bound.ip_hmac},
+        "payload_sha256": payload_sha256,
+        "digest": digest,
+        "approval_ref": approval_ref,
+        "changes": _safe(changes or {}),
+        "sealed": {},
+        "meta": _safe(meta or {}),
+    }
+    text = canonical(body)
+    row = AuditRecord(
+        id=record_id,
+        log=body["log"],
+        tenant=scope.tenant,
+        environment=scope.environment,
+        occurred_at=occurred_at,
+        action=str(action),
+        outcome=outcome,
+        reason=reason[:200],
+        actor_kind=who.kind,
+        actor_id=who.id,
+        target_kind=target.kind,
+        target_id=target.id,
+        correlation_id=bound.correlation_id,
+        body=text.decode(),
+        body_sha256=hashlib.sha256(text).hexdigest(),
+        body_json=body,
+    )
+    row.save()
+    return row
+
+
+def record_refusal(action: AuditAction, *, target: Target, scope: Scope, reason: str) -> None:
+    """Record a refused attempt; within a minute the same actor's same refusal is only counted."""
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    key = {
+        "minute": minute,
+        "action": str(action),
+        "reason": reason[:200],
+        "actor_id": context.current().actor.id,
+        "tenant": scope.tenant or "",
+    }
+    if not RefusalCount.objects.filter(**key).update(count=F("count") + 1):
+        RefusalCount.objects.create(**key)
+        record(action, target=target, scope=scope, outcome="refused", reason=reason)
+
+
+def _safe(value: Any) -> Any:
+    """Integers that JSON readers would round, and floats, travel as text."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= MAX_SAFE_INTEGER else str(value)
+    if isinstance(value, dict):
+        return {str(key): _safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_safe(item) for item in value]
+    return str(value)

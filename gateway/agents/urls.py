@@ -1,0 +1,11 @@
+"""Addresses of the agents' pages, under `/{tenant}/{environment}/agents/`."""
+
+from django.urls import path
+
+from gateway.agents import views
+
+app_name = "agents"
+urlpatterns = [
+    path("", views.index, name="list"),
+    path("<slug:agent>/", views.detail, name="detail"),
+]

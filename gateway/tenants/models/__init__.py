@@ -1,0 +1,15 @@
+from gateway.tenants.models.access import ApiKey, IdempotencyKey, Invitation
+from gateway.tenants.models.people import Group, Member, MemberRole, User
+from gateway.tenants.models.places import Environment, Tenant
+
+__all__ = [
+    "ApiKey",
+    "Environment",
+    "Group",
+    "IdempotencyKey",
+    "Invitation",
+    "Member",
+    "MemberRole",
+    "Tenant",
+    "User",
+]

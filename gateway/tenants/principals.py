@@ -1,0 +1,88 @@
+"""Who asks: one shape for a person in the browser, a key, an agent, a source or the system."""
+
+import uuid
+from dataclasses import dataclass, field
+
+from audit.context import Actor
+from gateway.lib import ids
+from gateway.tenants import roles
+from gateway.tenants.models import ApiKey, Environment, Member, User
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody who acts in one environment.
+
+    `owner_id` is the person behind a machine: that person never approves its actions.
+    """
+
+    kind: str
+    id: str
+    label: str
+    environment: Environment
+    user: User | None = None
+    api_key: ApiKey | None = None
+    agent_id: uuid.UUID | None = None
+    owner_id: uuid.UUID | None = None
+    permissions: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def actor(self) -> Actor:
+        """This principal in an audit record."""
+        behalf = ids.encode(User.PREFIX, self.owner_id) if self.owner_id else ""
+        if self.user and self.kind == "person":
+            return Actor("person", self.id, auth="api_key" if self.api_key else "session")
+        return Actor(self.kind, self.id, on_behalf_of=behalf)
+
+    @property
+    def is_member(self) -> bool:
+        """Whether a person stands here: only members decide."""
+        return self.kind == "person" and self.user is not None
+
+    def has(self, permission: str) -> bool:
+        """Whether this principal may do this in its environment."""
+        return permission in self.permissions
+
+
+def of_user(user: User, environment: Environment) -> Principal:
+    """A signed-in person; without an active membership they may do nothing."""
+    member = Member.objects.filter(tenant=environment.tenant, user=user).first()
+    allowed = permissions_of(member, environment)
+    return Principal(
+        "person", user.public_id, str(user), environment, user=user, owner_id=user.id,
+        permissions=allowed,
+    )
+
+
+def of_key(key: ApiKey) -> Principal:
+    """The member behind a person's key, or the machine that holds one; scopes only narrow."""
+    if key.member is not None:
+        allowed = permissions_of(key.member, key.environment)
+        user = key.member.user
+        found = Principal(
+            "person", user.public_id, str(user), key.environment, user=user, api_key=key,
+            owner_id=user.id, permissions=allowed & scoped(key, allowed),
+        )
+    else:
+        found = Principal(
+            "api_key", key.public_id, key.name, key.environment, api_key=key,
+            agent_id=key.agent_id, permissions=roles.MACHINE & scoped(key, roles.MACHINE),
+        )
+    return found
+
+
+def scoped(key: ApiKey, allowed: frozenset[str]) -> frozenset[str]:
+    """The permissions that a key's scopes leave."""
+    return frozenset(key.scopes) if key.scopes else allowed
+
+
+def permissions_of(member: Member | None, environment: Environment) -> frozenset[str]:
+    """What an active member of the environment's tenant may do there."""
+    if member is None or not member.is_active or member.tenant_id != environment.tenant_id:
+        return frozenset()
+    return roles.granted(member.roles_in(environment))
+
+
+def system(environment: Environment) -> Principal:
+    """The application itself, for deadlines and clean-up."""
+    return Principal("system", "countersign", "Countersign", environment)

@@ -1,0 +1,80 @@
+"""Roles per environment and what each may do; the only place that names permissions."""
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """What a member is in one environment."""
+
+    VIEWER = "viewer", "Viewer"
+    REVIEWER = "reviewer", "Reviewer"
+    OPERATOR = "operator", "Operator"
+    ADMIN = "admin", "Admin"
+    AUDITOR = "auditor", "Auditor"
+
+
+VIEW = frozenset(
+    {
+        "approvals.view_action",
+        "approvals.view_policy",
+        "runs.view_run",
+        "webhooks.view_event",
+        "webhooks.view_source",
+        "agents.view_agent",
+        "tools.view_tool",
+        "connections.view_connection",
+        "tenants.view_member",
+    }
+)
+DECIDE = frozenset({"approvals.decide_action"})
+OPERATE = frozenset(
+    {
+        "approvals.cancel_action",
+        "approvals.reconcile_action",
+        "runs.start_run",
+        "runs.cancel_run",
+        "runs.retry_run",
+        "webhooks.change_source",
+        "webhooks.replay_event",
+        "webhooks.release_event",
+        "webhooks.view_body",
+    }
+)
+ADMINISTER = frozenset(
+    {
+        "tenants.change_member",
+        "agents.change_agent",
+        "agents.change_api_key",
+        "agents.change_provider",
+        "tools.change_tool",
+        "connections.change_connection",
+        "approvals.change_policy",
+        "approvals.propose_action",
+    }
+)
+AUDIT = frozenset({"audit.view_record", "audit.export_record"})
+
+GRANTS: dict[str, frozenset[str]] = {
+    Role.VIEWER: VIEW,
+    Role.REVIEWER: VIEW | DECIDE,
+    Role.OPERATOR: VIEW | OPERATE,
+    Role.ADMIN: VIEW | DECIDE | OPERATE | ADMINISTER | AUDIT,
+    Role.AUDITOR: AUDIT,
+}
+# What a machine key may do: never decide, never configure.
+MACHINE = frozenset(
+    {
+        "approvals.view_action",
+        "approvals.propose_action",
+        "approvals.cancel_action",
+        "runs.view_run",
+        "runs.start_run",
+        "runs.cancel_run",
+        "tools.view_tool",
+    }
+)
+
+
+def granted(roles: set[str]) -> frozenset[str]:
+    """Every permission that these roles give together."""
+    return frozenset().union(*(GRANTS[role] for role in roles if role in GRANTS))
