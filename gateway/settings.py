@@ -113,6 +113,8 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL", f"unix://{DATA_DIR / 'redis.sock'}?db=0")
+# "stub" keeps messages in memory: for unit tests only.
+TASK_BROKER = "redis"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

@@ -1,0 +1,217 @@
+"""Policies, actions, approvals and executions."""
+
+import json
+from typing import Any, ClassVar
+
+from django.db import models
+
+from approvals.states import ACTION, EXECUTION, SETTLED, ActionStatus, ExecutionStatus
+from gateway.agents.models import Agent
+from gateway.lib.rows import EnvironmentRow, Row, ScopedQuerySet
+from gateway.lib.states import Machine
+from gateway.lib.work import DueColumns
+from gateway.tenants.models import User
+from gateway.tools.models import Risk, Tool, ToolVersion
+
+
+class Policy(EnvironmentRow):
+    """A named part of the environment's one ordered list of rules."""
+
+    PREFIX = "pol"
+
+    name = models.CharField(max_length=120)
+    position = models.PositiveIntegerField(default=100)
+    version = models.PositiveIntegerField(default=1)
+    comment = models.CharField(max_length=300)
+    rules = models.JSONField(default=list)
+    is_enabled = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name_plural = "policies"
+        ordering = ["position", "created_at"]
+        constraints = [models.UniqueConstraint(fields=["environment", "name"], name="policy_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+class ActionQuerySet(ScopedQuerySet):
+    """Actions as people and agents look for them."""
+
+    def pending(self) -> "ActionQuerySet":
+        """Those that wait for a person."""
+        return self.filter(status=ActionStatus.PENDING)
+
+    def for_lists(self) -> "ActionQuerySet":
+        """With what a row of a list shows, in one query."""
+        return self.select_related("agent", "tool_version__tool", "environment__tenant")
+
+
+class Action(EnvironmentRow, DueColumns):
+    """One requested tool call, from wish to outcome."""
+
+    PREFIX = "act"
+    machine: ClassVar[Machine] = ACTION
+    announces: ClassVar[str] = "action"
+
+    status = models.CharField(max_length=20, choices=ActionStatus.choices)
+    version = models.PositiveIntegerField(default=1, help_text="Raised when what is asked changes.")
+    row_version = models.PositiveIntegerField(default=1, help_text="Raised by every change.")
+    announce_due_at = models.DateTimeField(null=True)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="actions")
+    run_id = models.UUIDField(null=True, blank=True)
+    call_id = models.CharField(max_length=200)
+    call_scope = models.CharField(max_length=80, help_text="The run or principal the id is of.")
+    requester_kind = models.CharField(max_length=20)
+    requester_id = models.CharField(max_length=80)
+    requester_label = models.CharField(max_length=120)
+    requester_owner = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    run_starter_id = models.UUIDField(null=True, blank=True)
+    tool_name = models.CharField(max_length=80)
+    tool_version = models.ForeignKey(
+        ToolVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="actions"
+    )
+    connection_revision = models.PositiveIntegerField(null=True, blank=True)
+    arguments = models.TextField(blank=True, help_text="RFC 8785 text; empty when refused.")
+    arguments_sha256 = models.CharField(max_length=64)
+    rendered = models.TextField(blank=True, help_text="RFC 8785 text of the exact request.")
+    effect = models.TextField(blank=True)
+    risk = models.CharField(max_length=20, choices=Risk.choices, blank=True)
+    target = models.JSONField(default=list, help_text="Sorted kind:id texts.")
+    affected = models.JSONField(default=list, help_text="[{kind, id, label}] from a live read.")
+    before = models.JSONField(null=True, blank=True)
+    after = models.JSONField(null=True, blank=True)
+    previewed_at = models.DateTimeField(null=True, blank=True)
+    preview_error = models.CharField(max_length=300, blank=True)
+    agent_reason = models.TextField(blank=True)
+    tags = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict, help_text="What the rules saw, redacted.")
+    trace = models.JSONField(default=list)
+    policy_hash = models.CharField(max_length=64, blank=True)
+    rule = models.CharField(max_length=200, blank=True)
+    requirement = models.JSONField(null=True, blank=True)
+    code = models.CharField(max_length=40, blank=True, help_text="Why it ended so, for machines.")
+    reason = models.TextField(blank=True, help_text="Why it ended so, for people and the agent.")
+    digest = models.CharField(max_length=64, blank=True)
+    nonce = models.CharField(max_length=64, blank=True)
+    decide_by = models.DateTimeField(null=True, blank=True)
+    execute_by = models.DateTimeField(null=True, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    result = models.JSONField(null=True, blank=True)
+    source_event = models.CharField(max_length=40, blank=True)
+    correlation_id = models.CharField(max_length=128)
+
+    objects = ActionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["call_scope", "call_id"], name="action_call_once"),
+            models.CheckConstraint(
+                name="action_status", condition=models.Q(status__in=ActionStatus.values)
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["environment", "status", "-id"], name="action_env_status"),
+            models.Index(fields=["run_id", "id"], name="action_run"),
+            models.Index(
+                fields=["due_at"], name="action_due", condition=models.Q(due_at__isnull=False)
+            ),
+            models.Index(
+                fields=["announce_due_at"],
+                name="action_announce",
+                condition=models.Q(announce_due_at__isnull=False),
+            ),
+            models.Index(
+                fields=["decide_by"], name="action_decide_by", condition=models.Q(status="pending")
+            ),
+            models.Index(
+                fields=["execute_by"],
+                name="action_execute_by",
+                condition=models.Q(status="approved"),
+            ),
+        ]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the agent can be told an outcome."""
+        return self.status in SETTLED
+
+    @property
+    def tool(self) -> Tool | None:
+        """The tool, where the name was known."""
+        return self.tool_version.tool if self.tool_version else None
+
+    @property
+    def arguments_value(self) -> Any:
+        """The arguments as a JSON value; None when they were refused."""
+        return json.loads(self.arguments) if self.arguments else None
+
+    @property
+    def rendered_value(self) -> dict[str, Any] | None:
+        """The exact request without secrets, as a JSON value."""
+        return json.loads(self.rendered) if self.rendered else None
+
+
+class Approval(Row):
+    """A member's decision on one version of an action, bound to its digest and signed."""
+
+    PREFIX = "apr"
+
+    class Decision(models.TextChoices):
+        APPROVE = "approve", "Approved"
+        REJECT = "reject", "Rejected"
+
+    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="approvals")
+    action_version = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="approvals")
+    decision = models.CharField(max_length=10, choices=Decision.choices)
+    comment = models.TextField(blank=True)
+    signature = models.CharField(max_length=200)
+    void_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["action", "action_version", "user"], name="approval_one_vote"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision} {self.action_id}"
+
+
+class Execution(Row):
+    """One attempt to perform an approved action."""
+
+    PREFIX = "exe"
+    machine: ClassVar[Machine] = EXECUTION
+
+    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="executions")
+    attempt = models.PositiveIntegerField(help_text="The fencing token.")
+    status = models.CharField(
+        max_length=20, choices=ExecutionStatus.choices, default=ExecutionStatus.CLAIMED
+    )
+    idempotency_key = models.CharField(max_length=80)
+    connection = models.CharField(max_length=80, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    response = models.JSONField(null=True, blank=True, help_text="Redacted.")
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["action", "attempt"], name="execution_attempt_once"),
+            models.CheckConstraint(
+                name="execution_status", condition=models.Q(status__in=ExecutionStatus.values)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} attempt {self.attempt}"
