@@ -1,0 +1,270 @@
+"""Genuine deliveries pass, everything else is refused with its reason; packages we did not write sign."""
+
+import base64
+import hmac
+from datetime import UTC, datetime
+
+import pytest
+import standardwebhooks
+
+from webhooks.schemes.base import Reason, Scheme, Unverified
+from webhooks.schemes.catalogue import GENERIC_SHA256, GITHUB, SCHEMES, STANDARD
+from webhooks.schemes.secrets import BadSecret, key_of, new_secret
+from webhooks.schemes.signer import sign
+from webhooks.schemes.verifier import verify
+
+NOW = 1_790_000_000
+KEY = b"k" * 32
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+BODY = b'{"type":"run.started","text":"caf\xc3\xa9 \xff"}'
+
+
+def headers_of(
+    scheme: Scheme, body: bytes = BODY, **changes: str | None
+) -> list[tuple[bytes, bytes]]:
+    signed = sign(scheme, KEY, body, event_id="msg_1", sent_at=NOW, event_type="push")
+    signed.update({name.replace("_", "-"): value for name, value in changes.items()})
+    return [(n.encode(), v.encode()) for n, v in signed.items() if v is not None]
+
+
+def refusal(scheme: Scheme, headers: list[tuple[bytes, bytes]], **changes) -> Reason:
+    given = {"keys": [KEY], "body": BODY, "now": NOW} | changes
+    with pytest.raises(Unverified) as caught:
+        verify(scheme, given["keys"], headers, given["body"], now=given["now"])
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.name)
+def test_what_our_signer_signs_is_accepted(scheme):
+    delivery = verify(scheme, [KEY], headers_of(scheme), BODY, now=NOW)
+
+    assert delivery.event_id == "msg_1"
+    assert delivery.secret_index == 0
+    assert delivery.is_id_signed is (scheme is STANDARD)
+    assert delivery.sent_at == (NOW if scheme is STANDARD else None)
+    assert delivery.event_type == ("" if scheme is STANDARD else "push")
+
+
+def test_standard_webhooks_package_signs_what_we_accept():
+    body = BODY[:-3].decode()
+    signature = standardwebhooks.Webhook(SECRET).sign(
+        "msg_2", datetime.fromtimestamp(NOW, tz=UTC), body
+    )
+    headers = [
+        (b"webhook-id", b"msg_2"),
+        (b"webhook-timestamp", str(NOW).encode()),
+        (b"webhook-signature", signature.encode()),
+    ]
+
+    delivery = verify(STANDARD, [key_of(STANDARD, SECRET)], headers, body.encode(), now=NOW)
+
+    assert delivery.event_id == "msg_2"
+
+
+def test_standard_webhooks_package_accepts_what_we_sign():
+    now = int(datetime.now(UTC).timestamp())
+    body = b'{"type":"a"}'
+    headers = sign(STANDARD, KEY, body, event_id="msg_3", sent_at=now)
+
+    assert standardwebhooks.Webhook(SECRET).verify(body, headers) == {"type": "a"}
+
+
+def test_vector_published_by_github_is_accepted():
+    key = key_of(GITHUB, "It's a Secret to Everybody")
+    headers = [
+        (b"x-github-delivery", b"72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+        (b"x-github-event", b"ping"),
+        (
+            b"x-hub-signature-256",
+            b"sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+        ),
+    ]
+
+    delivery = verify(GITHUB, [key], headers, b"Hello, World!", now=NOW)
+
+    assert delivery.event_type == "ping"
+    assert refusal(GITHUB, headers, keys=[key], body=b"Hello, World?") is Reason.WRONG_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        (301, Reason.STALE),
+        (300.5, Reason.STALE),
+        (300, None),
+        (0, None),
+        (-300, None),
+        (-301, Reason.FUTURE),
+    ],
+)
+def test_window_of_signed_time_is_closed_at_both_ends(age, reason):
+    headers = headers_of(STANDARD)
+
+    if reason:
+        assert refusal(STANDARD, headers, now=NOW + age) is reason
+    else:
+        assert verify(STANDARD, [KEY], headers, BODY, now=NOW + age).sent_at == NOW
+
+
+def test_source_may_narrow_the_window():
+    headers = headers_of(STANDARD)
+
+    assert verify(STANDARD, [KEY], headers, BODY, now=NOW + 10, tolerance_s=10)
+    with pytest.raises(Unverified):
+        verify(STANDARD, [KEY], headers, BODY, now=NOW + 11, tolerance_s=10)
+
+
+@pytest.mark.parametrize(
+    "stamp", ["", "-5", "+5", "1.5", "1e9", " 1790000000", "1790000000 ", "9" * 20, "x"]
+)
+def test_odd_timestamp_is_malformed(stamp):
+    headers = headers_of(STANDARD, webhook_timestamp=stamp)
+
+    assert refusal(STANDARD, headers) is Reason.MALFORMED_TIMESTAMP
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_missing_or_repeated_header_is_refused(name):
+    headers = headers_of(STANDARD)
+    without = [pair for pair in headers if pair[0] != name.encode()]
+    twice = headers + [pair for pair in headers if pair[0] == name.encode()]
+
+    assert refusal(STANDARD, without) is Reason.MISSING
+    assert refusal(STANDARD, twice) is Reason.REPEATED
+
+
+@pytest.mark.parametrize("event_id", ["a.b", "", "a b", "x" * 129, "caf\u00e9", "a\tb"])
+def test_odd_or_dotted_id_is_refused(event_id):
+    assert refusal(STANDARD, headers_of(STANDARD, webhook_id=event_id)) is Reason.MALFORMED_ID
+
+
+def test_dot_in_an_unsigned_id_is_fine():
+    headers = headers_of(GITHUB, x_github_delivery="a.b")
+
+    assert verify(GITHUB, [KEY], headers, BODY, now=NOW).event_id == "a.b"
+
+
+GOOD = sign(STANDARD, KEY, BODY, event_id="msg_1", sent_at=NOW)["webhook-signature"]
+WRONG = "v1," + base64.b64encode(b"0" * 32).decode()
+
+
+@pytest.mark.parametrize(
+    "signatures",
+    [
+        GOOD,
+        f"{WRONG} {GOOD}",
+        f"{GOOD} {WRONG}",
+        f"v1a,AAAA {GOOD}",
+        f"nonsense {GOOD}",
+        " ".join([WRONG] * 19 + [GOOD]),
+    ],
+)
+def test_one_good_signature_in_the_list_is_enough(signatures):
+    headers = headers_of(STANDARD, webhook_signature=signatures)
+
+    assert verify(STANDARD, [KEY], headers, BODY, now=NOW).event_id == "msg_1"
+
+
+@pytest.mark.parametrize(
+    ("signatures", "reason"),
+    [
+        ("", Reason.MALFORMED_SIGNATURE),
+        ("v1", Reason.MALFORMED_SIGNATURE),
+        ("v1,", Reason.MALFORMED_SIGNATURE),
+        ("v1,%%%", Reason.MALFORMED_SIGNATURE),
+        (GOOD.removeprefix("v1,"), Reason.MALFORMED_SIGNATURE),
+        (GOOD.rstrip("="), Reason.MALFORMED_SIGNATURE),
+        (GOOD[:-8] + "====", Reason.MALFORMED_SIGNATURE),
+        ("V1" + GOOD[2:], Reason.MALFORMED_SIGNATURE),
+        ("v1,AAAA", Reason.MALFORMED_SIGNATURE),
+        (GOOD.replace(" ", ",") + "," + GOOD, Reason.MALFORMED_SIGNATURE),
+        (WRONG, Reason.WRONG_SIGNATURE),
+        ("v1a," + GOOD[3:], Reason.MALFORMED_SIGNATURE),
+        (" ".join([WRONG] * 20 + [GOOD]), Reason.TOO_MANY_SIGNATURES),
+        (" ".join([WRONG] * 10_000), Reason.TOO_MANY_SIGNATURES),
+    ],
+)
+def test_bad_signature_lists_are_refused_with_their_reason(signatures, reason):
+    assert refusal(STANDARD, headers_of(STANDARD, webhook_signature=signatures)) is reason
+
+
+@pytest.mark.parametrize(
+    ("value", "is_good"),
+    [
+        ("sha256={hex}", True),
+        ("sha256={HEX}", True),
+        ("{hex}", False),
+        ("sha1={hex}", False),
+        ("sha256={hex} ", False),
+        ("sha256= {hex}", False),
+        ("sha256={hex},sha256={hex}", False),
+        ("sha256={hex}00", False),
+        ("sha256=", False),
+    ],
+)
+def test_github_signature_is_compared_as_bytes_and_read_strictly(value, is_good):
+    digest = hmac.digest(KEY, BODY, "sha256").hex()
+    text = value.format(hex=digest, HEX=digest.upper())
+    headers = headers_of(GITHUB, x_hub_signature_256=text)
+
+    if is_good:
+        assert verify(GITHUB, [KEY], headers, BODY, now=NOW)
+    else:
+        assert refusal(GITHUB, headers) is Reason.MALFORMED_SIGNATURE
+
+
+def test_generic_scheme_takes_hex_with_and_without_prefix():
+    digest = hmac.digest(KEY, BODY, "sha256").hex()
+
+    for text in (digest, f"sha256={digest}"):
+        headers = headers_of(GENERIC_SHA256, x_signature_sha256=text)
+        assert verify(GENERIC_SHA256, [KEY], headers, BODY, now=NOW).event_id == "msg_1"
+
+
+def test_generic_delivery_without_id_is_named_by_its_body():
+    headers = headers_of(GENERIC_SHA256, x_event_id=None)
+
+    first = verify(GENERIC_SHA256, [KEY], headers, BODY, now=NOW)
+
+    assert first.event_id.startswith("sha256:") and len(first.event_id) == 71
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.name)
+def test_any_changed_byte_of_the_body_is_refused(scheme):
+    headers = headers_of(scheme)
+
+    for changed in (BODY + b"\n", BODY[:-1], BODY.replace(b"run", b"Run"), b""):
+        assert refusal(scheme, headers, body=changed) is Reason.WRONG_SIGNATURE
+
+
+def test_signed_id_and_time_cannot_be_exchanged():
+    assert refusal(STANDARD, headers_of(STANDARD, webhook_id="msg_9")) is Reason.WRONG_SIGNATURE
+    later = headers_of(STANDARD, webhook_timestamp=str(NOW + 1))
+    assert refusal(STANDARD, later) is Reason.WRONG_SIGNATURE
+
+
+def test_any_live_secret_may_have_signed_and_its_place_is_told():
+    delivery = verify(STANDARD, [b"a" * 32, b"b" * 32, KEY], headers_of(STANDARD), BODY, now=NOW)
+
+    assert delivery.secret_index == 2
+
+
+def test_without_a_live_secret_everything_is_refused():
+    assert refusal(STANDARD, headers_of(STANDARD), keys=[]) is Reason.NO_SECRET
+
+
+@pytest.mark.parametrize(
+    "text", ["whsec_", "whsec_%%%", "short", SECRET[:-10], "whsec_" + "QUFB" * 40]
+)
+def test_secret_that_cannot_be_one_is_refused_without_repeating_it(text):
+    with pytest.raises(BadSecret) as caught:
+        key_of(STANDARD, text)
+    assert text.removeprefix("whsec_") not in str(caught.value) or text == "whsec_"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.name)
+def test_new_secret_is_usable_and_never_the_same(scheme):
+    first, second = new_secret(scheme), new_secret(scheme)
+
+    assert first != second
+    assert len(key_of(scheme, first)) >= scheme.secret_min_bytes
