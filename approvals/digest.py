@@ -1,0 +1,84 @@
+"""What an approval is bound to: one digest over every part, and the vote's signature (pure)."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from audit.canonical import JSON, canonical
+
+# The version stands in the bytes: a later form of the digest can never equal one of this form.
+ACTION_DOMAIN = b"countersign/approval/v1\n"
+DECISION_DOMAIN = b"countersign/decision/v1\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestParts:
+    """Everything that, if it changed, would make the approval one of something else.
+
+    Ids are texts (public ids); `rendered_request` holds no secrets; the hashes are hexadecimal
+    SHA-256; `run` and `connection` are None where the action has none.
+    """
+
+    action_id: str
+    version: int
+    tenant: str
+    environment: str
+    run: str | None
+    requester: str
+    tool: str
+    definition_hash: str
+    rendered_request: Mapping[str, JSON]
+    connection: str | None
+    connection_revision: int
+    target: tuple[str, ...]
+    before_hash: str
+    risk: str
+    requirement_hash: str
+    nonce: str
+
+    def as_dict(self) -> dict[str, JSON]:
+        """The plain JSON object that is stored and hashed."""
+        return {**asdict(self), "target": list(self.target)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, JSON]) -> "DigestParts":
+        """The parts as they were stored; raises ValueError where one is missing or unknown."""
+        names = {part.name for part in fields(cls)}
+        if set(stored) != names:
+            raise ValueError(f"digest parts differ: {sorted(names ^ set(stored))}")
+        return cls(**{**stored, "target": tuple(stored["target"])})  # type: ignore[arg-type]
+
+
+def action_digest(parts: DigestParts) -> str:
+    """The digest a reviewer sees and posts, in hexadecimal; raises NotCanonical."""
+    return hashlib.sha256(ACTION_DOMAIN + canonical(parts.as_dict())).hexdigest()
+
+
+def sign_decision(seed_hex: str, statement: Mapping[str, JSON]) -> str:
+    """The Ed25519 signature, in hexadecimal, over what one member decided on one digest."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed_hex))
+    return key.sign(DECISION_DOMAIN + canonical(statement)).hex()
+
+
+def verify_decision(
+    public_hex: str, statement: Mapping[str, JSON], signature: str
+) -> bool:
+    """Whether the holder of the signing key stated exactly this; malformed input is a no."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_hex))
+        key.verify(bytes.fromhex(signature), DECISION_DOMAIN + canonical(statement))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def public_key(seed_hex: str) -> str:
+    """The verifying key, in hexadecimal, that belongs to a 32-byte seed."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed_hex))
+    return key.public_key().public_bytes_raw().hex()

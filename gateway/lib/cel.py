@@ -1,0 +1,184 @@
+"""CEL expressions of policies, scopes, routes and mappings: compiled with limits, evaluated safely.
+
+The only module that knows the CEL library. Its own limits (recursion 32, an iteration budget, RE2)
+bound what an expression may cost; the size limit here bounds what compiling may.
+"""
+
+import datetime as dt
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from cel_expr_python import cel
+
+MAX_SOURCE_CHARACTERS = 4096
+MAX_DEPTH = 200
+_INT64 = range(-(2**63), 2**63)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_REPORT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_NOISE = re.compile(r"\s*\(in container ''\)|\s*\[[A-Z_]+\]$")
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Result = Literal["any", "bool"]
+
+# Compiling is rare and cached; the library makes no promise about concurrent compilation.
+_compiling = threading.Lock()
+
+
+class CelError(ValueError):
+    """The expression does not compile; line and column count from 1."""
+
+    def __init__(self, message: str, line: int, column: int, caret_text: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+        self.caret_text = caret_text
+
+
+class CelRuntimeError(ValueError):
+    """The expression has no value for these facts, such as a missing key or division by zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Variables that were checked once and may be given to any number of expressions."""
+
+    values: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression; evaluating it changes nothing and is safe in threads."""
+
+    source: str
+    result: Result
+    program: cel.Expression
+
+    def evaluate(self, facts: Mapping[str, Json] | Facts) -> Json:
+        """The JSON value for these facts; raises CelRuntimeError where there is none."""
+        checked = facts if isinstance(facts, Facts) else prepare(facts)
+        try:
+            answer = self.program.eval(data=checked.values)
+        except RuntimeError as error:
+            raise CelRuntimeError(_plain_words(str(error))) from error
+        if answer.type() in (cel.Type.ERROR, cel.Type.UNKNOWN):
+            raise CelRuntimeError(_plain_words(str(answer.value())))
+        value = _json(answer.plain_value())
+        if self.result == "bool" and not isinstance(value, bool):
+            raise CelRuntimeError("the expression must give true or false")
+        return value
+
+
+@lru_cache(maxsize=4096)
+def compile_expression(
+    source: str, variables: tuple[str, ...], *, result: Result = "any"
+) -> Expression:
+    """The expression over these variables; raises CelError with a caret under the fault.
+
+    With `result="bool"` an expression that can be seen to give anything else is refused here, and
+    one that turns out to at evaluation raises CelRuntimeError there.
+    """
+    if not source.strip():
+        raise CelError("the expression is empty", 1, 1, "")
+    if len(source) > MAX_SOURCE_CHARACTERS:
+        message = f"the expression is longer than {MAX_SOURCE_CHARACTERS} characters"
+        raise CelError(message, 1, 1, "")
+    if "\0" in source or _SURROGATE.search(source):
+        raise CelError("the expression holds characters that are no text", 1, 1, "")
+    try:
+        with _compiling:
+            program = _environment(variables).compile(source)
+    except RuntimeError as error:
+        raise _compile_error(source, str(error)) from error
+    if result == "bool" and program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+        found = str(program.return_type().name()).lower()
+        message = f"the expression must give true or false, not {found}"
+        raise CelError(message, 1, 1, _caret(source, 1, 1))
+    return Expression(source, result, program)
+
+
+def prepare(facts: Mapping[str, Json]) -> Facts:
+    """Facts checked for what CEL would misread; raises CelRuntimeError.
+
+    The library cuts a text at its first NUL, so that a rule would judge another text than the one
+    that is sent; lone surrogates and numbers beyond 64 bits have no CEL value.
+    """
+    for name, value in facts.items():
+        _check(value, name, 0)
+    return Facts(facts)
+
+
+def _check(value: Json, name: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise CelRuntimeError(f"{name} is nested too deeply")
+    if isinstance(value, str):
+        if "\0" in value or (not value.isascii() and _SURROGATE.search(value)):
+            raise CelRuntimeError(f"{name} holds characters that are no text")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise CelRuntimeError(f"{name} holds a key that is no text")
+            _check(key, name, depth)
+            _check(inner, name, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _check(inner, name, depth + 1)
+    elif isinstance(value, int):
+        if value not in _INT64:
+            raise CelRuntimeError(f"{name} holds a number beyond 64 bits")
+    elif value is not None and not isinstance(value, float):
+        raise CelRuntimeError(
+            f"{name} holds a {type(value).__name__}, which is no JSON"
+        )
+
+
+@lru_cache(maxsize=64)
+def _environment(variables: tuple[str, ...]) -> cel.Env:
+    return cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN))
+
+
+def _compile_error(source: str, report: str) -> CelError:
+    match = _REPORT.search(report)
+    if match is None or int(match[1]) < 1:
+        if "recursion" in report:
+            return CelError("the expression is nested too deeply", 1, 1, "")
+        return CelError(_plain_words(report), 1, 1, "")
+    line, column = int(match[1]), int(match[2])
+    return CelError(
+        _NOISE.sub("", match[3]), line, column, _caret(source, line, column)
+    )
+
+
+def _caret(source: str, line: int, column: int) -> str:
+    lines = source.split("\n")
+    shown = lines[line - 1] if line <= len(lines) else ""
+    # A tab before the fault stays a tab, so that the caret stands under it.
+    margin = "".join("\t" if c == "\t" else " " for c in shown[: column - 1])
+    return f"{shown}\n{margin.ljust(column - 1)}^"
+
+
+def _plain_words(report: str) -> str:
+    """The library's sentence without its status code."""
+    head, colon, rest = report.partition(": ")
+    return rest.strip() if colon and head.replace("_", "").isupper() else report.strip()
+
+
+def _json(value: Any) -> Json:
+    """A CEL value as JSON; raises CelRuntimeError for what has none (bytes, types)."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list):
+        return [_json(inner) for inner in value]
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise CelRuntimeError("the result has a key that is no text")
+        return {key: _json(inner) for key, inner in value.items()}
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    raise CelRuntimeError("the result has no JSON form")

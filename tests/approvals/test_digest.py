@@ -1,0 +1,92 @@
+"""Changing any part of what was approved changes the digest, and no signature can be moved."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from approvals.digest import (
+    DigestParts,
+    action_digest,
+    public_key,
+    sign_decision,
+    verify_decision,
+)
+
+PARTS = DigestParts(
+    action_id="act_1",
+    version=1,
+    tenant="ten_1",
+    environment="env_1",
+    run=None,
+    requester="agent:agt_1",
+    tool="tol_1",
+    definition_hash="d" * 64,
+    rendered_request={"kind": "http", "method": "POST", "url": "https://a.example/x"},
+    connection=None,
+    connection_revision=0,
+    target=("order:7",),
+    before_hash="b" * 64,
+    risk="high",
+    requirement_hash="c" * 64,
+    nonce="n" * 32,
+)
+CHANGED = {
+    "version": 2,
+    "connection_revision": 1,
+    "rendered_request": {**PARTS.rendered_request, "body": ""},
+    "target": ("order:7", "order:8"),
+}
+SEED = "01" * 32
+STATEMENT = {"action": "act_1", "version": 1, "digest": "a" * 64, "decision": "approve"}
+
+
+@pytest.mark.parametrize("name", [part.name for part in fields(DigestParts)])
+def test_every_one_of_the_sixteen_parts_changes_the_digest(name):
+    changed = replace(PARTS, **{name: CHANGED.get(name, "other")})
+    assert action_digest(changed) != action_digest(PARTS)
+
+
+def test_sixteen_parts_are_bound():
+    assert len(fields(DigestParts)) == 16
+
+
+def test_digest_is_frozen_for_this_version():
+    assert action_digest(PARTS) == FROZEN
+
+
+def test_parts_survive_storage():
+    assert DigestParts.from_dict(PARTS.as_dict()) == PARTS
+
+
+def test_stored_parts_with_one_missing_are_refused():
+    stored = PARTS.as_dict()
+    del stored["nonce"]
+    with pytest.raises(ValueError, match="nonce"):
+        DigestParts.from_dict(stored)
+
+
+def test_signature_is_verified_by_the_public_key():
+    signature = sign_decision(SEED, STATEMENT)
+    assert verify_decision(public_key(SEED), STATEMENT, signature)
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENT))
+def test_signature_does_not_fit_another_statement(name):
+    signature = sign_decision(SEED, STATEMENT)
+    assert not verify_decision(
+        public_key(SEED), {**STATEMENT, name: "other"}, signature
+    )
+
+
+@pytest.mark.parametrize("forged", ["", "zz", "00", "00" * 64])
+def test_malformed_or_forged_signature_is_a_no(forged):
+    assert not verify_decision(public_key(SEED), STATEMENT, forged)
+
+
+def test_signature_of_another_key_is_a_no():
+    assert not verify_decision(
+        public_key("02" * 32), STATEMENT, sign_decision(SEED, STATEMENT)
+    )
+
+
+FROZEN = "60c0ada8aac3568e7f68ebb82b38ae81edaddf7d4e53b6ae0820b752272cf097"
