@@ -122,7 +122,7 @@ class Reason(StrEnum):
     UNKNOWN_SOURCE = "unknown_source"
     DISABLED = "disabled"
     ADDRESS = "address_not_allowed"
-    NO_SECRET = "no_live_secret"
+    NO_SECRET = "no_live_secret"  # noqa: S105 - a reason, not a secret
     MISSING = "missing_header"
     REPEATED = "repeated_header"
     MALFORMED_SIGNATURE = "malformed_signature"

@@ -88,7 +88,7 @@ def _timestamp(wire: Wire, found: dict[bytes, bytes]) -> bytes:
 
 
 def _signatures(scheme: Scheme, found: dict[bytes, bytes]) -> list[bytes]:
-    """The signatures of this scheme's version, decoded; other versions in the list are passed by."""
+    """The signatures of this scheme's version, decoded; other versions are passed by."""
     wire = scheme.wire
     value = found.get(wire.signature_header)
     if value is None:

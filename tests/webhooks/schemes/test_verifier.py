@@ -1,4 +1,4 @@
-"""Genuine deliveries pass, everything else is refused with its reason; packages we did not write sign."""
+"""Genuine deliveries pass, everything else is refused with its reason; others' packages sign."""
 
 import base64
 import hmac
@@ -226,7 +226,8 @@ def test_generic_delivery_without_id_is_named_by_its_body():
 
     first = verify(GENERIC_SHA256, [KEY], headers, BODY, now=NOW)
 
-    assert first.event_id.startswith("sha256:") and len(first.event_id) == 71
+    assert first.event_id.startswith("sha256:")
+    assert len(first.event_id) == 71
 
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.name)

@@ -1,0 +1,261 @@
+"""Sources, their secrets and routes, the events they accepted, and counts of what they refused."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from gateway.agents.models import Agent, Provider
+from gateway.lib.rows import EnvironmentRow, Row, ScopedQuerySet
+from gateway.lib.states import Machine
+from gateway.lib.work import DueColumns
+from gateway.tenants.models import Environment, User
+from webhooks.schemes.base import Scheme
+from webhooks.schemes.catalogue import CHOICES, SCHEMES
+from webhooks.states import EVENT, EventStatus
+
+ADDRESS_LENGTH = 100
+TYPE_LENGTH = 128
+ID_LENGTH = 128
+SHA256_HEX_LENGTH = 64
+
+
+class Source(EnvironmentRow):
+    """A configured place that webhooks come in.
+
+    Every change of a source, its secrets or its routes raises `version`: that is how the processes
+    that receive notice it.
+    """
+
+    PREFIX = "src"
+
+    slug = models.SlugField(max_length=40)
+    name = models.CharField(max_length=120)
+    address = models.CharField(max_length=ADDRESS_LENGTH, unique=True)
+    scheme = models.CharField(max_length=40, choices=CHOICES)
+    settings = models.JSONField(default=dict)
+    provider = models.ForeignKey(
+        Provider, on_delete=models.PROTECT, null=True, blank=True, related_name="sources"
+    )
+    is_enabled = models.BooleanField(default=True)
+    version = models.PositiveIntegerField(default=1)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    last_event_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "slug"], name="source_slug"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.slug
+
+    @property
+    def url(self) -> str:
+        """Where providers send to."""
+        return f"{settings.PUBLIC_URL}/webhooks/{self.address}"
+
+    @property
+    def rules(self) -> Scheme:
+        """How its provider signs."""
+        return SCHEMES[self.scheme]
+
+
+class Secret(Row):
+    """One signing secret of a source, with the time in which it counts."""
+
+    PREFIX = "sec"
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="secrets")
+    sealed = models.TextField()
+    fingerprint = models.CharField(max_length=16)
+    not_before = models.DateTimeField(null=True, blank=True)
+    not_after = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.fingerprint
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether a signature made with it counts at this time."""
+        is_begun = self.not_before is None or self.not_before <= now
+        return is_begun and (self.not_after is None or now < self.not_after)
+
+
+class Effect(models.TextChoices):
+    """What a route makes of an event."""
+
+    RUN = "run", "Feed a run"
+    START_RUN = "start_run", "Start a run"
+    ACTION = "action", "Propose an action"
+    RECORD = "record", "Only record"
+
+
+class Route(Row):
+    """Which events lead to what: the first whose filter holds decides."""
+
+    PREFIX = "rte"
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="routes")
+    position = models.PositiveIntegerField()
+    name = models.CharField(max_length=120)
+    when = models.TextField(default="true", help_text="CEL over event, headers, body.")
+    effect = models.CharField(max_length=20, choices=Effect.choices)
+    agent = models.ForeignKey(
+        Agent, on_delete=models.PROTECT, null=True, blank=True, related_name="routes"
+    )
+    provider = models.ForeignKey(
+        Provider, on_delete=models.PROTECT, null=True, blank=True, related_name="routes"
+    )
+    tool = models.CharField(max_length=80, blank=True)
+    arguments = models.JSONField(default=dict, help_text="Name to CEL.")
+    edited_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "position"], name="route_position"),
+            models.CheckConstraint(name="route_effect", condition=Q(effect__in=Effect.values)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EventQuerySet(ScopedQuerySet):
+    """Events as people and the worker look for them."""
+
+    def for_lists(self) -> "EventQuerySet":
+        """With what a row of a list shows, in one query and without the bodies."""
+        return self.select_related("source", "environment__tenant").defer("body", "headers")
+
+    def open(self) -> "EventQuerySet":
+        """Those that something still has to be done with: exactly the rows of the partial index."""
+        return self.filter(due_at__isnull=False)
+
+    def due(self) -> "EventQuerySet":
+        """Those whose time has come: new ones, failed ones, and those whose worker was lost."""
+        return self.filter(due_at__lte=Now())
+
+
+class Event(EnvironmentRow, DueColumns):
+    """One accepted webhook, byte for byte as verified.
+
+    `due_at` is set exactly while something is still to be done; in `processing` it is the end of
+    the lease. `replay_digest` holds the body's digest where the scheme does not sign the id: it is
+    unique per source, so the same signed bytes under another id can only be quarantined.
+    `webhooks/ingest` inserts these rows by SQL of its own; a test holds the two together.
+    """
+
+    PREFIX = "evt"
+    machine: ClassVar[Machine] = EVENT
+
+    created_at = None  # type: ignore[assignment]  # received_at says it
+    environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, related_name="events", db_index=False
+    )
+    event_id = models.CharField(max_length=ID_LENGTH)
+    event_type = models.CharField(max_length=TYPE_LENGTH, blank=True)
+    received_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    headers = models.BinaryField(null=True, help_text="`name: value` lines, as received.")
+    body = models.BinaryField(null=True)
+    body_sha256 = models.CharField(max_length=SHA256_HEX_LENGTH)
+    replay_digest = models.CharField(max_length=SHA256_HEX_LENGTH, null=True)  # noqa: DJ001 - null leaves the unique index
+    status = models.CharField(
+        max_length=20, choices=EventStatus.choices, default=EventStatus.RECEIVED
+    )
+    lost_leases = models.PositiveSmallIntegerField(default=0)
+    reason = models.CharField(max_length=500, blank=True)
+    route = models.CharField(max_length=120, blank=True)
+    correlation_id = models.CharField(max_length=128)
+    run_id = models.UUIDField(null=True, blank=True)
+    duplicates = models.PositiveIntegerField(default=0)
+    replays = models.PositiveIntegerField(default=0)
+    pruned_at = models.DateTimeField(null=True, blank=True)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "event_id"], name="event_once"),
+            models.UniqueConstraint(
+                fields=["source", "replay_digest"],
+                name="event_bytes_once",
+                condition=Q(replay_digest__isnull=False),
+            ),
+            models.CheckConstraint(name="event_status", condition=Q(status__in=EventStatus.values)),
+        ]
+        indexes = [
+            models.Index(fields=["environment", "id"], name="event_environment"),
+            models.Index(fields=["due_at"], name="event_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["run_id"], name="event_run", condition=Q(run_id__isnull=False)),
+        ]
+
+    @property
+    def header_pairs(self) -> list[tuple[str, str]]:
+        """The kept headers in the order of arrival."""
+        lines = bytes(self.headers or b"").decode("latin-1").split("\n")
+        return [
+            (name, value) for name, _, value in (line.partition(": ") for line in lines) if name
+        ]
+
+    @property
+    def raw(self) -> bytes:
+        """The exact bytes that were verified; empty once they were pruned."""
+        return bytes(self.body or b"")
+
+    def facts(self) -> dict[str, Any]:
+        """What a route's filter and a policy see of the event itself."""
+        return {
+            "id": self.event_id,
+            "type": self.event_type,
+            "source": self.source.slug,
+            "received_at": self.received_at.isoformat(),
+            "sent_at": self.sent_at.isoformat() if self.sent_at else "",
+        }
+
+
+class Refusal(Row):
+    """How many deliveries were refused for one reason within one hour; nothing of what was sent."""
+
+    PREFIX = "rfs"
+
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, null=True, blank=True, related_name="refusals"
+    )
+    reason = models.CharField(max_length=40)
+    hour = models.DateTimeField()
+    count = models.PositiveBigIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-hour"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "reason", "hour"],
+                name="refusal_once",
+                condition=Q(source__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["reason", "hour"],
+                name="refusal_unknown_once",
+                condition=Q(source__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.reason}"

@@ -1,0 +1,34 @@
+"""The states of an event, exactly as the design draws them."""
+
+from django.db import models
+
+from gateway.lib.states import Machine
+
+
+class EventStatus(models.TextChoices):
+    """Where an event stands."""
+
+    RECEIVED = "received", "Received"
+    QUARANTINED = "quarantined", "Quarantined"
+    PROCESSING = "processing", "Processing"
+    PROCESSED = "processed", "Processed"
+    IGNORED = "ignored", "Ignored"
+    FAILED = "failed", "Failed"
+    DEAD = "dead", "Dead"
+
+
+S = EventStatus
+# Nothing leaves these but a replay that somebody ordered.
+FINAL = frozenset({S.PROCESSED, S.IGNORED, S.DEAD})
+EVENT = Machine(
+    starts=frozenset({S.RECEIVED, S.QUARANTINED}),
+    moves={
+        S.RECEIVED: frozenset({S.PROCESSING}),
+        S.QUARANTINED: frozenset({S.RECEIVED}),
+        S.PROCESSING: frozenset({S.PROCESSED, S.IGNORED, S.FAILED, S.RECEIVED}),
+        S.FAILED: frozenset({S.PROCESSING, S.DEAD}),
+        S.PROCESSED: frozenset({S.RECEIVED}),
+        S.IGNORED: frozenset({S.RECEIVED}),
+        S.DEAD: frozenset({S.RECEIVED}),
+    },
+)
