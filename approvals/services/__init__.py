@@ -1,0 +1,31 @@
+"""Every write of policies, actions, approvals and executions."""
+
+from approvals.services.deciding import approve, cancel, cancel_run_actions, reconcile, reject
+from approvals.services.due import expire_due, sweep
+from approvals.services.policies import active_rules, save_policy
+from approvals.services.proposing import propose
+from approvals.services.reading import (
+    can_anybody_decide,
+    eligible_reviewers,
+    may_decide,
+    progress,
+    waiting_for,
+)
+
+__all__ = [
+    "active_rules",
+    "approve",
+    "can_anybody_decide",
+    "cancel",
+    "cancel_run_actions",
+    "eligible_reviewers",
+    "expire_due",
+    "may_decide",
+    "progress",
+    "propose",
+    "reconcile",
+    "reject",
+    "save_policy",
+    "sweep",
+    "waiting_for",
+]

@@ -1,0 +1,86 @@
+"""What an approval is bound to: gathering the digest's parts from an action's stored columns."""
+
+from typing import Any
+
+from django.conf import settings
+
+from approvals.digest import DigestParts, action_digest, public_key, sign_decision, verify_decision
+from approvals.models import Action, Approval
+from approvals.quorum import Requirement
+from audit.canonical import digest
+from gateway.lib import ids
+from gateway.lib.errors import Denied
+
+RUN_PREFIX = "run"
+
+
+def parts_of(action: Action) -> DigestParts:
+    """Every part of the digest, read from what is stored with the action."""
+    version = action.tool_version
+    if version is None or action.rendered_value is None:
+        raise ValueError(f"{action} has no tool or request to be bound to")
+    connection = version.connection
+    return DigestParts(
+        action_id=action.public_id,
+        version=action.version,
+        tenant=action.environment.tenant.public_id,
+        environment=action.environment.public_id,
+        run=ids.encode(RUN_PREFIX, action.run_id) if action.run_id else None,
+        requester=f"{action.requester_kind}:{action.requester_id}",
+        tool=version.tool.public_id,
+        definition_hash=version.definition_sha256,
+        rendered_request=action.rendered_value,
+        connection=connection.public_id if connection else None,
+        connection_revision=action.connection_revision or 0,
+        target=tuple(action.target),
+        before_hash=digest(_material(action)),
+        risk=action.risk,
+        requirement_hash=digest(action.requirement),
+        nonce=action.nonce,
+    )
+
+
+def digest_of(action: Action) -> str:
+    """The digest as it follows from the stored parts."""
+    return action_digest(parts_of(action))
+
+
+def requirement_of(action: Action) -> Requirement:
+    """What the action's rule asked for."""
+    return Requirement.from_dict(action.requirement or {})
+
+
+def _material(action: Action) -> Any:
+    """The state before that the reviewer saw; the named material paths, or all of it."""
+    paths = action.tool_version.material if action.tool_version else []
+    if not paths or not isinstance(action.before, dict):
+        return action.before
+    return {path: action.before.get(path) for path in paths}
+
+
+def statement(approval: Approval) -> dict[str, Any]:
+    """What a member states with a vote, and what the signature covers."""
+    return {
+        "approval": approval.public_id,
+        "action": approval.action.public_id,
+        "version": approval.action_version,
+        "digest": approval.digest,
+        "user": approval.user.public_id,
+        "decision": approval.decision,
+    }
+
+
+def sign(approval: Approval) -> str:
+    """The vote's signature; raises Denied in a process that does not hold the signing key."""
+    if not settings.APPROVAL_SIGNING_KEY:
+        raise Denied(
+            "no_signing_key",
+            "This process does not hold the approval signing key: decide on the desk.",
+        )
+    return sign_decision(settings.APPROVAL_SIGNING_KEY, statement(approval))
+
+
+def is_genuine(approval: Approval) -> bool:
+    """Whether the vote was signed by the process that lets people decide."""
+    verify_key = settings.APPROVAL_VERIFY_KEY or public_key(settings.APPROVAL_SIGNING_KEY)
+    return verify_decision(verify_key, statement(approval), approval.signature)

@@ -1,0 +1,69 @@
+"""Deadlines, and the sweep that finds what a lost bell left lying."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from approvals.models import Action
+from approvals.services import trail
+from approvals.states import ActionStatus
+from audit.actions import AuditAction
+from gateway.lib.broker import JobName, ring
+from gateway.lib.errors import StaleState
+from gateway.lib.states import move
+from gateway.lib.work import FREE
+
+CHUNK = 200
+
+
+def sweep() -> int:
+    """Expire what is too late and ring again for whatever is due; how many rows it touched."""
+    touched = expire_due()
+    for pk in _due_to_execute().values_list("pk", flat=True)[:CHUNK]:
+        ring(JobName.EXECUTE_ACTION, str(pk))
+        touched += 1
+    unannounced = Action.objects.filter(announce_due_at__lte=Now())
+    for pk in unannounced.values_list("pk", flat=True)[:CHUNK]:
+        ring(JobName.ANNOUNCE, Action.announces, str(pk))
+        touched += 1
+    return touched
+
+
+def expire_due() -> int:
+    """Refuse by time what nobody decided or could execute in time; time never approves."""
+    undecided = Action.objects.filter(status=ActionStatus.PENDING, decide_by__lte=Now())
+    late = Action.objects.filter(FREE, status=ActionStatus.APPROVED, execute_by__lte=Now())
+    expired = _expire(undecided, "Nobody decided in time.")
+    return expired + _expire(late, "It could not be executed in time.")
+
+
+def _expire(actions: QuerySet[Any], reason: str) -> int:
+    found = list(actions.select_related("environment__tenant")[:CHUNK])
+    for action in found:
+        _expire_one(action, reason)
+    return len(found)
+
+
+def _expire_one(action: Action, reason: str) -> None:
+    before = action.status
+    try:
+        with transaction.atomic():
+            move(
+                action, ActionStatus.EXPIRED, code="expired", reason=reason, settled_at=Now(),
+                due_at=None,
+            )  # fmt: skip
+            trail.record(action, AuditAction.ACTION_EXPIRED, before=before)
+    except StaleState:
+        # Decided at the last moment by somebody else: the decision stands.
+        return
+
+
+def _due_to_execute() -> QuerySet[Any]:
+    ready = Q(status=ActionStatus.APPROVED, due_at__lte=Now())
+    # An executing row whose lease ran out lost its worker; one without a lease waits to be repeated.
+    orphaned = Q(status=ActionStatus.EXECUTING) & (
+        Q(lease_until__lt=Now()) | Q(lease_until__isnull=True, due_at__lte=Now())
+    )
+    return Action.objects.filter(ready & FREE | orphaned).order_by("due_at")

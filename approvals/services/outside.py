@@ -1,0 +1,35 @@
+"""Making the request that a connector gets: the one place that opens a credential for a tool."""
+
+from typing import Any
+
+from audit.context import correlation_id
+from gateway.connections import services as connections
+from gateway.connectors.base import ConnectorRequest
+from gateway.http.messages import Sender
+from gateway.tools.models import ToolVersion
+
+
+def connector_request(
+    version: ToolVersion,
+    sender: Sender,
+    *,
+    arguments: Any,
+    rendered: dict[str, Any],
+    idempotency_key: str,
+    deadline_s: float,
+) -> ConnectorRequest:
+    """One attempt's request, with the revealed credential."""
+    secret = connections.reveal(version.connection) if version.connection else None
+    return ConnectorRequest(
+        client=sender,
+        secret=secret,
+        config={**version.config, "preview": version.preview}
+        if version.preview
+        else version.config,
+        operation=version.operation,
+        arguments=arguments,
+        rendered=rendered,
+        idempotency_key=idempotency_key,
+        deadline_s=deadline_s,
+        correlation_id=correlation_id(),
+    )

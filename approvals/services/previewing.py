@@ -1,0 +1,56 @@
+"""The read-only look at what an action would touch, before anybody decides."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from approvals.redact import redact
+from approvals.services.outside import connector_request
+from gateway.connectors import registry
+from gateway.http.client import OutsideError, client
+from gateway.lib.errors import DomainError
+from gateway.lib.sealing import CannotUnseal
+from gateway.tools.models import Tool
+
+log = structlog.get_logger(__name__)
+PREVIEW_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Preview:
+    """State before and after, and who is affected; or why that could not be read."""
+
+    before: Any = None
+    after: Any = None
+    affected: list[dict[str, str]] = field(default_factory=list)
+    as_of: datetime | None = None
+    error: str = ""
+
+
+def preview_of(tool: Tool | None, arguments: Any, *, rendered: dict[str, Any]) -> Preview | None:
+    """Read what would change; a service that cannot be read is told to the reviewer, not hidden."""
+    if tool is None or tool.current is None:
+        return None
+    version = tool.current
+    try:
+        with client() as sender:
+            request = connector_request(
+                version, sender, arguments=arguments, rendered=rendered,
+                idempotency_key="preview", deadline_s=PREVIEW_DEADLINE_S,
+            )  # fmt: skip
+            found = registry.connector(version.connector).preview(request)
+    except (OutsideError, DomainError, CannotUnseal) as error:
+        log.warning("preview_failed", tool=tool.name, reason=str(error))
+        return Preview(error=f"The present state could not be read: {error}"[:300])
+    if found is None:
+        return None
+    return Preview(
+        before=redact(found.before, version.sensitive),
+        after=redact(found.after, version.sensitive),
+        affected=[
+            {"kind": item.kind, "id": item.id, "label": item.label} for item in found.affected
+        ],
+        as_of=found.as_of,
+    )

@@ -1,0 +1,134 @@
+"""The last look before anything happens: still allowed, still the same, still approved by somebody."""
+
+from typing import Any
+
+import structlog
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from approvals.models import Action
+from approvals.policy import engine, facts
+from approvals.quorum import Requirement, is_stricter
+from approvals.services import binding, policies, reading, trail
+from approvals.states import ActionStatus
+from audit.actions import AuditAction
+from gateway.lib.states import move
+
+log = structlog.get_logger(__name__)
+
+
+def may_still_run(action: Action) -> bool:
+    """Whether the action may be carried out now.
+
+    Where it may not, it is moved to where it belongs (expired, denied, pending, failed) and the
+    reason recorded, in the caller's transaction. Nothing is ever "fixed up".
+    """
+    if action.status == ActionStatus.EXECUTING:
+        # A repetition of what was approved and begun: same key, same bytes.
+        return _is_bound(action)
+    if action.execute_by and action.execute_by <= timezone.now():
+        _end(action, ActionStatus.EXPIRED, "expired", "It could not be executed in time.")
+        return False
+    return _is_bound(action) and _policy_agrees(action) and _people_stand(action)
+
+
+def _is_bound(action: Action) -> bool:
+    version = action.tool_version
+    tool = version.tool if version else None
+    connection = version.connection if version else None
+    if binding.digest_of(action) != action.digest:
+        log.error("digest_mismatch", action=action.public_id)
+        _end(
+            action,
+            ActionStatus.DENIED,
+            "digest_mismatch",
+            "What is stored is not what was approved.",
+        )
+        return False
+    if tool is None or not tool.is_enabled or tool.current_id != action.tool_version_id:
+        _end(
+            action,
+            ActionStatus.DENIED,
+            "tool_changed",
+            "The tool was changed or switched off since.",
+        )
+        return False
+    if connection and connection.revision != action.connection_revision:
+        reason = "The connection was changed since."
+        _end(action, ActionStatus.DENIED, "connection_changed", reason)
+        return False
+    return True
+
+
+def _policy_agrees(action: Action) -> bool:
+    rules = policies.active_rules(action.environment)
+    seen = _facts_now(action)
+    verdict = engine.evaluate(rules, seen)
+    if verdict.verdict == "deny":
+        reason = verdict.reason or "Policy denies it now."
+        _end(action, ActionStatus.DENIED, "denied", reason)
+        return False
+    stored = Requirement.from_dict(action.requirement) if action.requirement else None
+    wanted = verdict.requirement
+    if (
+        verdict.verdict == "require_approval"
+        and wanted
+        and (stored is None or is_stricter(wanted, stored))
+    ):
+        _return_to_review(action, wanted)
+        return False
+    return True
+
+
+def _people_stand(action: Action) -> bool:
+    """Whether every vote is genuine and its member may still decide; an allowed action needs none."""
+    if action.requirement is None:
+        return True
+    approving = [vote for vote in reading.votes(action) if vote.decision == "approve"]
+    for vote in approving:
+        vote.action = action
+    good = [
+        vote
+        for vote in approving
+        if vote.digest == action.digest and binding.is_genuine(vote) and reading.still_stands(vote)
+    ]
+    if len(good) >= binding.requirement_of(action).quorum:
+        return True
+    log.error("approval_not_valid", action=action.public_id)
+    _return_to_review(action, binding.requirement_of(action))
+    return False
+
+
+def _facts_now(action: Action) -> dict[str, Any]:
+    """The stored facts with the present time: rules about hours hold when it runs, too."""
+    environment = action.environment
+    now = facts.time_facts(timezone.now(), environment.tenant.time_zone)
+    return {**action.facts, "args": action.arguments_value, "time": now}
+
+
+def _return_to_review(action: Action, requirement: Requirement) -> None:
+    """Back to a person under the stricter requirement: a new version, a new digest, votes void."""
+    before = action.status
+    action.approvals.filter(void_at=None).update(void_at=Now())
+    action.version += 1
+    action.requirement = requirement.as_dict()
+    digest = binding.digest_of(action)
+    move(
+        action, ActionStatus.PENDING, version=action.version, requirement=action.requirement,
+        digest=digest, due_at=None, approved_at=None, execute_by=None,
+        decide_by=timezone.now() + requirement.expires_in,
+    )  # fmt: skip
+    trail.record(action, AuditAction.ACTION_RETURNED, before=before, reason="requirement_stricter")
+
+
+def _end(action: Action, to: ActionStatus, code: str, reason: str) -> None:
+    before = action.status
+    if before == ActionStatus.EXECUTING:
+        to = ActionStatus.UNKNOWN
+    settled = None if to == ActionStatus.UNKNOWN else Now()
+    move(action, to, code=code, reason=reason, settled_at=settled, due_at=None, lease_until=None)
+    what = {
+        ActionStatus.EXPIRED: AuditAction.ACTION_EXPIRED,
+        ActionStatus.UNKNOWN: AuditAction.ACTION_UNKNOWN,
+    }.get(to, AuditAction.ACTION_DENIED)
+    trail.record(action, what, before=before, reason=code)

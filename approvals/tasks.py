@@ -1,0 +1,12 @@
+"""Jobs of this app. Each begins by claiming its row, so it may arrive any number of times."""
+
+from approvals import executor
+from gateway.lib.broker import JobName, job
+
+EXECUTE_LIMIT_MS = 120_000
+
+
+@job(JobName.EXECUTE_ACTION, time_limit_ms=EXECUTE_LIMIT_MS)
+def execute_action(pk: str) -> None:
+    """Carry out one approved action; the sweep rings again for what stays due."""
+    executor.execute(pk)

@@ -1,0 +1,41 @@
+"""What a change of an action or run sets off: the run follows, reports open, desks are told."""
+
+import structlog
+
+from approvals.models import Action
+from audit import context
+from gateway.lib import live
+from gateway.runs import services as runs
+from gateway.runs.models import Run
+
+log = structlog.get_logger(__name__)
+KINDS = {Action.announces: Action, Run.announces: Run}
+
+
+def announce(kind: str, pk: str) -> None:
+    """Handle one announcement; the mark is cleared only for the version that was handled.
+
+    Every part may be repeated without harm, so a crash in between costs nothing.
+    """
+    model = KINDS[kind]
+    row = (
+        model.objects.select_related("environment__tenant")
+        .filter(pk=pk, announce_due_at__isnull=False)
+        .first()
+    )
+    if row is None:
+        return
+    context.adopt(row.correlation_id)
+    if isinstance(row, Action):
+        runs.action_changed(row)
+    else:
+        runs.run_changed(row)
+    _tell(row, kind)
+    model.objects.filter(pk=row.pk, row_version=row.row_version).update(announce_due_at=None)
+
+
+def _tell(row: Action | Run, kind: str) -> None:
+    news = {"kind": kind, "id": row.public_id, "version": row.row_version, "status": row.status}
+    log.info(kind, id=row.public_id, status=row.status, version=row.row_version)
+    live.publish(row.environment.live_topic, news)
+    live.publish(f"{kind}.{row.pk}", news)

@@ -1,0 +1,23 @@
+"""Every write of runs, their timeline and the reports owed to providers."""
+
+from gateway.runs.services.ending import cancel, retry, tell_provider_to_cancel
+from gateway.runs.services.following import action_changed, run_changed
+from gateway.runs.services.reporting import report_run
+from gateway.runs.services.starting import begin, start
+from gateway.runs.services.sweeping import sweep
+from gateway.runs.services.updating import RunNotReady, apply_update, context_of
+
+__all__ = [
+    "RunNotReady",
+    "action_changed",
+    "apply_update",
+    "begin",
+    "cancel",
+    "context_of",
+    "report_run",
+    "retry",
+    "run_changed",
+    "start",
+    "sweep",
+    "tell_provider_to_cancel",
+]

@@ -1,0 +1,119 @@
+"""A run follows its actions: its status, its timeline, and the reports that become due."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from approvals.models import Action
+from approvals.services import cancel_run_actions
+from approvals.states import OPEN, ActionStatus
+from audit import services as audit
+from audit.actions import AuditAction
+from audit.context import Target
+from gateway.lib.broker import JobName, ring
+from gateway.runs.models import Report, Run
+from gateway.runs.services.timeline import append, locked, shift
+from gateway.runs.states import FINAL, RunStatus
+from gateway.tenants import principals
+
+REPORT_FOR = timedelta(hours=24)
+BUDGET_CODE = "budget_exceeded"
+
+
+def action_changed(action: Action) -> None:
+    """Take in one change of one of the run's actions; repeated calls change nothing."""
+    if action.run_id is None:
+        return
+    with transaction.atomic():
+        run = locked(action.run_id)
+        _note(run, action)
+        if action.is_settled:
+            _owe_report(run, action)
+        if run.status not in FINAL:
+            _follow(run)
+            _keep_caps(run)
+
+
+def run_changed(run: Run) -> None:
+    """Clean up behind a run that ended."""
+    if run.is_final:
+        reason = f"The run is {run.get_status_display().lower()}."
+        cancel_run_actions(run.pk, principals.system(run.environment), reason=reason)
+
+
+def _note(run: Run, action: Action) -> None:
+    data = {"action": action.public_id, "tool": action.tool_name, "version": action.version}
+    kind = f"action.{action.status}"
+    if not run.events.filter(
+        kind=kind, data__action=action.public_id, data__version=action.version
+    ):
+        append(run, kind, data, event=action.source_event)
+
+
+def _follow(run: Run) -> None:
+    """One pending action: waiting for approval. One open: tool required. None: the agent's turn."""
+    statuses = set(Action.objects.filter(run_id=run.pk).values_list("status", flat=True))
+    if ActionStatus.PENDING in statuses:
+        wanted = RunStatus.WAITING_APPROVAL
+    elif statuses & OPEN:
+        wanted = RunStatus.TOOL_REQUIRED
+    else:
+        wanted = RunStatus.RUNNING
+    _walk(run, wanted)
+
+
+def _walk(run: Run, wanted: RunStatus) -> None:
+    if run.status == wanted or run.status == RunStatus.QUEUED:
+        return
+    if run.status == RunStatus.RUNNING and wanted == RunStatus.WAITING_APPROVAL:
+        shift(run, RunStatus.TOOL_REQUIRED)
+    shift(run, wanted)
+
+
+def _keep_caps(run: Run) -> None:
+    """A run that asked for more calls than it may ends, and says so."""
+    cap = run.constraints.get("max_tool_calls")
+    made = Action.objects.filter(run_id=run.pk).count()
+    if not isinstance(cap, int) or made <= cap:
+        return
+    error = {
+        "code": BUDGET_CODE,
+        "message": f"The run asked for {made} tool calls; it may make {cap}.",
+        "debug_id": run.correlation_id,
+    }
+    append(run, "run.cap_reached", error)
+    shift(run, RunStatus.FAILED, error=error, cancel_due_at=timezone.now())
+    ring(JobName.CANCEL_RUN, str(run.pk))
+
+
+def _owe_report(run: Run, action: Action) -> None:
+    """Open the one report of a settled action; an ended run is owed nothing any more."""
+    if run.status in FINAL or run.provider_run_id is None:
+        return
+    report, created = Report.objects.get_or_create(
+        action=action,
+        defaults={
+            "run": run,
+            "call_id": action.call_id,
+            "answer": _answer(action),
+            "give_up_at": timezone.now() + REPORT_FOR,
+            "due_at": timezone.now(),
+        },
+    )
+    if created:
+        audit.record(
+            AuditAction.REPORT_OPENED, target=Target("report", report.public_id),
+            scope=run.environment.audit_scope, meta={"action": action.public_id},
+        )  # fmt: skip
+    ring(JobName.REPORT_RESULT, str(run.pk))
+
+
+def _answer(action: Action) -> dict[str, Any]:
+    """What the agent hears: typed fields; words of people and services stay data."""
+    if action.status == ActionStatus.SUCCEEDED:
+        return {"result": action.result}
+    code = action.code if action.status == ActionStatus.INVALID else action.status
+    message = action.reason or action.get_status_display()
+    return {"error": {"code": code or action.status, "message": message, "retryable": False}}

@@ -1,0 +1,137 @@
+"""Starting runs: a row first, the provider afterwards."""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from audit import context
+from audit import services as audit
+from audit.actions import AuditAction
+from audit.context import Target
+from gateway.agents import services as agents
+from gateway.agents.models import Agent, Provider
+from gateway.http.client import OutsideError
+from gateway.lib import work
+from gateway.lib.broker import JobName, ring
+from gateway.lib.errors import Refused
+from gateway.lib.states import announce
+from gateway.providers.base import RunUpdate, StartRequest
+from gateway.runs.models import Run
+from gateway.runs.services import updating
+from gateway.runs.services.provider_calls import provider_call
+from gateway.runs.services.timeline import append, locked, shift
+from gateway.runs.states import RunStatus
+from gateway.tenants.models import Environment
+from gateway.tenants.principals import Principal
+
+log = structlog.get_logger(__name__)
+LEASE_S = 60
+GIVE_UP_AFTER = timedelta(hours=24)
+CONSTRAINTS = frozenset({"max_steps", "max_tool_calls", "require_approval_for", "timeout_s"})
+
+
+def start(
+    environment: Environment,
+    *,
+    agent: Agent | None,
+    provider: Provider | None,
+    task: str,
+    by: Principal,
+    constraints: dict[str, Any] | None = None,
+    tags: dict[str, Any] | None = None,
+    correlation_id: str = "",
+    origin_event: str = "",
+    origin: str = Run.Origin.API,
+    retry_of: Run | None = None,
+) -> Run:
+    """Queue a run; a worker starts it at the provider. Needs an agent with a provider, or a provider.
+
+    Raises Refused when nothing can run it, or for unknown constraints.
+    """
+    if unknown := set(constraints or {}) - CONSTRAINTS:
+        raise Refused(
+            "unknown_constraint", f"A run has no constraint {', '.join(sorted(unknown))}."
+        )
+    runner = provider or (agent.provider if agent else None)
+    if runner is None:
+        raise Refused("no_provider", "Name a provider, or an agent that has one.")
+    who = agent or agents.agent_of_provider(runner)
+    if not who.is_enabled:
+        raise Refused("agent_off", f"Agent {who.slug} is switched off.")
+    with transaction.atomic():
+        run = Run(
+            environment=environment, agent=who, provider=runner, origin=origin, task=task,
+            constraints=constraints or {}, tags=tags or {}, started_by_kind=by.kind,
+            started_by_id=by.id, started_by_label=by.label[:120],
+            starter_user_id=by.user.pk if by.user else by.owner_id, retry_of=retry_of,
+            source_event=origin_event, correlation_id=correlation_id or context.correlation_id(),
+            due_at=timezone.now(), announce_due_at=timezone.now(),
+        )  # fmt: skip
+        run.save(force_insert=True)
+        append(run, "run.queued", {"by": f"{by.kind}:{by.id}", "task": task}, event=origin_event)
+        audit.record(
+            AuditAction.RUN_STARTED, target=Target("run", run.public_id),
+            scope=environment.audit_scope, actor=by.actor,
+            meta={"agent": who.public_id, "provider": runner.public_id},
+        )  # fmt: skip
+        announce(run)
+        ring(JobName.START_RUN, str(run.pk))
+    return run
+
+
+def begin(pk: str) -> None:
+    """Start one due run at its provider; a provider that is down leaves it queued and due later."""
+    run = work.claim(Run.objects.filter(status=RunStatus.QUEUED), pk, lease_s=LEASE_S)
+    if run is None:
+        return
+    context.adopt(run.correlation_id)
+    wanted = StartRequest(
+        client_run_id=run.public_id, task=run.task, constraints=run.constraints, tags=run.tags
+    )
+    try:
+        with provider_call(run.provider, key=run.public_id) as (provider, request):
+            update = provider.start(request, wanted)
+    except OutsideError as error:
+        _later_or_never(run, error)
+        return
+    _started(run, update)
+
+
+def _started(run: Run, update: RunUpdate) -> None:
+    with transaction.atomic():
+        held = locked(run.pk)
+        if held.attempts != run.attempts or held.status != RunStatus.QUEUED:
+            return
+        Run.objects.filter(pk=held.pk).update(
+            provider_run_id=update.run_id, due_at=None, lease_until=None
+        )
+        held.refresh_from_db()
+        append(held, "run.accepted", {"provider_run_id": update.run_id})
+        if update.status == "queued":
+            shift(held, RunStatus.RUNNING)
+    updating.apply_update(run.provider, update, source="start")
+
+
+def _later_or_never(run: Run, error: OutsideError) -> None:
+    log.warning("run_not_started", run=run.public_id, reason=error.reason, attempt=run.attempts)
+    is_late = timezone.now() - run.created_at > GIVE_UP_AFTER
+    with transaction.atomic():
+        held = locked(run.pk)
+        if held.attempts != run.attempts or held.status != RunStatus.QUEUED:
+            return
+        append(held, "run.start_failed", {"reason": error.reason, "attempt": run.attempts})
+        if error.permanent or is_late:
+            failure = {
+                "code": error.reason,
+                "message": f"The provider did not start the run: {error.detail}",
+                "debug_id": run.correlation_id,
+                "next": "Check the provider's address and key, then retry the run.",
+            }
+            shift(held, RunStatus.FAILED, error=failure, lease_until=None)
+            return
+        wait_s = error.retry_after or work.backoff_s(run.attempts, limit_s=300)
+        work.release(held, after_s=wait_s)
+    ring(JobName.START_RUN, str(run.pk), delay_ms=int(wait_s * 1000))

@@ -1,0 +1,30 @@
+"""Finding what a lost bell left lying."""
+
+from django.db.models.functions import Now
+
+from gateway.lib import work
+from gateway.lib.broker import JobName, ring
+from gateway.runs.models import Report, Run
+from gateway.runs.states import ReportStatus, RunStatus
+
+CHUNK = 200
+
+
+def sweep() -> int:
+    """Ring again for every due run, report, announcement and cancellation; how many there were."""
+    due_runs = work.due(Run.objects.filter(status=RunStatus.QUEUED))
+    due_reports = work.due(
+        Report.objects.filter(status__in=[ReportStatus.DUE, ReportStatus.SENDING])
+    )
+    rings = [(JobName.START_RUN, str(pk)) for pk in due_runs.values_list("pk", flat=True)[:CHUNK]]
+    runs_owed = set(due_reports.values_list("run_id", flat=True)[:CHUNK])
+    rings += [(JobName.REPORT_RESULT, str(pk)) for pk in runs_owed]
+    untold = Run.objects.filter(cancel_due_at__lte=Now()).values_list("pk", flat=True)[:CHUNK]
+    rings += [(JobName.CANCEL_RUN, str(pk)) for pk in untold]
+    for name, pk in rings:
+        ring(name, pk)
+    unannounced = Run.objects.filter(announce_due_at__lte=Now()).values_list("pk", flat=True)
+    found = list(unannounced[:CHUNK])
+    for pk in found:
+        ring(JobName.ANNOUNCE, Run.announces, str(pk))
+    return len(rings) + len(found)

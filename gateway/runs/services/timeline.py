@@ -1,0 +1,56 @@
+"""Writing a run's timeline, its moves and their audit records in one shape."""
+
+from typing import Any
+
+from django.db.models import Max
+from django.db.models.functions import Now
+
+from audit import services as audit
+from audit.actions import AuditAction
+from audit.context import Actor, Target
+from gateway.lib import live
+from gateway.lib.states import move
+from gateway.runs.models import Run, RunEvent
+from gateway.runs.states import FINAL, RunStatus
+
+
+def locked(pk: Any) -> Run:
+    """The run, locked for this transaction."""
+    return (
+        Run.objects.select_for_update(of=("self",))
+        .select_related("environment__tenant", "agent__owner__user", "provider")
+        .get(pk=pk)
+    )
+
+
+def append(run: Run, kind: str, data: dict[str, Any] | None = None, *, event: str = "") -> RunEvent:
+    """Add a line to the timeline; the caller holds the run's lock."""
+    last = run.events.aggregate(last=Max("number"))["last"] or 0
+    line = RunEvent.objects.create(
+        run=run, number=last + 1, kind=kind, data=data or {}, source_event=event
+    )
+    live.publish(run.live_topic, {"kind": "run_event", "id": run.public_id, "number": line.number})
+    return line
+
+
+def shift(run: Run, to: RunStatus, *, actor: Actor | None = None, **fields: Any) -> None:
+    """Move the run one step, with the times that belong to it and its audit record."""
+    before = run.status
+    if to == RunStatus.RUNNING and run.started_at is None:
+        fields["started_at"] = Now()
+    if to in FINAL:
+        fields["finished_at"] = Now()
+        fields["due_at"] = None
+    move(run, to, **fields)
+    audit.record(
+        AuditAction.RUN_MOVED,
+        target=Target("run", run.public_id),
+        scope=run.environment.audit_scope,
+        changes={"status": [before, str(to)]},
+        actor=actor,
+    )
+
+
+def provider_actor(run: Run) -> Actor:
+    """The provider, as the one that moved the run."""
+    return Actor("provider", run.provider.public_id)
