@@ -34,7 +34,9 @@ def lines(text: str) -> tuple[Line, ...]:
 
 def is_compact_json(text: str) -> bool:
     """Whether the text is a JSON object or array without blanks between its tokens."""
-    if not text.startswith(("{", "[")) or any(" " in p or "\n" in p for p in _outside(text)):
+    if not text.startswith(("{", "[")) or any(
+        " " in p or "\n" in p for p in _outside(text)
+    ):
         return False
     try:
         json.loads(text)

@@ -13,7 +13,11 @@ function wake(element) {
   clearTimeout(waiting.get(element));
   waiting.set(element, setTimeout(() => {
     waiting.delete(element);
-    if (element.isConnected && window.htmx) window.htmx.trigger(element, "cs:changed");
+    if (!element.isConnected || !window.htmx) return;
+    // Nobody loses a half-written reason: what holds an open dialog waits until it is closed.
+    const dialog = element.querySelector("dialog[open]");
+    if (dialog) dialog.addEventListener("close", () => wake(element), { once: true });
+    else window.htmx.trigger(element, "cs:changed");
   }, GATHER_MS));
 }
 

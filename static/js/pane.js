@@ -14,6 +14,12 @@ function markShown() {
   if (link) mark(link);
 }
 
+// New rows wait behind the pill, except where there is no cursor row that they could move.
+function hasCursor() {
+  const list = document.getElementById("inbox");
+  return Boolean(list && (list.scrollTop || list.contains(document.activeElement) || list.querySelector(".is-on")));
+}
+
 export function startPane() {
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     const link = event.detail.elt;
@@ -23,7 +29,8 @@ export function startPane() {
     location.assign(link.href);
   });
   document.body.addEventListener("htmx:afterSettle", (event) => {
-    if (event.target.id === "inbox") markShown();
+    markShown();
+    if (event.target.id === "new" && !hasCursor()) event.target.querySelector("a")?.click();
     if (event.target.closest?.("#pane")) document.getElementById("pane").scrollTop = 0;
   });
   // A decision moves the focus on to the next row, and the status line says what happened.

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.forms import BoundField
 from django.http import QueryDict
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -18,6 +20,7 @@ from gateway.lib.visible import Span, reveal as spans_of
 
 register = template.Library()
 SPRITE = "img/icons.svg"
+TITLE_LENGTH = 140
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -32,6 +35,15 @@ def icon(name: str) -> SafeString:
 def frame(context: template.Context) -> Frame | None:
     """The frame around a page of an environment; None on pages outside one."""
     return frame_of(context["request"])
+
+
+@register.simple_tag(takes_context=True)
+def here(context: template.Context, name: str, **parts: str) -> str:
+    """The address of a page in the environment of this page."""
+    place = context["request"].environment
+    return reverse(
+        name, kwargs={"tenant": place.tenant.slug, "environment": place.slug, **parts}
+    )
 
 
 @register.inclusion_tag("_status.html")
@@ -49,8 +61,22 @@ def refusal(reason: str) -> dict[str, Any]:
 @register.inclusion_tag("_risk.html")
 def risk(level: str) -> dict[str, Any]:
     """The chip of a risk: bars, word and colour."""
-    rows = [(3 * at, 9 - 3 * at, 3 + 3 * at, lit) for at, lit in enumerate(looks.bars(level))]
+    rows = [
+        (3 * at, 9 - 3 * at, 3 + 3 * at, lit)
+        for at, lit in enumerate(looks.bars(level))
+    ]
     return {"level": level, "rows": rows}
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """A form field with the class that its kind of control has."""
+    kind = field.widget_type
+    name = {"checkbox": "form-check-input", "select": "form-select"}.get(
+        kind, "form-control"
+    )
+    name += " is-invalid" if field.errors else ""
+    return field.as_widget(attrs={"class": name})
 
 
 @register.filter
@@ -71,6 +97,12 @@ def payload_lines(text: str, label: str, alone: bool = True) -> dict[str, Any]:
     rows = [(_marked(x.key), _marked(x.rest), x.is_hit) for x in payload.lines(text)]
     layout = "json" if payload.is_compact_json(text) else "text"
     return {"rows": rows, "label": label, "alone": alone, "layout": layout}
+
+
+@register.filter
+def first_line(text: str) -> str:
+    """The first line of a longer text."""
+    return str(text).strip().split("\n")[0][:TITLE_LENGTH]
 
 
 @register.filter
@@ -99,7 +131,9 @@ def moment(when: datetime | None, style: str = "both") -> SafeString:
         mark = '<time datetime="{}" title="{}" data-ago="">{}</time>'
         return format_html(mark, when.isoformat(), full, span(timezone.now() - when))
     text = local.strftime("%H:%M:%S") if style == "clock" else full
-    return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), full, text)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', when.isoformat(), full, text
+    )
 
 
 @register.filter
@@ -120,7 +154,9 @@ def span(length: timedelta | None) -> str:
 
 
 @register.inclusion_tag("_countdown.html")
-def countdown(since: datetime, until: datetime | None, suffix: str = "") -> dict[str, Any]:
+def countdown(
+    since: datetime, until: datetime | None, suffix: str = ""
+) -> dict[str, Any]:
     """What is left until a deadline, as a ring and in words."""
     if until is None:
         return {"until": None}
@@ -158,5 +194,10 @@ def _mark(part: Span) -> SafeString | str:
         mark = '<span class="cs-uni" data-char="{}" title="{}">{}</span>'
         return format_html(mark, part.label, part.name, part.label)
     if part.kind == "confusable":
-        return format_html('<span class="cs-conf" title="{} {}">{}</span>', part.label, part.name, part.text)
+        return format_html(
+            '<span class="cs-conf" title="{} {}">{}</span>',
+            part.label,
+            part.name,
+            part.text,
+        )
     return part.text

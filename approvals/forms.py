@@ -1,0 +1,121 @@
+"""What a reviewer posts, and the filters of the lists."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.timezone import timedelta
+
+from approvals.states import ActionStatus
+from gateway.lib import ids
+from gateway.tools.models import Risk
+
+OTHER = "other"
+PRESETS = (
+    ("Wrong amount", "Wrong amount"),
+    ("Wrong target", "Wrong target"),
+    ("Not needed", "Not needed"),
+    ("Suspicious text", "Suspicious text"),
+    (OTHER, "Something else"),
+)
+MAX_TEXT = 2000
+RISKS = (("", "Any risk"), *Risk.choices)
+STATUSES = (("", "Any state"), *ActionStatus.choices)
+
+
+class DecisionForm(forms.Form):
+    """The digest that was shown: a decision is bound to it."""
+
+    digest = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+
+class ApproveForm(DecisionForm):
+    """An approval with an optional comment."""
+
+    comment = forms.CharField(
+        required=False,
+        max_length=MAX_TEXT,
+        label="Comment",
+        help_text="Kept with the action.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class RejectForm(DecisionForm):
+    """A rejection with its reason: a preset, a text, or both."""
+
+    preset = forms.ChoiceField(
+        required=False,
+        choices=PRESETS,
+        label="Reason",
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+    )
+    reason = forms.CharField(
+        required=False,
+        max_length=MAX_TEXT,
+        label="What should be different?",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """At least one of both, so that the agent learns something."""
+        data = super().clean() or self.cleaned_data
+        preset = data.get("preset") or ""
+        parts = [preset if preset != OTHER else "", (data.get("reason") or "").strip()]
+        data["text"] = ": ".join(part for part in parts if part)
+        if not data["text"]:
+            raise forms.ValidationError(
+                "Say why: the agent gets the reason as its answer."
+            )
+        return data
+
+
+class ActionFilter(forms.Form):
+    """Filters of the lists of actions; empty fields do not narrow."""
+
+    q = forms.CharField(required=False, label="Search effect or id")
+    status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
+    risk = forms.ChoiceField(required=False, choices=RISKS, label="Risk")
+    tool = forms.CharField(required=False, label="Tool")
+    agent = forms.CharField(required=False, label="Agent")
+    run = forms.CharField(required=False, widget=forms.HiddenInput)
+    days = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+
+    def narrow(self, actions: QuerySet[Any]) -> QuerySet[Any]:
+        """The actions that fit; a value that cannot be fits nothing."""
+        if not self.is_valid():
+            return actions.none()
+        chosen = self.cleaned_data
+        columns = {
+            "status": "status",
+            "risk": "risk",
+            "tool": "tool_name",
+            "agent": "agent__slug",
+        }
+        for name, column in columns.items():
+            if chosen[name]:
+                actions = actions.filter(**{column: chosen[name]})
+        if chosen["q"]:
+            actions = actions.filter(_matches(chosen["q"].strip()))
+        if chosen["days"]:
+            actions = actions.filter(
+                created_at__gte=timezone.now() - timedelta(chosen["days"])
+            )
+        return self._of_run(actions)
+
+    def _of_run(self, actions: QuerySet[Any]) -> QuerySet[Any]:
+        if not (run := self.cleaned_data["run"]):
+            return actions
+        try:
+            return actions.filter(run_id=ids.decode("run", run))
+        except ids.BadId:
+            return actions.none()
+
+
+def _matches(text: str) -> Q:
+    found = Q(effect__icontains=text) | Q(tool_name__icontains=text) | Q(call_id=text)
+    try:
+        return found | Q(pk=ids.decode("act", text))
+    except ids.BadId:
+        return found

@@ -1,0 +1,392 @@
+"""The decision card: everything a reviewer needs before a button may be pressed."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.utils import timezone
+
+from approvals import services
+from approvals.forms import ApproveForm, RejectForm
+from approvals.models import Action
+from approvals.states import ActionStatus
+from approvals.views import story
+from approvals.views.changes import ChangeRow, changes_of
+from approvals.views.payload import Request, request_of
+from approvals.views.rows import Row, place
+from approvals.views.notes import Note, notes_of
+from audit.models import AuditRecord
+from gateway.lib import ids
+from gateway.lib.errors import Denied
+from gateway.tenants.principals import of_user
+from gateway.tools.models import RetryClass, SideEffect
+
+SIMILAR = 5
+ICONS = {
+    "customer": "user", "person": "user", "user": "user", "order": "receipt", "email": "mail",
+    "mail": "mail", "ticket": "message", "shop": "building-store", "url": "link-off",
+}  # fmt: skip
+STEPS = ("Proposed", "Policy", "Review", "Hold", "Executing", "Done")
+AT_STEP = {
+    ActionStatus.PROPOSED: 1, ActionStatus.INVALID: 1, ActionStatus.DENIED: 1,
+    ActionStatus.PENDING: 2, ActionStatus.REJECTED: 2, ActionStatus.EXPIRED: 2,
+    ActionStatus.CANCELED: 2, ActionStatus.APPROVED: 4, ActionStatus.EXECUTING: 4,
+}  # fmt: skip
+STOPPED = {
+    ActionStatus.INVALID, ActionStatus.DENIED, ActionStatus.REJECTED, ActionStatus.EXPIRED,
+    ActionStatus.CANCELED,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the state line: `done`, `now`, or empty."""
+
+    word: str
+    state: str
+    icon: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """An icon, a text and a code, or a link: one line of a block."""
+
+    text: str
+    icon: str = ""
+    code: str = ""
+    label: str = ""
+    url: str = ""
+    kind: str = ""
+    id: str = ""
+    tone: str = ""
+
+
+class Card(Row):
+    """An action as its page shows it to one person."""
+
+    def __init__(self, request: Any, action: Action) -> None:
+        super().__init__(action)
+        self.http = request
+        self.user = request.user
+
+    def _may(self, permission: str) -> bool:
+        return bool(self.user.has_perm(permission, self.action.environment))
+
+    @property
+    def list_url(self) -> str:
+        """The list of actions."""
+        return place(self.action, "approvals:list")
+
+    @property
+    def agent_url(self) -> str:
+        """The agent's page."""
+        if not self._may("agents.view_agent"):
+            return ""
+        return place(self.action, "agents:detail", agent=self.action.agent.public_id)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether people can still decide."""
+        return self.action.status == ActionStatus.PENDING
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """The state line; without a hold its step is left out."""
+        at = AT_STEP.get(ActionStatus(self.action.status), len(STEPS))
+        stopped = self.action.status in STOPPED
+        steps = []
+        for number, word in enumerate(STEPS):
+            if word == "Hold" and not self.hold_s:
+                continue
+            if number < at:
+                steps.append(Step(word, "done", "circle-check"))
+            elif number == at:
+                steps.append(Step(word, "now", "circle-x" if stopped else "circle-dot"))
+            else:
+                steps.append(Step(word, "", "circle"))
+        return steps
+
+    @cached_property
+    def request(self) -> Request:
+        """Block 3."""
+        return request_of(self.action)
+
+    @cached_property
+    def hidden(self) -> int:
+        """How many characters of the shown request hide from the eye or look like others."""
+        return len(self.request.marks)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether Reject is the button that offers itself."""
+        return self.hidden > 0
+
+    @property
+    def hold_s(self) -> int:
+        """Seconds between the last vote and the execution."""
+        return int((self.action.requirement or {}).get("hold_s") or 0)
+
+    @property
+    def reversible(self) -> Line:
+        """Whether it can be taken back, and how."""
+        version = self.action.tool_version
+        if version is None or version.side_effect == SideEffect.READ:
+            return Line("Reads only: nothing is changed.", icon="eye")
+        if version.side_effect == SideEffect.DESTRUCTIVE:
+            text = "Not reversible: what it removes or pays out does not come back by itself."
+            return Line(text, icon="alert-triangle", tone="warn")
+        return Line(
+            "Not taken back from here: undoing it is another action.",
+            icon="alert-circle",
+        )
+
+    @cached_property
+    def targets(self) -> list[Line]:
+        """Block 2: who and what is affected, from the live read, else from the request."""
+        rows = self.action.affected or [
+            {"kind": "target", "id": text, "label": text} for text in self.action.target
+        ]
+        return [
+            Line(
+                "",
+                icon=ICONS.get(row["kind"], "arrow-right"),
+                label=row.get("label") or row["id"],
+                kind=row["kind"],
+                id=row["id"],
+            )
+            for row in rows
+        ]
+
+    @property
+    def as_of(self) -> Any:
+        """When the live read was made; None where there was none."""
+        return self.action.previewed_at
+
+    @property
+    def through(self) -> str:
+        """By which connector it is carried out."""
+        version = self.action.tool_version
+        return (
+            f"{version.connector} {version.operation}"
+            if version
+            else "nothing: refused"
+        )
+
+    @property
+    def credential(self) -> str:
+        """Which credential is used, never what it is."""
+        version = self.action.tool_version
+        if version is None or version.connection is None:
+            return ""
+        return f"{version.connection.slug} ••••{version.connection.fingerprint[:4]}"
+
+    @cached_property
+    def reasons(self) -> list[Line]:
+        """Block 4: why it is as risky as the chip says."""
+        found = [
+            Line(text, icon="scale", code=self.rule)
+            for text in [self._rule_reason()]
+            if text
+        ]
+        version = self.action.tool_version
+        if version and version.side_effect != SideEffect.READ:
+            text = f"The tool is {version.get_side_effect_display().lower()} and of {version.risk} risk"
+            found.append(Line(text, icon="tool", code="tool.side_effect"))
+        if version and version.retry_class == RetryClass.UNSAFE:
+            found.append(
+                Line(
+                    "It is never repeated by itself", icon="refresh", code="tool.retry"
+                )
+            )
+        found += [
+            Line(text, icon="sparkles", code=code) for text, code in self._signals()
+        ]
+        return found or [Line("Nothing out of the ordinary", icon="checks")]
+
+    def _rule_reason(self) -> str:
+        return str((self.action.requirement or {}).get("reason") or self.action.reason)
+
+    def _signals(self) -> list[tuple[str, str]]:
+        action = self.action
+        earlier = Action.objects.within(action.environment).filter(
+            tool_name=action.tool_name, agent=action.agent, pk__lt=action.pk
+        )
+        found = []
+        if not earlier.exists():
+            found.append(
+                (f"First use of {action.tool_name} by {self.agent}", "signal.first_use")
+            )
+        same = (
+            earlier.filter(arguments_sha256=action.arguments_sha256)
+            .order_by("-id")
+            .first()
+        )
+        if same is not None and action.arguments:
+            found.append((f"Same arguments as {same.public_id}", "signal.same_as"))
+        if self.hidden:
+            text = f"{self.hidden} hidden or look-alike characters"
+            found.append((text, "signal.hidden"))
+        if action.preview_error:
+            text = f"The live read failed: {action.preview_error}"
+            found.append((text, "signal.no_preview"))
+        return found
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule that decided."""
+        return self.action.rule
+
+    @property
+    def policies_url(self) -> str:
+        """The page of the rules."""
+        may = self._may("approvals.view_policy")
+        return place(self.action, "approvals:policies") if may else ""
+
+    @cached_property
+    def _diff(self) -> tuple[str, list[ChangeRow]]:
+        return changes_of(self.action)
+
+    @property
+    def comparison(self) -> str:
+        """What the diff compares."""
+        return self._diff[0]
+
+    @property
+    def changes(self) -> list[ChangeRow]:
+        """The rows of the diff."""
+        return self._diff[1]
+
+    @property
+    def trace(self) -> list[story.TraceRow]:
+        """Each rule and what it said."""
+        return story.trace_of(self.action)
+
+    @property
+    def rules_hash(self) -> str:
+        """The version of the rules."""
+        return self.action.policy_hash
+
+    @cached_property
+    def history(self) -> list[story.Entry]:
+        """What happened, in order."""
+        return story.history_of(self.action)
+
+    @property
+    def outcome(self) -> story.Ending | None:
+        """How it ended, where it did."""
+        return story.ending_of(self.action)
+
+    @cached_property
+    def origin(self) -> list[Line]:
+        """Where it comes from."""
+        return story.origin_of(self.action, may=self._may, line=Line)
+
+    @cached_property
+    def similar(self) -> list[Row]:
+        """The latest other actions of this tool."""
+        rows = Action.objects.within(self.action.environment).filter(
+            tool_name=self.action.tool_name
+        )
+        return [
+            Row(row) for row in rows.exclude(pk=self.action.pk).for_lists()[:SIMILAR]
+        ]
+
+    @property
+    def says(self) -> str:
+        """The agent's own reason, unverified."""
+        return self.action.agent_reason
+
+    @property
+    def correlation_id(self) -> str:
+        """What ties it to the rest of its journey."""
+        return self.action.correlation_id
+
+    @cached_property
+    def records(self) -> list[AuditRecord]:
+        """Its audit records, for who may read them."""
+        if not self._may("audit.view_record"):
+            return []
+        return list(
+            AuditRecord.objects.filter(target_id=self.action.public_id).order_by("id")
+        )
+
+    @property
+    def audit_url(self) -> str:
+        """All records of the journey, in the admin."""
+        return story.audit_address(self.action.correlation_id) if self.records else ""
+
+    @property
+    def reviewers(self) -> str:
+        """Who is asked, in words."""
+        asked = (self.action.requirement or {}).get("reviewers") or ["any reviewer"]
+        return ", ".join(
+            str(name).replace("role:", "").replace("group:", "") for name in asked
+        )
+
+    @cached_property
+    def votes(self) -> list[dict[str, Any]]:
+        """The votes on this version."""
+        votes = self.action.approvals.filter(void_at__isnull=True).select_related(
+            "user"
+        )
+        return [
+            {
+                "name": str(vote.user),
+                "initials": vote.user.initials,
+                "is_me": vote.user_id == self.user.pk,
+                "verdict": vote.decision,
+            }
+            for vote in votes
+        ]
+
+    @property
+    def has_voted(self) -> bool:
+        """Whether this person has decided already."""
+        return any(vote["is_me"] for vote in self.votes)
+
+    @cached_property
+    def may_not(self) -> str:
+        """Why this person cannot decide; empty when they can."""
+        try:
+            services.may_decide(
+                self.action, of_user(self.user, self.action.environment)
+            )
+        except Denied as error:
+            return error.detail
+        return ""
+
+    @property
+    def can_decide(self) -> bool:
+        """Whether the buttons are offered."""
+        return self.is_open and not self.may_not and not self.has_voted
+
+    @property
+    def is_last(self) -> bool:
+        """Whether this person's approval would be the last one needed."""
+        return self.can_decide and self.needed > 1 and self.have == self.needed - 1
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether this person can withdraw it."""
+        open_ = self.action.status in (ActionStatus.PENDING, ActionStatus.APPROVED)
+        return open_ and self._may("approvals.cancel_action")
+
+    @cached_property
+    def warnings(self) -> list[Note]:
+        """What must be read before deciding."""
+        return notes_of(self.action, marks=self.request.marks, now=timezone.now())
+
+    @property
+    def run_id(self) -> str:
+        """The run's public id."""
+        return ids.encode("run", self.action.run_id) if self.action.run_id else ""
+
+    @cached_property
+    def approve_form(self) -> ApproveForm:
+        """An empty form, bound to the digest that is shown."""
+        return ApproveForm(initial={"digest": self.action.digest})
+
+    @cached_property
+    def reject_form(self) -> RejectForm:
+        """An empty form, bound to the digest that is shown."""
+        return RejectForm(initial={"digest": self.action.digest})

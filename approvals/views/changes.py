@@ -1,0 +1,80 @@
+"""The diff of the card: before and after, or this call beside the last one on the same target."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from approvals import diff
+from approvals.models import Action
+from approvals.redact import redact
+from approvals.states import ActionStatus
+
+GLYPHS = {
+    "added": "+",
+    "removed": "−",
+    "changed": "~",
+    "type_changed": "~",
+    "moved": "↕",
+}
+WORDS = {"type_changed": "changed in kind"}
+
+
+@dataclass(frozen=True)
+class ChangeRow:
+    """One changed place, with a glyph and a word beside the colour."""
+
+    kind: str
+    path: str
+    before: Any
+    after: Any
+
+    @property
+    def glyph(self) -> str:
+        """The sign of the kind of change."""
+        return GLYPHS.get(self.kind, "~")
+
+    @property
+    def word(self) -> str:
+        """The kind of change in words."""
+        return WORDS.get(self.kind, self.kind)
+
+    @property
+    def words(self) -> Any:
+        """Marks for the words that changed, where both sides are texts."""
+        if (
+            self.kind == "changed"
+            and isinstance(self.before, str)
+            and isinstance(self.after, str)
+        ):
+            return diff.words(self.before, self.after)
+        return ()
+
+
+def changes_of(action: Action) -> tuple[str, list[ChangeRow]]:
+    """The rows, and a sentence that says what is compared with what."""
+    sensitive = tuple(action.tool_version.sensitive) if action.tool_version else ()
+    if action.before is not None or action.after is not None:
+        sentence = "The target as read when this was proposed, and after this action"
+        return sentence, _rows(action.before, action.after)
+    last = _last_on_target(action)
+    if last is not None:
+        sentence = f"Arguments of {last.public_id}, the last on the same target, and of this action"
+        before = redact(last.arguments_value, sensitive)
+        return sentence, _rows(before, redact(action.arguments_value, sensitive))
+    sentence = "Nothing to compare with: every argument counts as added"
+    return sentence, _rows({}, redact(action.arguments_value or {}, sensitive))
+
+
+def _rows(before: Any, after: Any) -> list[ChangeRow]:
+    found = diff.compare(before, after)
+    return [ChangeRow(str(c.kind), c.path or "/", c.before, c.after) for c in found]
+
+
+def _last_on_target(action: Action) -> Action | None:
+    if not action.target or action.tool_version is None:
+        return None
+    earlier = Action.objects.within(action.environment).filter(
+        tool_name=action.tool_name, status=ActionStatus.SUCCEEDED, pk__lt=action.pk
+    )
+    return next(
+        (a for a in earlier.order_by("-id")[:50] if a.target == action.target), None
+    )

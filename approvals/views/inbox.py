@@ -1,0 +1,237 @@
+"""The inbox: what waits for this person, for the team, and what is done."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, Q
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from approvals import services
+from approvals.forms import ActionFilter
+from approvals.models import Action
+from approvals.states import ActionStatus
+from approvals.views.card import Card
+from approvals.views.rows import Row, place
+from gateway.lib import ids
+from gateway.lib.html import csv_answer, page, paged
+from approvals.views.lists import CSV_HEADER, cells
+
+TABS = {"mine": "Needs me", "team": "Team", "done": "Done"}
+FILTERS = ("q", "risk", "tool", "agent")
+DECIDED = (
+    ActionStatus.APPROVED, ActionStatus.REJECTED, ActionStatus.EXPIRED, ActionStatus.EXECUTING,
+    ActionStatus.SUCCEEDED, ActionStatus.FAILED, ActionStatus.UNKNOWN, ActionStatus.CANCELED,
+)  # fmt: skip
+RISK_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+LAST_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One view of the inbox."""
+
+    label: str
+    url: str
+    is_current: bool
+    count: int | None
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One filter that is set; its address is the page without it."""
+
+    label: str
+    url: str
+
+
+class Inbox:
+    """The list as one request asks for it."""
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+        self.environment = request.environment
+        self.user = request.user
+        self.tab = request.GET.get("tab", "mine")
+        if self.tab not in TABS:
+            self.tab = "mine"
+        self.filters = ActionFilter(request.GET)
+        self.base = place(self, "approvals:inbox")
+
+    def _mine(self) -> Any:
+        ids_ = services.waiting_for(self.user, self.environment)
+        return Action.objects.within(self.environment).filter(pk__in=ids_)
+
+    def _team(self) -> Any:
+        return Action.objects.within(self.environment).pending()
+
+    def _done(self) -> Any:
+        rows = Action.objects.within(self.environment).filter(status__in=DECIDED)
+        return rows.exclude(requirement__isnull=True)
+
+    def actions(self) -> Any:
+        """The actions of the tab that fit the filters; undecided ones by risk, then time left."""
+        rows = {"mine": self._mine, "team": self._team, "done": self._done}[self.tab]()
+        rows = self.filters.narrow(rows).for_lists().prefetch_related("approvals")
+        if self.tab == "done":
+            return rows.order_by("-id")
+        return sorted(
+            rows, key=lambda a: (RISK_ORDER.get(a.risk, 9), a.decide_by, a.pk)
+        )
+
+    def tabs(self) -> list[Tab]:
+        """The views with their counts."""
+        counts = {
+            "mine": self._mine().count(),
+            "team": self._team().count(),
+            "done": None,
+        }
+        return [
+            Tab(
+                label,
+                self._with(tab=key if key != "mine" else ""),
+                key == self.tab,
+                counts[key],
+            )
+            for key, label in TABS.items()
+        ]
+
+    def chips(self) -> list[Chip]:
+        """The filters that are set."""
+        chosen = [(name, self.request.GET.get(name, "").strip()) for name in FILTERS]
+        labels = {"q": "Search"}
+        return [
+            Chip(
+                f"{labels.get(name, name.capitalize())}: {value}",
+                self._with(**{name: ""}),
+            )
+            for name, value in chosen
+            if value
+        ]
+
+    def _with(self, **changes: str) -> str:
+        params: QueryDict = self.request.GET.copy()
+        for name in ("page", "selected", "after", "format"):
+            params.pop(name, None)
+        for name, value in changes.items():
+            params.pop(name, None)
+            if value:
+                params[name] = value
+        return f"{self.base}?{params.urlencode()}" if params else self.base
+
+    def context(self) -> dict[str, Any]:
+        """What `_inbox.html` and its parts show."""
+        found = self.actions()
+        page_obj = paged(self.request, found)
+        here = self._with()
+        newest = max((row.pk for row in page_obj.object_list), default=None)
+        after = urlencode({"after": ids.encode("act", newest)} if newest else {})
+        mark = "&" if "?" in here else "?"
+        return {
+            "tab": self.tab,
+            "tabs": self.tabs(),
+            "chips": self.chips(),
+            "filters": [self.filters[name] for name in FILTERS],
+            "page_obj": page_obj,
+            "rows": [Row(action, inbox=here) for action in page_obj.object_list],
+            "oldest": self._oldest(page_obj.object_list),
+            "selected": self.request.GET.get("selected", ""),
+            "list_url": here,
+            "rows_url": f"{here}{mark}part=rows",
+            "new_url": f"{here}{mark}part=new&{after}",
+            "clear_url": self.base
+            if self.tab == "mine"
+            else f"{self.base}?tab={self.tab}",
+            "done_url": f"{self.base}?tab=done",
+        }
+
+    def _oldest(self, rows: Any) -> Any:
+        return (
+            min((r.created_at for r in rows), default=None)
+            if self.tab != "done"
+            else None
+        )
+
+    def new_count(self) -> int:
+        """How many came after the newest one that the page shows."""
+        found = self.filters.narrow(
+            self._mine() if self.tab == "mine" else self._team()
+        )
+        if after := self.request.GET.get("after"):
+            try:
+                found = found.filter(pk__gt=ids.decode("act", after))
+            except ids.BadId:
+                return 0
+        return found.count()
+
+
+@page("approvals.view_action")
+def inbox(request: Any) -> HttpResponse:
+    """The inbox; `part` asks for the rows or the count of new ones alone."""
+    listed = Inbox(request)
+    request.session.setdefault("place", "")
+    if request.session["place"] != str(request.environment.pk):
+        request.session["place"] = str(request.environment.pk)
+    if request.GET.get("format") == "csv":
+        return csv_answer(
+            request, "inbox", header=CSV_HEADER, rows=map(cells, listed.actions())
+        )
+    if request.GET.get("part") == "new":
+        return render(request, "approvals/_new.html", _new(listed))
+    if request.GET.get("part") == "rows":
+        return render(request, "approvals/_rows_answer.html", listed.context())
+    return render(request, "approvals/inbox.html", listed.context() | _beside(request))
+
+
+@page("approvals.view_action")
+def inbox_count(request: Any) -> HttpResponse:
+    """The number beside Inbox in the side bar."""
+    return render(request, "approvals/_inbox_count.html")
+
+
+@page("approvals.view_action")
+def row(request: Any, action: str) -> HttpResponse:
+    """One line of the inbox, as it stands now."""
+    found = Action.objects.within(request.environment).public(action)
+    line = get_object_or_404(found.for_lists().prefetch_related("approvals"))
+    home = place(line, "approvals:inbox")
+    return render(request, "approvals/_row_item.html", {"row": Row(line, inbox=home)})
+
+
+def _new(listed: Inbox) -> dict[str, Any]:
+    count = listed.new_count() if listed.tab != "done" else 0
+    context = listed.context() if count else {}
+    return context | {"count": count}
+
+
+def _beside(request: Any) -> dict[str, Any]:
+    """The chosen action for the pane, or today's figures."""
+    selected = Action.objects.within(request.environment).public(
+        request.GET.get("selected", "")
+    )
+    if (action := selected.for_lists().first()) is not None:
+        return {"card": Card(request, action)}
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Action.objects.within(request.environment).filter(created_at__gte=midnight)
+    last = Action.objects.within(request.environment).filter(approvals__isnull=False)
+    rows = last.distinct().for_lists().order_by("-settled_at", "-id")[:LAST_ROWS]
+    return {
+        "today": today.aggregate(**_FIGURES),
+        "last": [Row(action) for action in rows],
+    }
+
+
+_APPROVED = Q(approvals__decision="approve")
+_REJECTED = Q(approvals__decision="reject")
+_FIGURES = {
+    "decided": Count("id", filter=_APPROVED | _REJECTED, distinct=True),
+    "approved": Count("id", filter=_APPROVED, distinct=True),
+    "rejected": Count("id", filter=_REJECTED, distinct=True),
+    "allowed": Count(
+        "id", filter=Q(requirement__isnull=True, approved_at__isnull=False)
+    ),
+    "refused": Count("id", filter=Q(status__in=("invalid", "denied")), distinct=True),
+    "expired": Count("id", filter=Q(status="expired"), distinct=True),
+}

@@ -1,0 +1,51 @@
+"""What a reviewer must read first: hidden characters, nobody who executes, nobody who may decide."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals import services
+from approvals.models import Action
+from approvals.states import ActionStatus
+from gateway.lib import heartbeat
+from gateway.lib.visible import Span
+
+SHOWN_MARKS = 12
+NEEDS_WORKER = (ActionStatus.PENDING, ActionStatus.APPROVED, ActionStatus.EXECUTING)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A note above the card; `items` lists what it is about."""
+
+    tone: str
+    icon: str
+    title: str
+    text: str
+    items: tuple[Span, ...] = ()
+
+
+def notes_of(action: Action, *, marks: tuple[Span, ...], now: datetime) -> list[Note]:
+    """The warnings that hold for this action now."""
+    found = []
+    if marks:
+        found.append(_hidden(marks))
+    if action.status == ActionStatus.PENDING and not services.can_anybody_decide(
+        action
+    ):
+        text = (
+            "Not enough members have a role or group that the rule asks for, apart from who requested it. "
+            "Give somebody the role, or cancel the action."
+        )
+        found.append(Note("bad", "users", "Nobody can decide this", text))
+    if action.status in NEEDS_WORKER and not heartbeat.alive():
+        text = "No worker has reported lately. You can decide; it runs once a worker is back."
+        found.append(Note("warn", "alert-triangle", "Nobody is executing", text))
+    return found
+
+
+def _hidden(marks: tuple[Span, ...]) -> Note:
+    count = len(marks)
+    title = f"This payload hides {count} thing{'s' if count != 1 else ''} from the eye"
+    text = "They are shown below as marks and would be sent as they are."
+    kinds = tuple({span.label: span for span in marks}.values())
+    return Note("bad", "eye-off", title, text, kinds[:SHOWN_MARKS])

@@ -1,0 +1,91 @@
+"""One action as a line of a list: what lists, inbox and run pages show alike."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.urls import reverse
+
+from approvals.models import Action
+from approvals.states import ActionStatus
+from gateway.lib.visible import hidden_count
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A small mark on a row: an icon and a word."""
+
+    icon: str
+    word: str
+
+
+class Row:
+    """An action on one line."""
+
+    def __init__(self, action: Action, *, inbox: str = "") -> None:
+        self.action = action
+        self.inbox = inbox
+
+    @property
+    def url(self) -> str:
+        """The action's own page."""
+        return place(self.action, "approvals:detail", action=self.action.public_id)
+
+    @property
+    def pane_url(self) -> str:
+        """The inbox with this action beside it."""
+        mark = "&" if "?" in self.inbox else "?"
+        return f"{self.inbox}{mark}selected={self.action.public_id}"
+
+    @property
+    def effect(self) -> str:
+        """What will happen, as a sentence; a refused call has only its tool's name."""
+        return self.action.effect or f"Call {self.action.tool_name}"
+
+    @property
+    def tool(self) -> str:
+        """The tool's name as asked for."""
+        return self.action.tool_name
+
+    @property
+    def agent(self) -> str:
+        """Who asked."""
+        return self.action.agent.slug
+
+    @property
+    def needed(self) -> int:
+        """How many must agree; 0 where nobody is asked."""
+        return int((self.action.requirement or {}).get("quorum", 0))
+
+    @cached_property
+    def have(self) -> int:
+        """How many have agreed to this version."""
+        votes = [vote for vote in self.action.approvals.all() if vote.void_at is None]
+        version = self.action.version
+        return sum(
+            v.decision == "approve" and v.action_version == version for v in votes
+        )
+
+    @cached_property
+    def hidden(self) -> int:
+        """How many characters of the arguments hide from the eye or look like others."""
+        return hidden_count(self.action.arguments)
+
+    @cached_property
+    def flags(self) -> list[Flag]:
+        """What deserves a second look."""
+        found = []
+        if self.action.version > 1:
+            found.append(Flag("pencil", f"version {self.action.version}"))
+        if self.action.preview_error:
+            found.append(Flag("eye-off", "no live read"))
+        if self.action.status == ActionStatus.UNKNOWN:
+            found.append(Flag("help-circle", "outcome unknown"))
+        return found
+
+
+def place(row: Any, name: str, **parts: str) -> str:
+    """The address of a page in the row's environment."""
+    environment = row.environment
+    where = {"tenant": environment.tenant.slug, "environment": environment.slug}
+    return reverse(name, kwargs={**where, **parts})

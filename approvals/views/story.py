@@ -1,0 +1,200 @@
+"""What became of an action: its policy trace, history, origin and ending, in words."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+
+from approvals.models import Action
+from approvals.states import ActionStatus, ExecutionStatus
+from approvals.views.rows import place
+from audit.canonical import canonical
+from gateway.lib import ids
+
+TRACE_LOOKS = {
+    "matched": ("ok", "check", "matched"),
+    "not_matched": ("off", "minus", "not matched"),
+    "error": ("bad", "alert-circle", "could not be evaluated"),
+    "not_reached": ("off", "minus", "not reached"),
+}
+ENDINGS = {
+    ActionStatus.INVALID: ("bad", "alert-circle", "Refused: the call is not valid"),
+    ActionStatus.DENIED: ("bad", "hand-stop", "Denied"),
+    ActionStatus.REJECTED: ("", "ban", "Rejected"),
+    ActionStatus.EXPIRED: ("warn", "clock-x", "Expired: nobody decided in time"),
+    ActionStatus.CANCELED: ("", "circle-minus", "Canceled"),
+    ActionStatus.SUCCEEDED: ("ok", "circle-check", "Succeeded"),
+    ActionStatus.FAILED: ("bad", "circle-x", "Failed"),
+    ActionStatus.UNKNOWN: ("warn", "help-circle", "The outcome is not known"),
+}
+UNKNOWN_HINT = "It may have happened. Look in the other system before it is run again."
+
+
+@dataclass(frozen=True)
+class TraceRow:
+    """One rule and what it said of this action."""
+
+    rule: str
+    verdict: str
+    detail: str
+    tone: str
+    icon: str
+    word: str
+    is_match: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the history."""
+
+    at: datetime | None
+    icon: str
+    text: str
+    note: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How it ended: a note above the card."""
+
+    tone: str
+    icon: str
+    title: str
+    text: str
+    result: str
+
+
+def trace_of(action: Action) -> list[TraceRow]:
+    """The stored trace; a rule that was not reached says so."""
+    rows = []
+    for line in action.trace:
+        tone, icon, word = TRACE_LOOKS.get(
+            line["outcome"], ("off", "minus", line["outcome"])
+        )
+        is_match = line["outcome"] == "matched" or line["rule"] == action.rule
+        detail = line.get("detail") or ""
+        rows.append(
+            TraceRow(line["rule"], line["verdict"], detail, tone, icon, word, is_match)
+        )
+    return rows
+
+
+def ending_of(action: Action) -> Ending | None:
+    """How it ended; None while it is open."""
+    status = ActionStatus(action.status)
+    if status not in ENDINGS:
+        return None
+    tone, icon, title = ENDINGS[status]
+    text = action.reason or (UNKNOWN_HINT if status == ActionStatus.UNKNOWN else "")
+    result = "" if action.result is None else _text(action.result)
+    return Ending(tone, icon, title, text, result)
+
+
+def history_of(action: Action) -> list[Entry]:
+    """What happened, in order, from the rows themselves."""
+    entries = [
+        Entry(action.created_at, "robot", f"{action.agent.slug} proposed this action")
+    ]
+    if action.policy_hash:
+        rule = action.rule or "the default"
+        entries.append(
+            Entry(action.created_at, "scale", f"Policy: {rule} decided", _asks(action))
+        )
+    entries += _votes(action) + _executions(action)
+    if action.status == ActionStatus.PENDING:
+        waits = f"Waiting for {_asks(action)}"
+        entries.append(Entry(None, "hourglass", waits, tone="now"))
+    elif (ending := ending_of(action)) is not None:
+        tone = ending.tone if ending.tone in ("ok", "bad") else ""
+        entries.append(
+            Entry(action.settled_at, ending.icon, ending.title, ending.text, tone)
+        )
+    return entries
+
+
+def _asks(action: Action) -> str:
+    asked = action.requirement
+    if not asked:
+        return ""
+    who = ", ".join(asked.get("reviewers") or ["any reviewer"])
+    return f"{asked.get('quorum', 1)} of {who}"
+
+
+def _votes(action: Action) -> list[Entry]:
+    entries = []
+    for vote in action.approvals.select_related("user"):
+        said = "approved" if vote.decision == "approve" else "rejected"
+        void = ", void since: the action changed" if vote.void_at else ""
+        text = f"{vote.user} {said} digest {vote.digest[:12]}{void}"
+        icon, tone = ("check", "ok") if vote.decision == "approve" else ("x", "bad")
+        entries.append(
+            Entry(vote.created_at, icon, text, vote.comment, "" if void else tone)
+        )
+    return entries
+
+
+def _executions(action: Action) -> list[Entry]:
+    entries = []
+    for attempt in action.executions.all():
+        bad = attempt.status in (ExecutionStatus.FAILED, ExecutionStatus.UNKNOWN)
+        status = attempt.get_status_display().lower()
+        note = attempt.error or f"Idempotency key {attempt.idempotency_key}"
+        text = f"Execution {attempt.attempt}: {status}"
+        when = attempt.finished_at or attempt.sent_at or attempt.created_at
+        entries.append(Entry(when, "send", text, note, "bad" if bad else ""))
+    return entries
+
+
+def origin_of(action: Action, *, may: Callable[[str], bool], line: Any) -> list[Any]:
+    """Where it comes from; links only to what the reader may open."""
+    rows = [_tool(action, may=may, line=line)]
+    if (version := action.tool_version) is not None:
+        kind = f"{version.get_side_effect_display()}, {version.get_retry_class_display().lower()}"
+        rows.append(line(kind, label="Class"))
+    agent_url = place(action, "agents:detail", agent=action.agent.public_id)
+    rows.append(
+        line(
+            action.agent.slug, label="Agent", url=may("agents.view_agent") and agent_url
+        )
+    )
+    rows.append(
+        line(action.requester_label or action.requester_id, label="Requested by")
+    )
+    if action.run_id:
+        run = ids.encode("run", action.run_id)
+        url = may("runs.view_run") and place(action, "runs:detail", run=run)
+        rows.append(line(run, label="Run", url=url))
+    if action.source_event:
+        event = action.source_event
+        url = may("webhooks.view_event") and place(
+            action, "webhooks:event", event=event
+        )
+        rows.append(line(event, label="Event", url=url))
+    rows.append(line(action.call_id, label="Call id"))
+    rows.append(line(str(action.version), label="Version"))
+    return rows
+
+
+def _tool(action: Action, *, may: Callable[[str], bool], line: Any) -> Any:
+    if action.tool is None or not may("tools.view_tool"):
+        return line(action.tool_name, label="Tool")
+    url = place(action, "tools:detail", tool=action.tool.public_id)
+    return line(action.tool_name, label="Tool", url=url)
+
+
+def audit_address(correlation_id: str) -> str:
+    """All audit records of one journey, in the admin."""
+    query = urlencode({"correlation_id": correlation_id})
+    return f"/{settings.ADMIN_PATH}audit/auditrecord/?{query}"
+
+
+def _text(value: Any) -> str:
+    try:
+        return canonical(value).decode()
+    except ValueError:
+        return json.dumps(value, ensure_ascii=False)

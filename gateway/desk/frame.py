@@ -1,0 +1,152 @@
+"""The frame around every page of an environment: where one is, where one may go, what waits."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from approvals import services
+from gateway.tenants.models import Environment, Tenant, User
+from gateway.tenants.principals import Principal, of_user
+
+# Key, label, icon, URL name, permission; the dash begins the second part.
+PAGES = (
+    ("inbox", "Inbox", "inbox", "approvals:inbox", "approvals.view_action"),
+    ("actions", "Actions", "bolt", "approvals:list", "approvals.view_action"),
+    ("runs", "Runs", "route", "runs:list", "runs.view_run"),
+    ("events", "Events", "webhook", "webhooks:events", "webhooks.view_event"),
+    ("tools", "Tools", "tool", "tools:list", "tools.view_tool"),
+    ("policies", "Policies", "scale", "approvals:policies", "approvals.view_policy"),
+    ("sources", "Sources", "transfer-in", "webhooks:sources", "webhooks.view_source"),
+    ("agents", "Agents", "robot", "agents:list", "agents.view_agent"),
+    ("members", "Members", "users", "tenants:members", "tenants.view_member"),
+)
+SECOND_PART = "sources"
+AUDIT_PERMISSION = "audit.view_record"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the side bar."""
+
+    key: str
+    label: str
+    icon: str
+    url: str
+    is_current: bool
+    is_first_of_second: bool
+
+
+@dataclass(frozen=True)
+class Place:
+    """One environment in the switch."""
+
+    label: str
+    kind: str
+    url: str
+    is_current: bool
+
+
+class Frame:
+    """What the frame shows to one person in one environment."""
+
+    def __init__(self, request: Any) -> None:
+        self.path: str = request.path
+        self.environment: Environment = request.environment
+        self.user: User = request.user
+        self.where = {
+            "tenant": self.environment.tenant.slug,
+            "environment": self.environment.slug,
+        }
+
+    @property
+    def tenant(self) -> Tenant:
+        """The organisation."""
+        return self.environment.tenant
+
+    @cached_property
+    def principal(self) -> Principal:
+        """The person here, with what the roles allow."""
+        return of_user(self.user, self.environment)
+
+    @cached_property
+    def roles(self) -> list[str]:
+        """The names of the person's roles here."""
+        member = self.user.memberships.filter(tenant=self.tenant).first()
+        return sorted(member.roles_in(self.environment)) if member else []
+
+    @cached_property
+    def items(self) -> list[Item]:
+        """The pages that exist and that the person may open."""
+        found = [
+            Item(key, label, icon, url, self._is_current(url), key == SECOND_PART)
+            for key, label, icon, name, permission in PAGES
+            if self.principal.has(permission)
+            for url in (self.url(name),)
+        ]
+        if self.principal.has(AUDIT_PERMISSION):
+            url = f"/{settings.ADMIN_PATH}audit/auditrecord/"
+            found.append(Item("audit", "Audit", "list-check", url, False, False))
+        return found
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """The environments of this tenant in which the person has a role."""
+        held = Environment.objects.filter(
+            tenant=self.tenant, roles__member__user=self.user
+        ).distinct()
+        return [
+            Place(
+                env.name,
+                env.kind,
+                reverse("approvals:inbox", args=(self.tenant.slug, env.slug)),
+                env.pk == self.environment.pk,
+            )
+            for env in held.order_by("-kind", "name")
+        ]
+
+    @cached_property
+    def waiting(self) -> int:
+        """How many actions wait for this person."""
+        return len(services.waiting_for(self.user, self.environment))
+
+    @property
+    def home(self) -> str:
+        """The inbox."""
+        return self.url("approvals:inbox")
+
+    @property
+    def runs_url(self) -> str:
+        """The list of runs."""
+        return self.url("runs:list")
+
+    @property
+    def count_url(self) -> str:
+        """Where the inbox count is fetched again."""
+        return self.url("approvals:inbox_count")
+
+    @property
+    def stream(self) -> str:
+        """The live stream of this environment."""
+        return f"/{self.where['tenant']}/{self.where['environment']}/stream/"
+
+    def url(self, name: str) -> str:
+        """The address of a page in this environment."""
+        return reverse(name, kwargs=self.where)
+
+    def _is_current(self, url: str) -> bool:
+        return self.path.startswith(url)
+
+
+def frame_of(request: Any) -> Frame | None:
+    """The frame of this request, made once; None outside an environment or signed out."""
+    if (
+        getattr(request, "environment", None) is None
+        or not request.user.is_authenticated
+    ):
+        return None
+    if not hasattr(request, "desk_frame"):
+        request.desk_frame = Frame(request)
+    return request.desk_frame

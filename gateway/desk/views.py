@@ -1,0 +1,49 @@
+"""The front door: where a person lands after signing in."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from approvals.models import Action
+from gateway.tenants.models import Environment, User
+
+LAST_PLACE = "place"
+
+
+@login_required
+def home(request: Any) -> HttpResponse:
+    """The inbox of the environment last used, else of the one where something happened last.
+
+    Who may only read the audit log lands there; who has no role yet is told so.
+    """
+    environment = _best(request.user, request.session.get(LAST_PLACE, ""))
+    if environment is not None:
+        return redirect("approvals:inbox", environment.tenant.slug, environment.slug)
+    if _held(request.user).exists() or request.user.is_superuser:
+        return redirect(f"/{settings.ADMIN_PATH}")
+    context = {
+        "status": 403,
+        "title": "No role yet",
+        "detail": "You are signed in, but nobody has given you a role.",
+        "hint": "An administrator of your organisation can do that on the members page.",
+    }
+    return render(request, "error.html", context, status=403)
+
+
+def _held(user: User) -> Any:
+    places = Environment.objects.filter(
+        roles__member__user=user, roles__member__deactivated_at__isnull=True
+    )
+    return places.select_related("tenant").distinct().order_by("created_at")
+
+
+def _best(user: User, last: str) -> Environment | None:
+    places = [env for env in _held(user) if user.has_perm("approvals.view_action", env)]
+    if remembered := [env for env in places if str(env.pk) == last]:
+        return remembered[0]
+    newest = Action.objects.filter(environment__in=places).order_by("-id").first()
+    found = [env for env in places if newest and env.pk == newest.environment_id]
+    return next(iter(found or places), None)

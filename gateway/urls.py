@@ -1,0 +1,70 @@
+"""Every HTML address. The desk lives under `/{tenant}/{environment}/`, fixed names come first."""
+
+from allauth.account import views as account
+from django.conf import settings
+from django.contrib import admin
+from django.urls import converters, include, path, re_path, register_converter
+from django.views.generic import RedirectView
+
+from gateway.desk import errors
+from gateway.desk import views as desk
+from gateway.tenants import views as tenants
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.broken
+
+ACCOUNT = [
+    path("login/", account.login, name="account_login"),
+    path("logout/", account.logout, name="account_logout"),
+    path("inactive/", account.account_inactive, name="account_inactive"),
+    # Nobody signs up: the adapter closes this page, but sign-in names it.
+    path("signup/", account.signup, name="account_signup"),
+    # One address per person, changed by an administrator: allauth's page for it is not offered.
+    path("email/", RedirectView.as_view(url="/"), name="account_email"),
+    path("password/change/", account.password_change, name="account_change_password"),
+    path("password/set/", account.password_set, name="account_set_password"),
+    path("password/reset/", tenants.password_reset, name="account_reset_password"),
+    path(
+        "password/reset/done/",
+        account.password_reset_done,
+        name="account_reset_password_done",
+    ),
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        account.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "password/reset/key/done/",
+        account.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+    path("invitations/<str:secret>/", tenants.accept, name="invitation"),
+]
+
+
+class TenantConverter(converters.SlugConverter):
+    """A tenant's slug: never a name that another part of the service answers to."""
+
+    regex = r"(?!(?:accounts|admin|api|healthz|mcp|metrics|readyz|static|webhooks|ws)/)[-a-zA-Z0-9_]+"
+
+
+register_converter(TenantConverter, "tenant")
+PLACE = "<tenant:tenant>/<slug:environment>/"
+DESK = [
+    path("", include("approvals.urls")),
+    path("runs/", include("gateway.runs.urls")),
+    path("tools/", include("gateway.tools.urls")),
+    path("agents/", include("gateway.agents.urls")),
+    path("members/", include("gateway.tenants.urls")),
+    path("", include("webhooks.urls")),
+]
+
+urlpatterns = [
+    path("", desk.home, name="home"),
+    path("accounts/", include(ACCOUNT)),
+    path(settings.ADMIN_PATH, admin.site.urls),
+    path(PLACE, include(DESK)),
+]

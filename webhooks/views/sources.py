@@ -1,0 +1,68 @@
+"""The sources page and one source: read only, sources are changed through the API."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, OuterRef, Subquery, Sum
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from gateway.lib.html import csv_answer, page, paged
+from webhooks.forms import SourceFilter
+from webhooks.models import Event, Refusal, Source
+from webhooks.views.pages import REFUSAL_DAYS, SourcePage
+
+CSV_HEADER = ("id", "slug", "name", "scheme", "on", "events", "refused", "last_event")
+
+
+def _sources(request: Any) -> Any:
+    rows = Source.objects.within(request.environment).filter(archived_at__isnull=True)
+    return rows.select_related("provider", "environment__tenant")
+
+
+def _counted(sources: Any) -> Any:
+    """Sources with how many events they accepted, and refused lately."""
+    since = timezone.now() - timedelta(days=REFUSAL_DAYS)
+    events = Event.objects.filter(source=OuterRef("pk")).order_by().values("source")
+    refused = Refusal.objects.filter(source=OuterRef("pk"), hour__gte=since)
+    return sources.annotate(
+        accepted=Subquery(events.annotate(n=Count("pk")).values("n")),
+        refused=Subquery(
+            refused.order_by().values("source").annotate(n=Sum("count")).values("n")
+        ),
+    )
+
+
+@page("webhooks.view_source")
+def index(request: Any) -> HttpResponse:
+    """Every source of the environment."""
+    form = SourceFilter(request.GET)
+    sources = _counted(form.narrow(_sources(request)))
+    if request.GET.get("format") == "csv":
+        return csv_answer(
+            request, "sources", header=CSV_HEADER, rows=map(_cells, sources)
+        )
+    page_obj = paged(request, sources)
+    rows = [(source, SourcePage(source)) for source in page_obj.object_list]
+    context = {"page_obj": page_obj, "rows": rows, "filters": form}
+    return render(request, "webhooks/sources.html", context)
+
+
+@page("webhooks.view_source")
+def detail(request: Any, source: str) -> HttpResponse:
+    """One source: its address, secrets by last use, refusals by reason, routes."""
+    found = get_object_or_404(_sources(request), slug=source)
+    return render(request, "webhooks/source.html", {"page": SourcePage(found)})
+
+
+def _cells(source: Source) -> tuple[object, ...]:
+    counts = (source.accepted or 0, source.refused or 0)  # type: ignore[attr-defined]
+    what = (
+        source.public_id,
+        source.slug,
+        source.name,
+        source.scheme,
+        source.is_enabled,
+    )
+    return (*what, *counts, source.last_event_at)
