@@ -40,9 +40,7 @@ ACTION = Machine(
         A.PROPOSED: frozenset({A.INVALID, A.DENIED, A.PENDING, A.APPROVED}),
         A.INVALID: frozenset(),
         A.DENIED: frozenset(),
-        A.PENDING: frozenset(
-            {A.APPROVED, A.REJECTED, A.EXPIRED, A.CANCELED, A.DENIED, A.INVALID}
-        ),
+        A.PENDING: frozenset({A.APPROVED, A.REJECTED, A.EXPIRED, A.CANCELED, A.DENIED, A.INVALID}),
         A.APPROVED: frozenset({A.EXECUTING, A.PENDING, A.EXPIRED, A.CANCELED, A.DENIED}),
         A.EXECUTING: frozenset({A.SUCCEEDED, A.FAILED, A.UNKNOWN, A.EXECUTING, A.APPROVED}),
         A.UNKNOWN: frozenset({A.SUCCEEDED, A.FAILED, A.APPROVED}),
@@ -54,9 +52,7 @@ ACTION = Machine(
     },
 )
 # Settled: the agent can be told. `unknown` is told once a person has reconciled it.
-SETTLED = frozenset(
-    {A.INVALID, A.DENIED, A.REJECTED, A.EXPIRED, A.CANCELED, A.SUCCEEDED, A.FAILED}
-)
+SETTLED = frozenset({A.INVALID, A.DENIED, A.REJECTED, A.EXPIRED, A.CANCELED, A.SUCCEEDED, A.FAILED})
 OPEN = frozenset({A.PROPOSED, A.PENDING, A.APPROVED, A.EXECUTING, A.UNKNOWN})
 
 E = ExecutionStatus

@@ -38,7 +38,9 @@ class AuditRecord(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    log = models.CharField(max_length=40, help_text="Whose tree: the tenant's public id, or system.")
+    log = models.CharField(
+        max_length=40, help_text="Whose tree: the tenant's public id, or system."
+    )
     tenant = models.CharField(max_length=40, null=True)  # noqa: DJ001 - null is "no tenant"
     environment = models.CharField(max_length=40, null=True)  # noqa: DJ001 - null is "tenant-wide"
     occurred_at = models.DateTimeField()

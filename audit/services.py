@@ -55,7 +55,10 @@ def record(
         "environment": scope.environment,
         "correlation_id": bound.correlation_id,
         "occurred_at": occurred_at.isoformat(timespec="microseconds"),
-        "recorded_by": {"process": os.environ.get("COUNTERSIGN_PROCESS", "manage"), "version": RELEASE},
+        "recorded_by": {
+            "process": os.environ.get("COUNTERSIGN_PROCESS", "manage"),
+            "version": RELEASE,
+        },
         "actor": {"kind": who.kind, "id": who.id, "auth": who.auth, "session": who.session},
         "on_behalf_of": who.on_behalf_of or None,
         "event": str(AuditAction(action)),

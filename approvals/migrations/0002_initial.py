@@ -6,98 +6,178 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('approvals', '0001_initial'),
-        ('tenants', '0001_initial'),
-        ('tools', '0001_initial'),
+        ("approvals", "0001_initial"),
+        ("tenants", "0001_initial"),
+        ("tools", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='action',
-            name='environment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.environment'),
+            model_name="action",
+            name="environment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.environment",
+            ),
         ),
         migrations.AddField(
-            model_name='action',
-            name='requester_owner',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="action",
+            name="requester_owner",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='action',
-            name='tool_version',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='tools.toolversion'),
+            model_name="action",
+            name="tool_version",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="actions",
+                to="tools.toolversion",
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='action',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='approvals.action'),
+            model_name="approval",
+            name="action",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="approvals",
+                to="approvals.action",
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to=settings.AUTH_USER_MODEL),
+            model_name="approval",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="approvals",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='execution',
-            name='action',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='executions', to='approvals.action'),
+            model_name="execution",
+            name="action",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="executions",
+                to="approvals.action",
+            ),
         ),
         migrations.AddField(
-            model_name='policy',
-            name='environment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.environment'),
+            model_name="policy",
+            name="environment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.environment",
+            ),
         ),
         migrations.AddIndex(
-            model_name='action',
-            index=models.Index(fields=['environment', 'status', '-id'], name='action_env_status'),
+            model_name="action",
+            index=models.Index(fields=["environment", "status", "-id"], name="action_env_status"),
         ),
         migrations.AddIndex(
-            model_name='action',
-            index=models.Index(fields=['run_id', 'id'], name='action_run'),
+            model_name="action",
+            index=models.Index(fields=["run_id", "id"], name="action_run"),
         ),
         migrations.AddIndex(
-            model_name='action',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='action_due'),
+            model_name="action",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="action_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='action',
-            index=models.Index(condition=models.Q(('announce_due_at__isnull', False)), fields=['announce_due_at'], name='action_announce'),
+            model_name="action",
+            index=models.Index(
+                condition=models.Q(("announce_due_at__isnull", False)),
+                fields=["announce_due_at"],
+                name="action_announce",
+            ),
         ),
         migrations.AddIndex(
-            model_name='action',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['decide_by'], name='action_decide_by'),
+            model_name="action",
+            index=models.Index(
+                condition=models.Q(("status", "pending")),
+                fields=["decide_by"],
+                name="action_decide_by",
+            ),
         ),
         migrations.AddIndex(
-            model_name='action',
-            index=models.Index(condition=models.Q(('status', 'approved')), fields=['execute_by'], name='action_execute_by'),
+            model_name="action",
+            index=models.Index(
+                condition=models.Q(("status", "approved")),
+                fields=["execute_by"],
+                name="action_execute_by",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='action',
-            constraint=models.UniqueConstraint(fields=('call_scope', 'call_id'), name='action_call_once'),
+            model_name="action",
+            constraint=models.UniqueConstraint(
+                fields=("call_scope", "call_id"), name="action_call_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='action',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['proposed', 'invalid', 'denied', 'pending', 'approved', 'rejected', 'expired', 'canceled', 'executing', 'succeeded', 'failed', 'unknown'])), name='action_status'),
+            model_name="action",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "proposed",
+                            "invalid",
+                            "denied",
+                            "pending",
+                            "approved",
+                            "rejected",
+                            "expired",
+                            "canceled",
+                            "executing",
+                            "succeeded",
+                            "failed",
+                            "unknown",
+                        ],
+                    )
+                ),
+                name="action_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(fields=('action', 'action_version', 'user'), name='approval_one_vote'),
+            model_name="approval",
+            constraint=models.UniqueConstraint(
+                fields=("action", "action_version", "user"), name="approval_one_vote"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='execution',
-            constraint=models.UniqueConstraint(fields=('action', 'attempt'), name='execution_attempt_once'),
+            model_name="execution",
+            constraint=models.UniqueConstraint(
+                fields=("action", "attempt"), name="execution_attempt_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='execution',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['claimed', 'sent', 'succeeded', 'failed', 'unknown', 'released'])), name='execution_status'),
+            model_name="execution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        ["claimed", "sent", "succeeded", "failed", "unknown", "released"],
+                    )
+                ),
+                name="execution_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='policy',
-            constraint=models.UniqueConstraint(fields=('environment', 'name'), name='policy_name'),
+            model_name="policy",
+            constraint=models.UniqueConstraint(fields=("environment", "name"), name="policy_name"),
         ),
     ]

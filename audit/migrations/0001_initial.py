@@ -6,51 +6,82 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditRecord',
+            name="AuditRecord",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('log', models.CharField(help_text="Whose tree: the tenant's public id, or system.", max_length=40)),
-                ('tenant', models.CharField(max_length=40, null=True)),
-                ('environment', models.CharField(max_length=40, null=True)),
-                ('occurred_at', models.DateTimeField()),
-                ('action', models.CharField(max_length=80)),
-                ('outcome', models.CharField(max_length=20)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('actor_kind', models.CharField(max_length=20)),
-                ('actor_id', models.CharField(max_length=80)),
-                ('target_kind', models.CharField(max_length=40)),
-                ('target_id', models.CharField(max_length=80)),
-                ('correlation_id', models.CharField(max_length=128)),
-                ('body', models.TextField()),
-                ('body_sha256', models.CharField(max_length=64)),
-                ('body_json', models.JSONField(help_text='A copy for search; the evidence is `body`.')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "log",
+                    models.CharField(
+                        help_text="Whose tree: the tenant's public id, or system.", max_length=40
+                    ),
+                ),
+                ("tenant", models.CharField(max_length=40, null=True)),
+                ("environment", models.CharField(max_length=40, null=True)),
+                ("occurred_at", models.DateTimeField()),
+                ("action", models.CharField(max_length=80)),
+                ("outcome", models.CharField(max_length=20)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("actor_kind", models.CharField(max_length=20)),
+                ("actor_id", models.CharField(max_length=80)),
+                ("target_kind", models.CharField(max_length=40)),
+                ("target_id", models.CharField(max_length=80)),
+                ("correlation_id", models.CharField(max_length=128)),
+                ("body", models.TextField()),
+                ("body_sha256", models.CharField(max_length=64)),
+                (
+                    "body_json",
+                    models.JSONField(help_text="A copy for search; the evidence is `body`."),
+                ),
             ],
             options={
-                'verbose_name': 'audit record',
-                'indexes': [models.Index(fields=['log', '-id'], name='audit_log_newest'), models.Index(fields=['tenant', '-occurred_at'], name='audit_tenant_when'), models.Index(fields=['target_id', 'id'], name='audit_target'), models.Index(fields=['actor_id', 'id'], name='audit_actor'), models.Index(fields=['correlation_id', 'id'], name='audit_correlation'), models.Index(fields=['action', 'id'], name='audit_action')],
+                "verbose_name": "audit record",
+                "indexes": [
+                    models.Index(fields=["log", "-id"], name="audit_log_newest"),
+                    models.Index(fields=["tenant", "-occurred_at"], name="audit_tenant_when"),
+                    models.Index(fields=["target_id", "id"], name="audit_target"),
+                    models.Index(fields=["actor_id", "id"], name="audit_actor"),
+                    models.Index(fields=["correlation_id", "id"], name="audit_correlation"),
+                    models.Index(fields=["action", "id"], name="audit_action"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RefusalCount',
+            name="RefusalCount",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('minute', models.DateTimeField()),
-                ('action', models.CharField(max_length=80)),
-                ('reason', models.CharField(max_length=200)),
-                ('actor_id', models.CharField(max_length=80)),
-                ('tenant', models.CharField(blank=True, max_length=40)),
-                ('count', models.PositiveIntegerField(default=1)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("minute", models.DateTimeField()),
+                ("action", models.CharField(max_length=80)),
+                ("reason", models.CharField(max_length=200)),
+                ("actor_id", models.CharField(max_length=80)),
+                ("tenant", models.CharField(blank=True, max_length=40)),
+                ("count", models.PositiveIntegerField(default=1)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('minute', 'action', 'reason', 'actor_id', 'tenant'), name='audit_refusal_once_a_minute')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("minute", "action", "reason", "actor_id", "tenant"),
+                        name="audit_refusal_once_a_minute",
+                    )
+                ],
             },
         ),
     ]

@@ -23,7 +23,9 @@ class Provider(EnvironmentRow):
     archived_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["environment", "slug"], name="agents_provider")]
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "slug"], name="agents_provider")
+        ]
 
     def __str__(self) -> str:
         return self.slug

@@ -83,13 +83,17 @@ def _resolve(value: str) -> str:
     scheme, _, rest = value.partition(":")
     if scheme == "env":
         if rest not in os.environ:
-            raise Refused("reference_missing", f"The variable {rest} that holds a secret is not set.")
+            raise Refused(
+                "reference_missing", f"The variable {rest} that holds a secret is not set."
+            )
         return os.environ[rest]
     if scheme == "file":
         try:
             return Path(rest).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise Refused("reference_missing", f"The secret's file {rest} cannot be read.") from error
+            raise Refused(
+                "reference_missing", f"The secret's file {rest} cannot be read."
+            ) from error
     return value
 
 

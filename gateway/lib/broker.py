@@ -53,9 +53,7 @@ class DatabaseConnections(Middleware):
     def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
         close_old_connections()
 
-    def after_process_message(
-        self, broker: dramatiq.Broker, message: Any, **outcome: Any
-    ) -> None:
+    def after_process_message(self, broker: dramatiq.Broker, message: Any, **outcome: Any) -> None:
         close_old_connections()
 
 

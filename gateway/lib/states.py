@@ -71,9 +71,7 @@ def move(row: Any, to: str, **fields: Any) -> None:
     announce(row)
 
 
-def move_many(
-    queryset: models.QuerySet[Any], old: str, to: str, **fields: Any
-) -> list[uuid.UUID]:
+def move_many(queryset: models.QuerySet[Any], old: str, to: str, **fields: Any) -> list[uuid.UUID]:
     """Move every row of the queryset that is still in `old`; returns the ids that moved.
 
     Rows are locked where the database can, so two callers never move the same row.

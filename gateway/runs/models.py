@@ -65,7 +65,9 @@ class Run(EnvironmentRow, DueColumns):
             models.UniqueConstraint(
                 fields=["provider", "provider_run_id"], name="run_once_per_provider"
             ),
-            models.CheckConstraint(name="run_status", condition=models.Q(status__in=RunStatus.values)),
+            models.CheckConstraint(
+                name="run_status", condition=models.Q(status__in=RunStatus.values)
+            ),
         ]
         indexes = [
             models.Index(fields=["environment", "status", "-id"], name="run_env_status"),
@@ -129,9 +131,7 @@ class Report(Row, DueColumns):
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="reports")
     action = models.OneToOneField(Action, on_delete=models.PROTECT, related_name="report")
     call_id = models.CharField(max_length=200)
-    status = models.CharField(
-        max_length=20, choices=ReportStatus.choices, default=ReportStatus.DUE
-    )
+    status = models.CharField(max_length=20, choices=ReportStatus.choices, default=ReportStatus.DUE)
     answer = models.JSONField()
     give_up_at = models.DateTimeField()
     delivered_at = models.DateTimeField(null=True, blank=True)

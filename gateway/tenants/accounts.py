@@ -18,9 +18,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Never: an administrator invites."""
         return False
 
-    def post_login(
-        self, request: HttpRequest, user: User, **fields: Any
-    ) -> HttpResponse:
+    def post_login(self, request: HttpRequest, user: User, **fields: Any) -> HttpResponse:
         """Record the sign-in in every tenant the person belongs to."""
         _record(AuditAction.SIGNED_IN, user)
         return super().post_login(request, user, **fields)
@@ -39,9 +37,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 def _record(action: AuditAction, user: User) -> None:
     target = Target("person", user.public_id)
-    members = user.memberships.filter(deactivated_at__isnull=True).select_related(
-        "tenant"
-    )
+    members = user.memberships.filter(deactivated_at__isnull=True).select_related("tenant")
     scopes = [member.tenant.audit_scope for member in members] or [Scope(None)]
     for scope in scopes:
         audit.record(action, target=target, scope=scope, actor=user.audit_actor)

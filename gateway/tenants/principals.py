@@ -49,7 +49,12 @@ def of_user(user: User, environment: Environment) -> Principal:
     member = Member.objects.filter(tenant=environment.tenant, user=user).first()
     allowed = permissions_of(member, environment)
     return Principal(
-        "person", user.public_id, str(user), environment, user=user, owner_id=user.id,
+        "person",
+        user.public_id,
+        str(user),
+        environment,
+        user=user,
+        owner_id=user.id,
         permissions=allowed,
     )
 
@@ -60,13 +65,24 @@ def of_key(key: ApiKey) -> Principal:
         allowed = permissions_of(key.member, key.environment)
         user = key.member.user
         found = Principal(
-            "person", user.public_id, str(user), key.environment, user=user, api_key=key,
-            owner_id=user.id, permissions=allowed & scoped(key, allowed),
+            "person",
+            user.public_id,
+            str(user),
+            key.environment,
+            user=user,
+            api_key=key,
+            owner_id=user.id,
+            permissions=allowed & scoped(key, allowed),
         )
     else:
         found = Principal(
-            "api_key", key.public_id, key.name, key.environment, api_key=key,
-            agent_id=key.agent_id, permissions=roles.MACHINE & scoped(key, roles.MACHINE),
+            "api_key",
+            key.public_id,
+            key.name,
+            key.environment,
+            api_key=key,
+            agent_id=key.agent_id,
+            permissions=roles.MACHINE & scoped(key, roles.MACHINE),
         )
     return found
 

@@ -83,7 +83,11 @@ def _complete(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(values: dict[str, Any]) -> None:
-    for field, choices in (("side_effect", SideEffect), ("retry_class", RetryClass), ("risk", Risk)):
+    for field, choices in (
+        ("side_effect", SideEffect),
+        ("retry_class", RetryClass),
+        ("risk", Risk),
+    ):
         if values[field] not in choices.values:
             raise Refused("invalid", f"{field} must be one of {', '.join(choices.values)}.")
     if values["side_effect"] != SideEffect.READ and not values["effect"].strip():

@@ -5,40 +5,59 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Agent',
+            name="Agent",
             fields=[
-                ('id', models.UUIDField(default=gateway.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('slug', models.SlugField(max_length=40)),
-                ('name', models.CharField(max_length=120)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('tools', models.JSONField(default=list, help_text='[{name, scope?}]; name * means every tool.')),
-                ('caps', models.JSONField(default=dict)),
-                ('is_enabled', models.BooleanField(default=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.lib.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("slug", models.SlugField(max_length=40)),
+                ("name", models.CharField(max_length=120)),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "tools",
+                    models.JSONField(
+                        default=list, help_text="[{name, scope?}]; name * means every tool."
+                    ),
+                ),
+                ("caps", models.JSONField(default=dict)),
+                ("is_enabled", models.BooleanField(default=True)),
             ],
             options={
-                'ordering': ['slug'],
+                "ordering": ["slug"],
             },
         ),
         migrations.CreateModel(
-            name='Provider',
+            name="Provider",
             fields=[
-                ('id', models.UUIDField(default=gateway.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('slug', models.SlugField(max_length=40)),
-                ('adapter', models.CharField(max_length=40)),
-                ('base_url', models.URLField(max_length=300)),
-                ('sealed_api_key', models.TextField(blank=True)),
-                ('fingerprint', models.CharField(blank=True, max_length=16)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.lib.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("slug", models.SlugField(max_length=40)),
+                ("adapter", models.CharField(max_length=40)),
+                ("base_url", models.URLField(max_length=300)),
+                ("sealed_api_key", models.TextField(blank=True)),
+                ("fingerprint", models.CharField(blank=True, max_length=16)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
     ]

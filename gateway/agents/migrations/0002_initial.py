@@ -5,41 +5,62 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('agents', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("agents", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='agent',
-            name='environment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.environment'),
+            model_name="agent",
+            name="environment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.environment",
+            ),
         ),
         migrations.AddField(
-            model_name='agent',
-            name='owner',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='agents', to='tenants.member'),
+            model_name="agent",
+            name="owner",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="agents",
+                to="tenants.member",
+            ),
         ),
         migrations.AddField(
-            model_name='provider',
-            name='environment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.environment'),
+            model_name="provider",
+            name="environment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.environment",
+            ),
         ),
         migrations.AddField(
-            model_name='agent',
-            name='provider',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='agents', to='agents.provider'),
+            model_name="agent",
+            name="provider",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="agents",
+                to="agents.provider",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='provider',
-            constraint=models.UniqueConstraint(fields=('environment', 'slug'), name='agents_provider'),
+            model_name="provider",
+            constraint=models.UniqueConstraint(
+                fields=("environment", "slug"), name="agents_provider"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.UniqueConstraint(fields=('environment', 'slug'), name='agents_slug'),
+            model_name="agent",
+            constraint=models.UniqueConstraint(fields=("environment", "slug"), name="agents_slug"),
         ),
     ]

@@ -5,27 +5,48 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Connection',
+            name="Connection",
             fields=[
-                ('id', models.UUIDField(default=gateway.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('slug', models.SlugField(max_length=40)),
-                ('name', models.CharField(blank=True, max_length=120)),
-                ('kind', models.CharField(choices=[('bearer', 'Bearer token'), ('basic', 'User name and password'), ('header', 'Header')], max_length=40)),
-                ('config', models.JSONField(default=dict, help_text='What is not secret: user name, header name.')),
-                ('sealed', models.TextField(blank=True)),
-                ('fingerprint', models.CharField(blank=True, max_length=16)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.lib.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("slug", models.SlugField(max_length=40)),
+                ("name", models.CharField(blank=True, max_length=120)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("bearer", "Bearer token"),
+                            ("basic", "User name and password"),
+                            ("header", "Header"),
+                        ],
+                        max_length=40,
+                    ),
+                ),
+                (
+                    "config",
+                    models.JSONField(
+                        default=dict, help_text="What is not secret: user name, header name."
+                    ),
+                ),
+                ("sealed", models.TextField(blank=True)),
+                ("fingerprint", models.CharField(blank=True, max_length=16)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
     ]

@@ -5,71 +5,113 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('agents', '0002_initial'),
-        ('runs', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("agents", "0002_initial"),
+        ("runs", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='run',
-            name='environment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.environment'),
+            model_name="run",
+            name="environment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tenants.environment",
+            ),
         ),
         migrations.AddField(
-            model_name='run',
-            name='provider',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='agents.provider'),
+            model_name="run",
+            name="provider",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="runs",
+                to="agents.provider",
+            ),
         ),
         migrations.AddField(
-            model_name='run',
-            name='retry_of',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='runs.run'),
+            model_name="run",
+            name="retry_of",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to="runs.run"
+            ),
         ),
         migrations.AddField(
-            model_name='report',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='runs.run'),
+            model_name="report",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="reports", to="runs.run"
+            ),
         ),
         migrations.AddField(
-            model_name='runevent',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='runs.run'),
+            model_name="runevent",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="events", to="runs.run"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['environment', 'status', '-id'], name='run_env_status'),
+            model_name="run",
+            index=models.Index(fields=["environment", "status", "-id"], name="run_env_status"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='run_due'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="run_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('announce_due_at__isnull', False)), fields=['announce_due_at'], name='run_announce'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("announce_due_at__isnull", False)),
+                fields=["announce_due_at"],
+                name="run_announce",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(fields=('provider', 'provider_run_id'), name='run_once_per_provider'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                fields=("provider", "provider_run_id"), name="run_once_per_provider"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'tool_required', 'waiting_approval', 'completed', 'failed', 'canceled'])), name='run_status'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "queued",
+                            "running",
+                            "tool_required",
+                            "waiting_approval",
+                            "completed",
+                            "failed",
+                            "canceled",
+                        ],
+                    )
+                ),
+                name="run_status",
+            ),
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='report_due'),
+            model_name="report",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="report_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['due', 'sending', 'delivered', 'dead'])), name='report_status'),
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["due", "sending", "delivered", "dead"])),
+                name="report_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='runevent',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='run_event_number'),
+            model_name="runevent",
+            constraint=models.UniqueConstraint(fields=("run", "number"), name="run_event_number"),
         ),
     ]

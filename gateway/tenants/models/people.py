@@ -87,7 +87,9 @@ class Member(Row):
     deactivated_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="tenants_member_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="tenants_member_once")
+        ]
 
     def __str__(self) -> str:
         return str(self.user)
@@ -147,7 +149,9 @@ class Group(Row):
     objects = GroupQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="tenants_group_slug")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="tenants_group_slug")
+        ]
 
     def __str__(self) -> str:
         return self.name

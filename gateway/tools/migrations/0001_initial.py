@@ -6,65 +6,152 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('connections', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("connections", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Tool',
+            name="Tool",
             fields=[
-                ('id', models.UUIDField(default=gateway.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('name', models.CharField(max_length=80)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.environment')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.lib.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("name", models.CharField(max_length=80)),
+                ("is_enabled", models.BooleanField(default=True)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.environment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ToolVersion',
+            name="ToolVersion",
             fields=[
-                ('id', models.UUIDField(default=gateway.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('number', models.PositiveIntegerField()),
-                ('description', models.TextField(blank=True)),
-                ('input_schema', models.JSONField()),
-                ('output_schema', models.JSONField(blank=True, null=True)),
-                ('side_effect', models.CharField(choices=[('read', 'Read'), ('write', 'Write'), ('destructive', 'Destructive')], max_length=20)),
-                ('retry_class', models.CharField(choices=[('safe', 'Safe to repeat'), ('idempotent', 'Safe to repeat with the same key'), ('unsafe', 'Never repeated')], max_length=20)),
-                ('risk', models.CharField(choices=[('low', 'Low'), ('medium', 'Medium'), ('high', 'High'), ('critical', 'Critical')], max_length=20)),
-                ('connector', models.CharField(max_length=40)),
-                ('operation', models.CharField(max_length=80)),
-                ('config', models.JSONField(default=dict)),
-                ('effect', models.TextField()),
-                ('affected', models.TextField(blank=True, help_text='CEL that yields kind:id texts.')),
-                ('preview', models.JSONField(blank=True, null=True)),
-                ('material', models.JSONField(default=list, help_text='Paths of the preview that must not move.')),
-                ('sensitive', models.JSONField(default=list, help_text='Paths of arguments that are masked.')),
-                ('definition_sha256', models.CharField(max_length=64)),
-                ('connection', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='connections.connection')),
-                ('tool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='tools.tool')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=gateway.lib.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("number", models.PositiveIntegerField()),
+                ("description", models.TextField(blank=True)),
+                ("input_schema", models.JSONField()),
+                ("output_schema", models.JSONField(blank=True, null=True)),
+                (
+                    "side_effect",
+                    models.CharField(
+                        choices=[
+                            ("read", "Read"),
+                            ("write", "Write"),
+                            ("destructive", "Destructive"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "retry_class",
+                    models.CharField(
+                        choices=[
+                            ("safe", "Safe to repeat"),
+                            ("idempotent", "Safe to repeat with the same key"),
+                            ("unsafe", "Never repeated"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "risk",
+                    models.CharField(
+                        choices=[
+                            ("low", "Low"),
+                            ("medium", "Medium"),
+                            ("high", "High"),
+                            ("critical", "Critical"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("connector", models.CharField(max_length=40)),
+                ("operation", models.CharField(max_length=80)),
+                ("config", models.JSONField(default=dict)),
+                ("effect", models.TextField()),
+                (
+                    "affected",
+                    models.TextField(blank=True, help_text="CEL that yields kind:id texts."),
+                ),
+                ("preview", models.JSONField(blank=True, null=True)),
+                (
+                    "material",
+                    models.JSONField(
+                        default=list, help_text="Paths of the preview that must not move."
+                    ),
+                ),
+                (
+                    "sensitive",
+                    models.JSONField(default=list, help_text="Paths of arguments that are masked."),
+                ),
+                ("definition_sha256", models.CharField(max_length=64)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="connections.connection",
+                    ),
+                ),
+                (
+                    "tool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="tools.tool",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='tool',
-            name='current',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tools.toolversion'),
+            model_name="tool",
+            name="current",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="tools.toolversion",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='toolversion',
-            constraint=models.UniqueConstraint(fields=('tool', 'number'), name='tools_version_number'),
+            model_name="toolversion",
+            constraint=models.UniqueConstraint(
+                fields=("tool", "number"), name="tools_version_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tool',
-            constraint=models.UniqueConstraint(fields=('environment', 'name'), name='tools_name'),
+            model_name="tool",
+            constraint=models.UniqueConstraint(fields=("environment", "name"), name="tools_name"),
         ),
     ]
