@@ -1,27 +1,47 @@
-"""The project's settings for tests: a data folder of their own, in-memory queue and channel layer.
+"""The project's settings for tests: a throw-away data folder, a broker that only collects messages.
 
-Flows that start real processes use the real queue; see tests/flows.
+`DATABASE_URL` (set by `tests/with_postgres.py`) is the one setting of the caller that counts.
+Flows that start real processes use the real settings and a real queue; see tests/flows.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
+from pathlib import Path
 
-DATA_DIR_OF_TESTS = tempfile.mkdtemp(prefix="countersign-tests-")
-os.environ["COUNTERSIGN_DATA_DIR"] = DATA_DIR_OF_TESTS
-os.environ.setdefault("DATABASE_URL", f"sqlite:///{DATA_DIR_OF_TESTS}/main.sqlite3")
+TEMPORARY = "COUNTERSIGN_TEST_FOLDER"
 
-from gateway.settings import *  # noqa: E402, F403 - the variables above must be set before
+
+def _folder() -> Path:
+    """One folder for the whole test session: workers of pytest-xdist inherit their parent's."""
+    if TEMPORARY not in os.environ:
+        os.environ[TEMPORARY] = made = tempfile.mkdtemp(prefix="countersign-tests-")
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(os.environ[TEMPORARY])
+
+
+for name in [name for name in os.environ if name.startswith("COUNTERSIGN_") and name != TEMPORARY]:
+    del os.environ[name]
+os.environ.pop("REDIS_URL", None)
+os.environ["COUNTERSIGN_DATA_DIR"] = str(_folder())
+
+from gateway.settings import *  # noqa: E402, F403 - the environment above has to come first
 from gateway.settings import DATABASES  # noqa: E402
 
 TASK_BROKER = "stub"
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Hashing a password properly takes 200 ms each time.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # A file, not memory: threads and processes of one test see the same database.
-    DATABASES["default"]["TEST"] = {"NAME": f"{DATA_DIR_OF_TESTS}/test.sqlite3"}
+    # A file, because threads cannot share an in-memory database without "table is locked".
+    DATABASES["default"]["TEST"] = {"NAME": str(_folder() / "test.sqlite3")}
+    DATABASES["default"]["OPTIONS"]["init_command"] = (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA foreign_keys=ON;"
+    )
 else:
     # Threads of tests open connections of their own; a pool would keep them past the test's end.
     DATABASES["default"]["OPTIONS"].pop("pool", None)
