@@ -6,7 +6,7 @@ from django.conf import settings
 
 from approvals.digest import DigestParts, action_digest, public_key, sign_decision, verify_decision
 from approvals.models import Action, Approval
-from approvals.quorum import Requirement
+from approvals.quorum import Requirement, requirement_hash
 from audit.canonical import digest
 from gateway.lib import ids
 from gateway.lib.errors import Denied
@@ -35,7 +35,7 @@ def parts_of(action: Action) -> DigestParts:
         target=tuple(action.target),
         before_hash=digest(_material(action)),
         risk=action.risk,
-        requirement_hash=digest(action.requirement),
+        requirement_hash=requirement_hash(requirement_of(action) if action.requirement else None),
         nonce=action.nonce,
     )
 

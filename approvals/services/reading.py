@@ -4,9 +4,11 @@ import uuid
 
 from django.db.models import Exists, OuterRef
 
+from approvals import quorum
 from approvals.models import Action, Approval
-from approvals.quorum import PersonFacts, Requirement, Standing, find_against, standing
+from approvals.quorum import PersonFacts, Standing, Vote
 from approvals.services.binding import requirement_of
+from gateway.lib import ids
 from gateway.lib.errors import Denied
 from gateway.tenants import principals
 from gateway.tenants.models import Environment, Member, User
@@ -34,8 +36,8 @@ def votes(action: Action) -> list[Approval]:
 
 def progress(action: Action) -> Standing:
     """How many approvals are there, and how many are needed."""
-    approving = [vote.user.public_id for vote in votes(action) if vote.decision == "approve"]
-    return standing(requirement_of(action), approving)
+    cast = [Vote(vote.user.public_id, vote.decision == "approve") for vote in votes(action)]
+    return quorum.standing(requirement_of(action), cast)
 
 
 def may_decide(action: Action, by: Principal) -> None:
@@ -51,26 +53,24 @@ def may_decide(action: Action, by: Principal) -> None:
 
 
 def _check_person(action: Action, member: Member) -> None:
-    found = find_against(
+    starter = ids.encode(User.PREFIX, action.run_starter_id) if action.run_starter_id else None
+    found = quorum.may_decide(
         requirement_of(action),
         person_facts(member, action.environment),
-        excluded=excluded_people(action, requirement_of(action)),
+        requester_ids=people_behind(action),
+        run_starter_id=starter,
     )
     if found is not None:
         raise Denied(found.code, found.detail)
 
 
-def excluded_people(action: Action, requirement: Requirement) -> frozenset[str]:
-    """Who never decides this action: whoever stands behind the request."""
+def people_behind(action: Action) -> frozenset[str]:
+    """Who never decides this action: the people who answer for the request."""
     people = {action.requester_id} if action.requester_kind == "person" else set()
     if action.requester_owner:
         people.add(action.requester_owner.public_id)
     if action.agent.owner:
         people.add(action.agent.owner.user.public_id)
-    if requirement.exclude_run_starter and action.run_starter_id:
-        starter = User.objects.filter(pk=action.run_starter_id).first()
-        if starter:
-            people.add(starter.public_id)
     return frozenset(people)
 
 

@@ -1,5 +1,6 @@
 """The last look before anything happens: still allowed, still the same, still approved by somebody."""
 
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -116,7 +117,7 @@ def _return_to_review(action: Action, requirement: Requirement) -> None:
     move(
         action, ActionStatus.PENDING, version=action.version, requirement=action.requirement,
         digest=digest, due_at=None, approved_at=None, execute_by=None,
-        decide_by=timezone.now() + requirement.expires_in,
+        decide_by=timezone.now() + timedelta(seconds=requirement.expires_in_s),
     )  # fmt: skip
     trail.record(action, AuditAction.ACTION_RETURNED, before=before, reason="requirement_stricter")
 
