@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -137,7 +138,7 @@ def call(execution: Execution) -> Outcome:
     if version is None:
         raise ValueError(f"{action} has no tool")
     try:
-        with client() as sender:
+        with client(allow=settings.OUTBOUND_ALLOW) as sender:
             request = connector_request(
                 version, sender, arguments=action.arguments_value,
                 rendered=action.rendered_value or {}, idempotency_key=execution.idempotency_key,

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from django.conf import settings
 
 from approvals.redact import redact
 from approvals.services.outside import connector_request
 from gateway.connectors import registry
-from gateway.http.client import OutsideError, client
+from gateway.http.client import client
+from gateway.http.errors import OutsideError
 from gateway.lib.errors import DomainError
 from gateway.lib.sealing import CannotUnseal
 from gateway.tools.models import Tool
@@ -35,7 +37,7 @@ def preview_of(tool: Tool | None, arguments: Any, *, rendered: dict[str, Any]) -
         return None
     version = tool.current
     try:
-        with client() as sender:
+        with client(allow=settings.OUTBOUND_ALLOW) as sender:
             request = connector_request(
                 version, sender, arguments=arguments, rendered=rendered,
                 idempotency_key="preview", deadline_s=PREVIEW_DEADLINE_S,

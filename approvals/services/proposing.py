@@ -24,7 +24,7 @@ from audit.context import correlation_id as bound_correlation_id
 from gateway.agents import services as agents
 from gateway.agents.models import Agent
 from gateway.connectors import registry
-from gateway.connectors.base import BadOperation
+from gateway.connectors.base import Unknown
 from gateway.lib import ids
 from gateway.lib.broker import JobName, ring
 from gateway.lib.cel import CelError, CelRuntimeError, compile_expression
@@ -202,7 +202,7 @@ def _render(wish: Wish, tool: Tool) -> None:
         wish.rendered = connector.render(version.config, version.operation, wish.arguments)
         wish.effect = render.render_effect(version.effect, wish.arguments)
         wish.target = _target(version.affected, wish)
-    except (render.RenderError, BadOperation, CelError, CelRuntimeError) as error:
+    except (render.RenderError, Unknown, CelError, CelRuntimeError) as error:
         wish.findings.append(Finding("render", "invalid", str(error), "invalid"))
 
 

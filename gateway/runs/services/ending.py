@@ -11,7 +11,7 @@ from audit import context
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
-from gateway.http.client import OutsideError
+from gateway.http.errors import OutsideError
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import Denied, StaleState
 from gateway.lib.unit_of_work import unit_of_work

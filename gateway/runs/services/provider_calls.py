@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.conf import settings
+
 from audit.context import correlation_id
 from gateway.agents import services as agents
 from gateway.agents.models import Provider as ConfiguredProvider
@@ -16,7 +18,7 @@ def provider_call(
     configured: ConfiguredProvider, *, key: str
 ) -> Iterator[tuple[Provider, ProviderRequest]]:
     """The provider's adapter and a request for one call under this idempotency key."""
-    with client() as sender:
+    with client(allow=settings.OUTBOUND_ALLOW) as sender:
         yield (
             registry.provider(configured.adapter),
             ProviderRequest(

@@ -9,7 +9,7 @@ from audit import context
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
-from gateway.http.client import OutsideError
+from gateway.http.errors import OutsideError
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
 from gateway.lib.states import move

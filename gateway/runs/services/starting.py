@@ -13,7 +13,7 @@ from audit.actions import AuditAction
 from audit.context import Target
 from gateway.agents import services as agents
 from gateway.agents.models import Agent, Provider
-from gateway.http.client import OutsideError
+from gateway.http.errors import OutsideError
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import Refused
