@@ -10,7 +10,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from approvals.gate import Finding, Verdict, decide
+from approvals.findings import Finding, Ruling
+from approvals.gate import Verdict, decide
 from approvals.models import Action
 from approvals.policy import engine, facts
 from approvals.quorum import Requirement
@@ -39,6 +40,7 @@ from gateway.tools import services as tools
 from gateway.tools.models import Tool
 
 EXECUTE_WITHIN = timedelta(hours=24)
+MILLISECOND = timedelta(milliseconds=1)
 NOT_PERMITTED = "not_permitted"
 MAX_REASON = 4000
 RECORDED_AS = {
@@ -136,13 +138,13 @@ def _read_arguments(wish: Wish) -> None:
     if isinstance(wish.arguments, Marked):
         wish.sha256 = wish.arguments.sha256
         detail = f"The arguments have more than one meaning: {wish.arguments.reason}."
-        wish.findings.append(Finding("arguments", "invalid", detail, "invalid"))
+        wish.findings.append(Finding("arguments", "invalid", detail, Ruling.INVALID))
         return
     try:
         raw = canonical(wish.arguments)
     except NotCanonical as error:
         wish.sha256 = hashlib.sha256(repr(wish.arguments).encode()).hexdigest()
-        wish.findings.append(Finding("arguments", "invalid", str(error), "invalid"))
+        wish.findings.append(Finding("arguments", "invalid", str(error), Ruling.INVALID))
         return
     wish.text, wish.sha256 = raw.decode(), hashlib.sha256(raw).hexdigest()
 
@@ -178,17 +180,17 @@ def _check(wish: Wish) -> None:
     standing = agents.may_call(wish.agent, wish.tool_name, arguments=wish.arguments)
     if tool is None or tool.current is None:
         detail = f"There is no enabled tool {wish.tool_name!r} in this environment."
-        wish.findings.append(Finding("tool", NOT_PERMITTED, detail, "invalid"))
+        wish.findings.append(Finding("tool", NOT_PERMITTED, detail, Ruling.INVALID))
         return
     wish.tool = tool
     if wish.findings:
         return
     if not standing.is_permitted:
-        wish.findings.append(Finding("scope", NOT_PERMITTED, standing.detail, "invalid"))
+        wish.findings.append(Finding("scope", NOT_PERMITTED, standing.detail, Ruling.INVALID))
         return
     for found in schema.problems(tool.current.input_schema, wish.arguments):
         text = f"{found.path or 'arguments'}: {found.message}"
-        wish.findings.append(Finding("schema", "invalid", text, "invalid"))
+        wish.findings.append(Finding("schema", "invalid", text, Ruling.INVALID))
     if not wish.findings:
         _render(wish, tool)
 
@@ -203,7 +205,7 @@ def _render(wish: Wish, tool: Tool) -> None:
         wish.effect = render.render_effect(version.effect, wish.arguments)
         wish.target = _target(version.affected, wish)
     except (render.RenderError, Unknown, CelError, CelRuntimeError) as error:
-        wish.findings.append(Finding("render", "invalid", str(error), "invalid"))
+        wish.findings.append(Finding("render", "invalid", str(error), Ruling.INVALID))
 
 
 def _target(affected: str, wish: Wish) -> list[str]:
@@ -241,7 +243,9 @@ def _judge(action: Action, wish: Wish, *, event_facts: dict[str, Any]) -> None:
         action.policy_hash, action.rule = engine.rules_hash(rules), evaluation.rule_name
         if wish.run and wish.tool_name in wish.run.require_approval_for:
             detail = "The run's constraints ask for a person."
-            wish.findings.append(Finding("run", "approval_required", detail, "require_approval"))
+            wish.findings.append(
+                Finding("run", "approval_required", detail, Ruling.REQUIRE_APPROVAL)
+            )
     _apply(action, decide(tuple(wish.findings), evaluation))
 
 
@@ -254,8 +258,9 @@ def _apply(action: Action, verdict: Verdict) -> None:
         requirement = verdict.requirement or Requirement()
         action.decide_by = now + timedelta(seconds=requirement.expires_in_s)
     elif action.status == ActionStatus.APPROVED:
-        action.approved_at = action.due_at = now
-        action.execute_by = now + EXECUTE_WITHIN
+        hold = timedelta(seconds=verdict.hold_s)
+        action.approved_at = now
+        action.due_at, action.execute_by = now + hold, now + hold + EXECUTE_WITHIN
     else:
         action.settled_at = now
     if action.status in {ActionStatus.PENDING, ActionStatus.APPROVED}:
@@ -283,7 +288,9 @@ def facts_of(
         event=event_facts,
         budget={},
         history=_history(wish, now),
-        affected=action.target,
+        affected=[
+            dict(zip(("kind", "id"), text.split(":", 1), strict=False)) for text in action.target
+        ],
     )
 
 
@@ -311,7 +318,8 @@ def _store(action: Action) -> Action:
         reason=action.code, meta={"rule": action.rule, "policy_hash": action.policy_hash},
     )  # fmt: skip
     announce(action)
-    if action.status == ActionStatus.APPROVED:
-        ring(JobName.EXECUTE_ACTION, str(action.pk))
+    if action.status == ActionStatus.APPROVED and action.due_at:
+        wait = action.due_at - timezone.now()
+        ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=max(0, int(wait / MILLISECOND)))
     action.refresh_from_db(fields=["created_at"])
     return action

@@ -101,10 +101,11 @@ def _people_stand(action: Action) -> bool:
 
 
 def _facts_now(action: Action) -> dict[str, Any]:
-    """The stored facts with the present time: rules about hours hold when it runs, too."""
-    environment = action.environment
-    now = facts.time_facts(timezone.now(), environment.tenant.time_zone)
-    return {**action.facts, "args": action.arguments_value, "time": now}
+    """The stored facts at the present time: rules about hours hold when it runs, too."""
+    stored = {name: action.facts.get(name, {}) for name in engine.VARIABLES}
+    stored.pop("time")
+    stored["args"] = action.arguments_value
+    return facts.build(now=timezone.now(), time_zone=action.environment.tenant.time_zone, **stored)
 
 
 def _return_to_review(action: Action, requirement: Requirement) -> None:
