@@ -53,9 +53,7 @@ def test_first_matching_rule_decides_and_later_ones_are_not_reached():
         ("require_approval", Ruling.REQUIRE_APPROVAL, "require_approval"),
     ],
 )
-@pytest.mark.parametrize(
-    "when", ["args.missing == 1", "args.amount / 0 > 1", "args.to"]
-)
+@pytest.mark.parametrize("when", ["args.missing == 1", "args.amount / 0 > 1", "args.to"])
 def test_rule_that_errs_never_allows(verdict, decides, by, when):
     evaluation = evaluate(rules(rule(verdict, when)), FACTS)
     assert (evaluation.verdict, evaluation.rule_name) == (decides, by)
@@ -149,9 +147,7 @@ def test_requirement_comes_from_the_rule():
         ({"side_effect": "destructive", "risk": "low"}, True, True),
     ],
 )
-def test_precautions_a_rule_leaves_open_follow_the_danger_of_the_tool(
-    tool, second, starter
-):
+def test_precautions_a_rule_leaves_open_follow_the_danger_of_the_tool(tool, second, starter):
     asked = evaluate(rules(rule("require_approval")), {"tool": tool}).requirement
     assert (asked.edit_needs_second, asked.exclude_run_starter) == (second, starter)
 
