@@ -1,9 +1,11 @@
 """All settings. Every value comes through a typed reader of `env.py`; README lists each name once."""
 
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway import env
+from gateway import env, logs
+from gateway.embedded.place import socket_path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = env.choice("COUNTERSIGN_ENV", "dev", of=("dev", "production"))
@@ -39,8 +41,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 ADMIN_PATH = env.text("COUNTERSIGN_ADMIN_PATH", "admin/").strip("/") + "/"
 LOG_LEVEL = env.choice("COUNTERSIGN_LOG_LEVEL", "info", of=("debug", "info", "warning", "error"))
 
+LOGGING = logs.configure(LOG_LEVEL)
+
 INSTALLED_APPS = [
-    "daphne",
+    # Its only part as an app is `runserver`; importing Twisted costs every other process 22 MB.
+    *(["daphne"] if "runserver" in sys.argv[:2] else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -112,7 +117,7 @@ else:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.text("REDIS_URL", f"unix://{DATA_DIR / 'redis.sock'}?db=0")
+REDIS_URL = env.text("REDIS_URL", f"unix://{socket_path(DATA_DIR)}?db=0")
 # "stub" keeps messages in memory: for unit tests only.
 TASK_BROKER = "redis"
 CHANNEL_LAYERS = {
