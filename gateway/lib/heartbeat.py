@@ -1,0 +1,26 @@
+"""Signs of life of worker and scheduler, in the cache: who does not beat is not there."""
+
+import structlog
+from django.core.cache import cache
+from redis import RedisError
+
+log = structlog.get_logger(__name__)
+LIFE_S = 15
+
+
+def beat(kind: str) -> bool:
+    """Say that a process of this kind is alive; False when the cache cannot be reached."""
+    try:
+        cache.set(f"heartbeat.{kind}", 1, LIFE_S)
+    except (RedisError, OSError) as error:
+        log.warning("heartbeat_lost", kind=kind, error=repr(error))
+        return False
+    return True
+
+
+def alive(kind: str) -> bool:
+    """Whether a process of this kind beat within the last seconds."""
+    try:
+        return cache.get(f"heartbeat.{kind}") is not None
+    except (RedisError, OSError):
+        return False
