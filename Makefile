@@ -27,28 +27,11 @@ help:
 bootstrap: $(RUNTIME)
 bootstrap-dev: $(DEV)
 
-# A virtual environment that was moved or lost its Python is made anew.
-define environment
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed: PYTHON=python3.11 make $@" >&2; exit 1; }
-	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || \
-		{ echo "Python's venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@$(PY) -m uv --version 2>/dev/null | grep -qxF "$$(sed -n 's/^uv==\([0-9.]*\).*/uv \1/p' requirements-uv.lock)" || \
-		$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.lock
-endef
+$(RUNTIME): requirements.lock requirements-bootstrap.lock
+	@$(PYTHON) .ci/bootstrap.py requirements.lock $@
 
-$(DEV): requirements-dev.lock requirements-uv.lock
-	$(environment)
-	@$(PY) -m uv pip sync -q --python $(PY) --require-hashes requirements-dev.lock
-	@touch $(DEV) $(RUNTIME)
-
-# The developers' lock holds the runtime's too, so a complete one is left as it is.
-$(RUNTIME): requirements.lock requirements-uv.lock
-	$(environment)
-	@if [ -f $(DEV) ] && [ ! requirements-dev.lock -nt $(DEV) ]; then touch $(RUNTIME); else \
-		rm -f $(DEV) && \
-		$(PY) -m uv pip sync -q --python $(PY) --require-hashes requirements.lock && \
-		touch $(RUNTIME); fi
+$(DEV): requirements-dev.lock requirements-bootstrap.lock
+	@$(PYTHON) .ci/bootstrap.py requirements-dev.lock $@
 
 run: $(RUNTIME)
 	@exec $(PY) manage.py up --port $(PORT)
