@@ -1,0 +1,72 @@
+"""Masking of secret fields, each with a short fingerprint that stays the same (pure)."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+
+from audit.canonical import JSON, NotCanonical, canonical
+from gateway.lib.pointer import steps
+
+FINGERPRINT_CHARACTERS = 8
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SEPARATORS = re.compile(r"[^A-Za-z0-9]+")
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:passwords?|passwd|pwd|passphrase|secrets?|token|api_?keys?|access_key(?:_id)?"
+    r"|private_key|signing_key|secret_key|authorization|cookie|credentials?|bearer|jwt|otp|totp"
+    r"|pin|cvv|cvc|card_number|pan|ssn|session_id|session_key|client_secret)$"
+)
+_MASKED = re.compile(r"\[masked [0-9a-f]{8}\]")
+
+
+def redact(value: JSON, sensitive_paths: Iterable[str] = (), *, key: bytes = b"") -> JSON:
+    """A copy with secrets masked, by the name of their key and by path.
+
+    Paths are JSON Pointers or dotted (`customer.iban`), `*` stands for any one step. With a `key`
+    the fingerprints cannot be found by guessing short secrets; equal secrets keep equal ones.
+    """
+    patterns = [steps(path) for path in sensitive_paths]
+    return _redacted(value, patterns, key=key)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a key of this name usually holds a secret."""
+    snake = _SEPARATORS.sub("_", _CAMEL.sub("_", name)).strip("_").lower()
+    return _SECRET_NAME.search(snake) is not None
+
+
+def mask(value: JSON, *, key: bytes = b"") -> str:
+    """The text that stands for a secret value, with its fingerprint."""
+    try:
+        raw = canonical(value)
+    except NotCanonical:
+        # Only shown values get here that no digest covers; their Python form is stable enough.
+        raw = repr(value).encode()
+    fingerprint = hmac.new(key or b"countersign/redact", raw, hashlib.sha256).hexdigest()
+    return f"[masked {fingerprint[:FINGERPRINT_CHARACTERS]}]"
+
+
+def _redacted(value: JSON, patterns: list[tuple[str, ...]], *, key: bytes) -> JSON:
+    if isinstance(value, dict):
+        return {
+            name: _member(name, inner, patterns, key=key, by_name=True)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [
+            _member(str(index), inner, patterns, key=key, by_name=False)
+            for index, inner in enumerate(value)
+        ]
+    return value
+
+
+def _member(
+    step: str, value: JSON, patterns: list[tuple[str, ...]], *, key: bytes, by_name: bool
+) -> JSON:
+    deeper = [pattern[1:] for pattern in patterns if pattern and pattern[0] in (step, "*")]
+    if value is None or (isinstance(value, str) and _MASKED.fullmatch(value)):
+        # What was masked before keeps its fingerprint.
+        return value
+    if () in deeper or (by_name and is_secret_name(step)):
+        return mask(value, key=key)
+    return _redacted(value, deeper, key=key)
