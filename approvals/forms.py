@@ -65,9 +65,7 @@ class RejectForm(DecisionForm):
         parts = [preset if preset != OTHER else "", (data.get("reason") or "").strip()]
         data["text"] = ": ".join(part for part in parts if part)
         if not data["text"]:
-            raise forms.ValidationError(
-                "Say why: the agent gets the reason as its answer."
-            )
+            raise forms.ValidationError("Say why: the agent gets the reason as its answer.")
         return data
 
 
@@ -87,21 +85,14 @@ class ActionFilter(forms.Form):
         if not self.is_valid():
             return actions.none()
         chosen = self.cleaned_data
-        columns = {
-            "status": "status",
-            "risk": "risk",
-            "tool": "tool_name",
-            "agent": "agent__slug",
-        }
+        columns = {"status": "status", "risk": "risk", "tool": "tool_name", "agent": "agent__slug"}
         for name, column in columns.items():
             if chosen[name]:
                 actions = actions.filter(**{column: chosen[name]})
         if chosen["q"]:
             actions = actions.filter(_matches(chosen["q"].strip()))
         if chosen["days"]:
-            actions = actions.filter(
-                created_at__gte=timezone.now() - timedelta(chosen["days"])
-            )
+            actions = actions.filter(created_at__gte=timezone.now() - timedelta(chosen["days"]))
         return self._of_run(actions)
 
     def _of_run(self, actions: QuerySet[Any]) -> QuerySet[Any]:

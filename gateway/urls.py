@@ -26,11 +26,7 @@ ACCOUNT = [
     path("password/change/", account.password_change, name="account_change_password"),
     path("password/set/", account.password_set, name="account_set_password"),
     path("password/reset/", tenants.password_reset, name="account_reset_password"),
-    path(
-        "password/reset/done/",
-        account.password_reset_done,
-        name="account_reset_password_done",
-    ),
+    path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
         account.password_reset_from_key,
@@ -48,7 +44,9 @@ ACCOUNT = [
 class TenantConverter(converters.SlugConverter):
     """A tenant's slug: never a name that another part of the service answers to."""
 
-    regex = r"(?!(?:accounts|admin|api|healthz|mcp|metrics|readyz|static|webhooks|ws)/)[-a-zA-Z0-9_]+"
+    regex = (
+        r"(?!(?:accounts|admin|api|healthz|mcp|metrics|readyz|static|webhooks|ws)/)[-a-zA-Z0-9_]+"
+    )
 
 
 register_converter(TenantConverter, "tenant")

@@ -15,18 +15,14 @@ FORBIDDEN = {
     "an inline script": re.compile(r"<script(?![^>]*\ssrc=)[^>]*>", re.I),
     "an inline handler": re.compile(r"\son[a-z]+\s*=", re.I),
     "hx-on": re.compile(r"\shx-on\b", re.I),
-    "a trigger filter, which would need eval": re.compile(
-        r"hx-trigger\s*=\s*[\"'][^\"']*\["
-    ),
+    "a trigger filter, which would need eval": re.compile(r"hx-trigger\s*=\s*[\"'][^\"']*\["),
     "a js: value, which would need eval": re.compile(
         r"hx-(?:vals|headers)\s*=\s*[\"']\s*js:", re.I
     ),
     "a javascript: address": re.compile(r"javascript:", re.I),
     "the safe filter": re.compile(r"\|\s*safe\b"),
     "autoescape off": re.compile(r"autoescape\s+off"),
-    "an address on another host": re.compile(
-        r"(?:src|href|action)=[\"'](?:https?:)?//"
-    ),
+    "an address on another host": re.compile(r"(?:src|href|action)=[\"'](?:https?:)?//"),
 }
 
 

@@ -16,9 +16,7 @@ class EventFilter(forms.Form):
 
     q = forms.CharField(required=False, label="Search id or type")
     source = forms.CharField(
-        required=False,
-        label="Source",
-        widget=forms.TextInput(attrs={"placeholder": "Source"}),
+        required=False, label="Source", widget=forms.TextInput(attrs={"placeholder": "Source"})
     )
     status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
 
@@ -46,11 +44,7 @@ class SourceFilter(forms.Form):
         if not self.is_valid():
             return sources.none()
         if text := self.cleaned_data["q"].strip():
-            fits = (
-                Q(slug__icontains=text)
-                | Q(name__icontains=text)
-                | Q(scheme__icontains=text)
-            )
+            fits = Q(slug__icontains=text) | Q(name__icontains=text) | Q(scheme__icontains=text)
             sources = sources.filter(fits)
         return sources
 

@@ -5,6 +5,7 @@ import uuid
 from django.db.models import Exists, OuterRef
 
 from approvals import quorum
+from approvals.findings import Finding
 from approvals.models import Action, Approval
 from approvals.quorum import PersonFacts, Standing, Vote
 from approvals.services.binding import requirement_of
@@ -53,15 +54,19 @@ def may_decide(action: Action, by: Principal) -> None:
 
 
 def _check_person(action: Action, member: Member) -> None:
+    found = _objection(action, person_facts(member, action.environment))
+    if found is not None:
+        raise Denied(found.code, found.detail)
+
+
+def _objection(action: Action, person: PersonFacts) -> Finding | None:
     starter = ids.encode(User.PREFIX, action.run_starter_id) if action.run_starter_id else None
-    found = quorum.may_decide(
+    return quorum.may_decide(
         requirement_of(action),
-        person_facts(member, action.environment),
+        person,
         requester_ids=people_behind(action),
         run_starter_id=starter,
     )
-    if found is not None:
-        raise Denied(found.code, found.detail)
 
 
 def people_behind(action: Action) -> frozenset[str]:
@@ -134,10 +139,4 @@ def waiting_for(user: User, environment: Environment) -> list[uuid.UUID]:
         .select_related("requester_owner", "agent__owner__user")
         .defer("arguments", "rendered", "before", "after", "facts", "trace", "result")
     )
-    return [row.pk for row in rows if _is_for(row, facts)]
-
-
-def _is_for(action: Action, facts: PersonFacts) -> bool:
-    requirement = requirement_of(action)
-    excluded = excluded_people(action, requirement)
-    return find_against(requirement, facts, excluded=excluded) is None
+    return [row.pk for row in rows if _objection(row, facts) is None]

@@ -12,9 +12,9 @@ from approvals.models import Action
 from approvals.states import ActionStatus
 from approvals.views import story
 from approvals.views.changes import ChangeRow, changes_of
+from approvals.views.notes import Note, notes_of
 from approvals.views.payload import Request, request_of
 from approvals.views.rows import Row, place
-from approvals.views.notes import Note, notes_of
 from audit.models import AuditRecord
 from gateway.lib import ids
 from gateway.lib.errors import Denied
@@ -135,10 +135,7 @@ class Card(Row):
         if version.side_effect == SideEffect.DESTRUCTIVE:
             text = "Not reversible: what it removes or pays out does not come back by itself."
             return Line(text, icon="alert-triangle", tone="warn")
-        return Line(
-            "Not taken back from here: undoing it is another action.",
-            icon="alert-circle",
-        )
+        return Line("Not taken back from here: undoing it is another action.", icon="alert-circle")
 
     @cached_property
     def targets(self) -> list[Line]:
@@ -166,11 +163,7 @@ class Card(Row):
     def through(self) -> str:
         """By which connector it is carried out."""
         version = self.action.tool_version
-        return (
-            f"{version.connector} {version.operation}"
-            if version
-            else "nothing: refused"
-        )
+        return f"{version.connector} {version.operation}" if version else "nothing: refused"
 
     @property
     def credential(self) -> str:
@@ -183,24 +176,15 @@ class Card(Row):
     @cached_property
     def reasons(self) -> list[Line]:
         """Block 4: why it is as risky as the chip says."""
-        found = [
-            Line(text, icon="scale", code=self.rule)
-            for text in [self._rule_reason()]
-            if text
-        ]
+        found = [Line(text, icon="scale", code=self.rule) for text in [self._rule_reason()] if text]
         version = self.action.tool_version
         if version and version.side_effect != SideEffect.READ:
-            text = f"The tool is {version.get_side_effect_display().lower()} and of {version.risk} risk"
+            kind = version.get_side_effect_display().lower()
+            text = f"The tool is {kind} and of {version.risk} risk"
             found.append(Line(text, icon="tool", code="tool.side_effect"))
         if version and version.retry_class == RetryClass.UNSAFE:
-            found.append(
-                Line(
-                    "It is never repeated by itself", icon="refresh", code="tool.retry"
-                )
-            )
-        found += [
-            Line(text, icon="sparkles", code=code) for text, code in self._signals()
-        ]
+            found.append(Line("It is never repeated by itself", icon="refresh", code="tool.retry"))
+        found += [Line(text, icon="sparkles", code=code) for text, code in self._signals()]
         return found or [Line("Nothing out of the ordinary", icon="checks")]
 
     def _rule_reason(self) -> str:
@@ -213,14 +197,8 @@ class Card(Row):
         )
         found = []
         if not earlier.exists():
-            found.append(
-                (f"First use of {action.tool_name} by {self.agent}", "signal.first_use")
-            )
-        same = (
-            earlier.filter(arguments_sha256=action.arguments_sha256)
-            .order_by("-id")
-            .first()
-        )
+            found.append((f"First use of {action.tool_name} by {self.agent}", "signal.first_use"))
+        same = earlier.filter(arguments_sha256=action.arguments_sha256).order_by("-id").first()
         if same is not None and action.arguments:
             found.append((f"Same arguments as {same.public_id}", "signal.same_as"))
         if self.hidden:
@@ -287,9 +265,7 @@ class Card(Row):
         rows = Action.objects.within(self.action.environment).filter(
             tool_name=self.action.tool_name
         )
-        return [
-            Row(row) for row in rows.exclude(pk=self.action.pk).for_lists()[:SIMILAR]
-        ]
+        return [Row(row) for row in rows.exclude(pk=self.action.pk).for_lists()[:SIMILAR]]
 
     @property
     def says(self) -> str:
@@ -306,9 +282,7 @@ class Card(Row):
         """Its audit records, for who may read them."""
         if not self._may("audit.view_record"):
             return []
-        return list(
-            AuditRecord.objects.filter(target_id=self.action.public_id).order_by("id")
-        )
+        return list(AuditRecord.objects.filter(target_id=self.action.public_id).order_by("id"))
 
     @property
     def audit_url(self) -> str:
@@ -319,16 +293,12 @@ class Card(Row):
     def reviewers(self) -> str:
         """Who is asked, in words."""
         asked = (self.action.requirement or {}).get("reviewers") or ["any reviewer"]
-        return ", ".join(
-            str(name).replace("role:", "").replace("group:", "") for name in asked
-        )
+        return ", ".join(str(name).replace("role:", "").replace("group:", "") for name in asked)
 
     @cached_property
     def votes(self) -> list[dict[str, Any]]:
         """The votes on this version."""
-        votes = self.action.approvals.filter(void_at__isnull=True).select_related(
-            "user"
-        )
+        votes = self.action.approvals.filter(void_at__isnull=True).select_related("user")
         return [
             {
                 "name": str(vote.user),
@@ -348,9 +318,7 @@ class Card(Row):
     def may_not(self) -> str:
         """Why this person cannot decide; empty when they can."""
         try:
-            services.may_decide(
-                self.action, of_user(self.user, self.action.environment)
-            )
+            services.may_decide(self.action, of_user(self.user, self.action.environment))
         except Denied as error:
             return error.detail
         return ""

@@ -8,13 +8,7 @@ from approvals.models import Action
 from approvals.redact import redact
 from approvals.states import ActionStatus
 
-GLYPHS = {
-    "added": "+",
-    "removed": "−",
-    "changed": "~",
-    "type_changed": "~",
-    "moved": "↕",
-}
+GLYPHS = {"added": "+", "removed": "−", "changed": "~", "type_changed": "~", "moved": "↕"}
 WORDS = {"type_changed": "changed in kind"}
 
 
@@ -40,11 +34,7 @@ class ChangeRow:
     @property
     def words(self) -> Any:
         """Marks for the words that changed, where both sides are texts."""
-        if (
-            self.kind == "changed"
-            and isinstance(self.before, str)
-            and isinstance(self.after, str)
-        ):
+        if self.kind == "changed" and isinstance(self.before, str) and isinstance(self.after, str):
             return diff.words(self.before, self.after)
         return ()
 
@@ -75,6 +65,4 @@ def _last_on_target(action: Action) -> Action | None:
     earlier = Action.objects.within(action.environment).filter(
         tool_name=action.tool_name, status=ActionStatus.SUCCEEDED, pk__lt=action.pk
     )
-    return next(
-        (a for a in earlier.order_by("-id")[:50] if a.target == action.target), None
-    )
+    return next((a for a in earlier.order_by("-id")[:50] if a.target == action.target), None)

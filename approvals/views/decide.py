@@ -37,9 +37,7 @@ def approve(request: Any, action: str) -> HttpResponse:
     data = form.cleaned_data
 
     def decide(row: Action, by: Principal) -> object:
-        return services.approve(
-            action=row, by=by, digest=data["digest"], comment=data["comment"]
-        )
+        return services.approve(action=row, by=by, digest=data["digest"], comment=data["comment"])
 
     return _decide(request, found, decide, said="Approved")
 
@@ -54,9 +52,7 @@ def reject(request: Any, action: str) -> HttpResponse:
     data = form.cleaned_data
 
     def decide(row: Action, by: Principal) -> object:
-        return services.reject(
-            action=row, by=by, digest=data["digest"], reason=data["text"]
-        )
+        return services.reject(action=row, by=by, digest=data["digest"], reason=data["text"])
 
     return _decide(request, found, decide, said="Rejected")
 
@@ -68,18 +64,13 @@ def cancel(request: Any, action: str) -> HttpResponse:
     if request.method != "POST":
         return _ask(request, found, None, kind="cancel")
     return _decide(
-        request,
-        found,
-        lambda row, by: services.cancel(action=row, by=by),
-        said="Canceled",
+        request, found, lambda row, by: services.cancel(action=row, by=by), said="Canceled"
     )
 
 
 def _find(request: Any, action: str) -> Action:
     rows = Action.objects.within(request.environment).public(action)
-    return get_object_or_404(
-        rows.for_lists().select_related("tool_version__connection")
-    )
+    return get_object_or_404(rows.for_lists().select_related("tool_version__connection"))
 
 
 def _decide(request: Any, action: Action, decide: Decide, *, said: str) -> HttpResponse:
@@ -92,9 +83,7 @@ def _decide(request: Any, action: Action, decide: Decide, *, said: str) -> HttpR
     if not is_fragment(request):
         messages.success(request, line)
         return redirect(Card(request, action).url)
-    answer = _show(
-        request, Card(request, _find(request, action.public_id)), has_count=True
-    )
+    answer = _show(request, Card(request, _find(request, action.public_id)), has_count=True)
     answer["HX-Trigger"] = json.dumps({"cs:decided": {"said": line}})
     return answer
 

@@ -14,10 +14,10 @@ from approvals.forms import ActionFilter
 from approvals.models import Action
 from approvals.states import ActionStatus
 from approvals.views.card import Card
+from approvals.views.lists import CSV_HEADER, cells
 from approvals.views.rows import Row, place
 from gateway.lib import ids
 from gateway.lib.html import csv_answer, page, paged
-from approvals.views.lists import CSV_HEADER, cells
 
 TABS = {"mine": "Needs me", "team": "Team", "done": "Done"}
 FILTERS = ("q", "risk", "tool", "agent")
@@ -77,24 +77,13 @@ class Inbox:
         rows = self.filters.narrow(rows).for_lists().prefetch_related("approvals")
         if self.tab == "done":
             return rows.order_by("-id")
-        return sorted(
-            rows, key=lambda a: (RISK_ORDER.get(a.risk, 9), a.decide_by, a.pk)
-        )
+        return sorted(rows, key=lambda a: (RISK_ORDER.get(a.risk, 9), a.decide_by, a.pk))
 
     def tabs(self) -> list[Tab]:
         """The views with their counts."""
-        counts = {
-            "mine": self._mine().count(),
-            "team": self._team().count(),
-            "done": None,
-        }
+        counts = {"mine": self._mine().count(), "team": self._team().count(), "done": None}
         return [
-            Tab(
-                label,
-                self._with(tab=key if key != "mine" else ""),
-                key == self.tab,
-                counts[key],
-            )
+            Tab(label, self._with(tab=key if key != "mine" else ""), key == self.tab, counts[key])
             for key, label in TABS.items()
         ]
 
@@ -103,10 +92,7 @@ class Inbox:
         chosen = [(name, self.request.GET.get(name, "").strip()) for name in FILTERS]
         labels = {"q": "Search"}
         return [
-            Chip(
-                f"{labels.get(name, name.capitalize())}: {value}",
-                self._with(**{name: ""}),
-            )
+            Chip(f"{labels.get(name, name.capitalize())}: {value}", self._with(**{name: ""}))
             for name, value in chosen
             if value
         ]
@@ -141,24 +127,16 @@ class Inbox:
             "list_url": here,
             "rows_url": f"{here}{mark}part=rows",
             "new_url": f"{here}{mark}part=new&{after}",
-            "clear_url": self.base
-            if self.tab == "mine"
-            else f"{self.base}?tab={self.tab}",
+            "clear_url": self.base if self.tab == "mine" else f"{self.base}?tab={self.tab}",
             "done_url": f"{self.base}?tab=done",
         }
 
     def _oldest(self, rows: Any) -> Any:
-        return (
-            min((r.created_at for r in rows), default=None)
-            if self.tab != "done"
-            else None
-        )
+        return min((r.created_at for r in rows), default=None) if self.tab != "done" else None
 
     def new_count(self) -> int:
         """How many came after the newest one that the page shows."""
-        found = self.filters.narrow(
-            self._mine() if self.tab == "mine" else self._team()
-        )
+        found = self.filters.narrow(self._mine() if self.tab == "mine" else self._team())
         if after := self.request.GET.get("after"):
             try:
                 found = found.filter(pk__gt=ids.decode("act", after))
@@ -175,9 +153,7 @@ def inbox(request: Any) -> HttpResponse:
     if request.session["place"] != str(request.environment.pk):
         request.session["place"] = str(request.environment.pk)
     if request.GET.get("format") == "csv":
-        return csv_answer(
-            request, "inbox", header=CSV_HEADER, rows=map(cells, listed.actions())
-        )
+        return csv_answer(request, "inbox", header=CSV_HEADER, rows=map(cells, listed.actions()))
     if request.GET.get("part") == "new":
         return render(request, "approvals/_new.html", _new(listed))
     if request.GET.get("part") == "rows":
@@ -208,19 +184,14 @@ def _new(listed: Inbox) -> dict[str, Any]:
 
 def _beside(request: Any) -> dict[str, Any]:
     """The chosen action for the pane, or today's figures."""
-    selected = Action.objects.within(request.environment).public(
-        request.GET.get("selected", "")
-    )
+    selected = Action.objects.within(request.environment).public(request.GET.get("selected", ""))
     if (action := selected.for_lists().first()) is not None:
         return {"card": Card(request, action)}
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     today = Action.objects.within(request.environment).filter(created_at__gte=midnight)
     last = Action.objects.within(request.environment).filter(approvals__isnull=False)
     rows = last.distinct().for_lists().order_by("-settled_at", "-id")[:LAST_ROWS]
-    return {
-        "today": today.aggregate(**_FIGURES),
-        "last": [Row(action) for action in rows],
-    }
+    return {"today": today.aggregate(**_FIGURES), "last": [Row(action) for action in rows]}
 
 
 _APPROVED = Q(approvals__decision="approve")
@@ -229,9 +200,7 @@ _FIGURES = {
     "decided": Count("id", filter=_APPROVED | _REJECTED, distinct=True),
     "approved": Count("id", filter=_APPROVED, distinct=True),
     "rejected": Count("id", filter=_REJECTED, distinct=True),
-    "allowed": Count(
-        "id", filter=Q(requirement__isnull=True, approved_at__isnull=False)
-    ),
+    "allowed": Count("id", filter=Q(requirement__isnull=True, approved_at__isnull=False)),
     "refused": Count("id", filter=Q(status__in=("invalid", "denied")), distinct=True),
     "expired": Count("id", filter=Q(status="expired"), distinct=True),
 }

@@ -28,23 +28,16 @@ def actions(request: Any) -> HttpResponse:
         "rows": [Row(action) for action in page_obj.object_list],
         "filters": [form[name] for name in FILTERS],
     }
-    return show(
-        request, "approvals/list.html", fragment="approvals/_list.html", context=context
-    )
+    return show(request, "approvals/list.html", fragment="approvals/_list.html", context=context)
 
 
 @page("approvals.view_policy")
 def policies(request: Any) -> HttpResponse:
     """The rules of the environment, in the order in which they are asked."""
     found = list(Policy.objects.within(request.environment))
-    context = {
-        "policies": [(policy, [_rule(r) for r in policy.rules]) for policy in found]
-    }
+    context = {"policies": [(policy, [_rule(r) for r in policy.rules]) for policy in found]}
     return show(
-        request,
-        "approvals/policies.html",
-        fragment="approvals/policies.html",
-        context=context,
+        request, "approvals/policies.html", fragment="approvals/policies.html", context=context
     )
 
 

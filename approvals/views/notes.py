@@ -1,4 +1,4 @@
-"""What a reviewer must read first: hidden characters, nobody who executes, nobody who may decide."""
+"""What must be read first: hidden characters, nobody who executes, nobody who may decide."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,15 +29,14 @@ def notes_of(action: Action, *, marks: tuple[Span, ...], now: datetime) -> list[
     found = []
     if marks:
         found.append(_hidden(marks))
-    if action.status == ActionStatus.PENDING and not services.can_anybody_decide(
-        action
-    ):
+    if action.status == ActionStatus.PENDING and not services.can_anybody_decide(action):
         text = (
-            "Not enough members have a role or group that the rule asks for, apart from who requested it. "
+            "Not enough members have a role or group that the rule asks for, "
+            "apart from who requested it. "
             "Give somebody the role, or cancel the action."
         )
         found.append(Note("bad", "users", "Nobody can decide this", text))
-    if action.status in NEEDS_WORKER and not heartbeat.alive():
+    if action.status in NEEDS_WORKER and not heartbeat.alive("worker"):
         text = "No worker has reported lately. You can decide; it runs once a worker is back."
         found.append(Note("warn", "alert-triangle", "Nobody is executing", text))
     return found

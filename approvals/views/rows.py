@@ -62,9 +62,7 @@ class Row:
         """How many have agreed to this version."""
         votes = [vote for vote in self.action.approvals.all() if vote.void_at is None]
         version = self.action.version
-        return sum(
-            v.decision == "approve" and v.action_version == version for v in votes
-        )
+        return sum(v.decision == "approve" and v.action_version == version for v in votes)
 
     @cached_property
     def hidden(self) -> int:

@@ -73,14 +73,10 @@ def trace_of(action: Action) -> list[TraceRow]:
     """The stored trace; a rule that was not reached says so."""
     rows = []
     for line in action.trace:
-        tone, icon, word = TRACE_LOOKS.get(
-            line["outcome"], ("off", "minus", line["outcome"])
-        )
+        tone, icon, word = TRACE_LOOKS.get(line["outcome"], ("off", "minus", line["outcome"]))
         is_match = line["outcome"] == "matched" or line["rule"] == action.rule
         detail = line.get("detail") or ""
-        rows.append(
-            TraceRow(line["rule"], line["verdict"], detail, tone, icon, word, is_match)
-        )
+        rows.append(TraceRow(line["rule"], line["verdict"], detail, tone, icon, word, is_match))
     return rows
 
 
@@ -97,23 +93,17 @@ def ending_of(action: Action) -> Ending | None:
 
 def history_of(action: Action) -> list[Entry]:
     """What happened, in order, from the rows themselves."""
-    entries = [
-        Entry(action.created_at, "robot", f"{action.agent.slug} proposed this action")
-    ]
+    entries = [Entry(action.created_at, "robot", f"{action.agent.slug} proposed this action")]
     if action.policy_hash:
         rule = action.rule or "the default"
-        entries.append(
-            Entry(action.created_at, "scale", f"Policy: {rule} decided", _asks(action))
-        )
+        entries.append(Entry(action.created_at, "scale", f"Policy: {rule} decided", _asks(action)))
     entries += _votes(action) + _executions(action)
     if action.status == ActionStatus.PENDING:
         waits = f"Waiting for {_asks(action)}"
         entries.append(Entry(None, "hourglass", waits, tone="now"))
     elif (ending := ending_of(action)) is not None:
         tone = ending.tone if ending.tone in ("ok", "bad") else ""
-        entries.append(
-            Entry(action.settled_at, ending.icon, ending.title, ending.text, tone)
-        )
+        entries.append(Entry(action.settled_at, ending.icon, ending.title, ending.text, tone))
     return entries
 
 
@@ -132,9 +122,7 @@ def _votes(action: Action) -> list[Entry]:
         void = ", void since: the action changed" if vote.void_at else ""
         text = f"{vote.user} {said} digest {vote.digest[:12]}{void}"
         icon, tone = ("check", "ok") if vote.decision == "approve" else ("x", "bad")
-        entries.append(
-            Entry(vote.created_at, icon, text, vote.comment, "" if void else tone)
-        )
+        entries.append(Entry(vote.created_at, icon, text, vote.comment, "" if void else tone))
     return entries
 
 
@@ -157,23 +145,15 @@ def origin_of(action: Action, *, may: Callable[[str], bool], line: Any) -> list[
         kind = f"{version.get_side_effect_display()}, {version.get_retry_class_display().lower()}"
         rows.append(line(kind, label="Class"))
     agent_url = place(action, "agents:detail", agent=action.agent.public_id)
-    rows.append(
-        line(
-            action.agent.slug, label="Agent", url=may("agents.view_agent") and agent_url
-        )
-    )
-    rows.append(
-        line(action.requester_label or action.requester_id, label="Requested by")
-    )
+    rows.append(line(action.agent.slug, label="Agent", url=may("agents.view_agent") and agent_url))
+    rows.append(line(action.requester_label or action.requester_id, label="Requested by"))
     if action.run_id:
         run = ids.encode("run", action.run_id)
         url = may("runs.view_run") and place(action, "runs:detail", run=run)
         rows.append(line(run, label="Run", url=url))
     if action.source_event:
         event = action.source_event
-        url = may("webhooks.view_event") and place(
-            action, "webhooks:event", event=event
-        )
+        url = may("webhooks.view_event") and place(action, "webhooks:event", event=event)
         rows.append(line(event, label="Event", url=url))
     rows.append(line(action.call_id, label="Call id"))
     rows.append(line(str(action.version), label="Version"))

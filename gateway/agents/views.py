@@ -16,9 +16,7 @@ CSV_HEADER = ("id", "slug", "name", "version", "owner", "provider", "on", "creat
 
 
 def _agents(request: Any) -> Any:
-    return Agent.objects.within(request.environment).select_related(
-        "owner__user", "provider"
-    )
+    return Agent.objects.within(request.environment).select_related("owner__user", "provider")
 
 
 @page("agents.view_agent")
@@ -27,9 +25,7 @@ def index(request: HttpRequest) -> HttpResponse:
     filters = AgentFilter(request.GET)
     agents = filters.narrow(_agents(request))
     if request.GET.get("format") == "csv":
-        return csv_answer(
-            request, "agents", header=CSV_HEADER, rows=map(_cells, agents)
-        )
+        return csv_answer(request, "agents", header=CSV_HEADER, rows=map(_cells, agents))
     page_obj = paged(request, agents)
     context = {"rows": page_obj.object_list, "page_obj": page_obj, "filters": filters}
     return render(request, "agents/list.html", context)
@@ -39,11 +35,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def detail(request: Any, agent: str) -> HttpResponse:
     """One agent: who owns it, what it may call, its keys."""
     found = get_object_or_404(_agents(request).public(agent))
-    keys = (
-        ApiKey.objects.within(request.environment)
-        .filter(agent_id=found.pk)
-        .order_by("-id")
-    )
+    keys = ApiKey.objects.within(request.environment).filter(agent_id=found.pk).order_by("-id")
     context = {
         "agent": found,
         "grants": _grants(found),

@@ -1,4 +1,4 @@
-"""Error pages: what failed, what to do next, and the id to quote. `/api` answers problem details."""
+"""Error pages: what failed, what to do next, the id to quote. `/api` answers problem details."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,9 +12,7 @@ API = "/api/"
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: the request itself is broken."""
-    return _answer(
-        request, 400, "This request could not be read", "Go back and try again."
-    )
+    return _answer(request, 400, "This request could not be read", "Go back and try again.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -31,20 +29,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: not there, or not yours to see; both look alike."""
     hint = "It may belong to another environment: check the address and the environment switch."
     return _answer(
-        request,
-        404,
-        "Nothing here",
-        "There is no such page, or not for you.",
-        hint=hint,
+        request, 404, "Nothing here", "There is no such page, or not for you.", hint=hint
     )
 
 
 def broken(request: HttpRequest) -> HttpResponse:
     """500: our fault. The page needs neither the database nor the session."""
     if request.path.startswith(API):
-        return problem_response(
-            500, "internal_error", "Something broke here. It is logged."
-        )
+        return problem_response(500, "internal_error", "Something broke here. It is logged.")
     text = loader.render_to_string("500.html", {"request_id": correlation_id()})
     return HttpResponse(text, status=500)
 

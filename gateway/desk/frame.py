@@ -56,10 +56,7 @@ class Frame:
         self.path: str = request.path
         self.environment: Environment = request.environment
         self.user: User = request.user
-        self.where = {
-            "tenant": self.environment.tenant.slug,
-            "environment": self.environment.slug,
-        }
+        self.where = {"tenant": self.environment.tenant.slug, "environment": self.environment.slug}
 
     @property
     def tenant(self) -> Tenant:
@@ -142,10 +139,7 @@ class Frame:
 
 def frame_of(request: Any) -> Frame | None:
     """The frame of this request, made once; None outside an environment or signed out."""
-    if (
-        getattr(request, "environment", None) is None
-        or not request.user.is_authenticated
-    ):
+    if getattr(request, "environment", None) is None or not request.user.is_authenticated:
         return None
     if not hasattr(request, "desk_frame"):
         request.desk_frame = Frame(request)

@@ -1,4 +1,4 @@
-"""How states and risks look: an icon, a word and a tone for each, so that colour never speaks alone."""
+"""How states and risks look: icon, word and tone, so that colour never speaks alone."""
 
 from dataclasses import dataclass
 

@@ -34,9 +34,7 @@ def lines(text: str) -> tuple[Line, ...]:
 
 def is_compact_json(text: str) -> bool:
     """Whether the text is a JSON object or array without blanks between its tokens."""
-    if not text.startswith(("{", "[")) or any(
-        " " in p or "\n" in p for p in _outside(text)
-    ):
+    if not text.startswith(("{", "[")) or any(" " in p or "\n" in p for p in _outside(text)):
         return False
     try:
         json.loads(text)
@@ -74,15 +72,15 @@ def _layout(text: str) -> Iterator[str]:
         if at % 2:
             line += part
             continue
-        for token in re.findall(r"\{\}|\[\]|[{}\[\],:]|[^{}\[\],:]+", part):
-            if token in "}]":
+        for sign in re.findall(r"\{\}|\[\]|[{}\[\],:]|[^{}\[\],:]+", part):
+            if sign in "}]":
                 yield line
                 depth -= 1
-                line = INDENT * depth + token
-            elif token in "{[,":
-                yield line + token
-                depth += token != ","
+                line = INDENT * depth + sign
+            elif sign in "{[,":
+                yield line + sign
+                depth += sign != ","
                 line = INDENT * depth
             else:
-                line += ": " if token == ":" else token
+                line += ": " if sign == ":" else sign
     yield line

@@ -26,19 +26,7 @@ from audit.context import Target
 PAGE_SIZE = 50
 CSV_ROWS = 10_000
 # A cell that begins like this would be run as a formula by a spreadsheet.
-FORMULA_STARTS = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-    "\uff1d",
-    "\uff0b",
-    "\uff0d",
-    "\uff20",
-)
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 View = Callable[..., HttpResponse]
 
@@ -52,9 +40,7 @@ def page(permission: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         @login_required
-        def guarded(
-            request: Any, *, tenant: str, environment: str, **rest: Any
-        ) -> HttpResponse:
+        def guarded(request: Any, *, tenant: str, environment: str, **rest: Any) -> HttpResponse:
             place = getattr(request, "environment", None)
             if place is None:
                 raise Http404
@@ -122,11 +108,5 @@ def csv_answer(
 
 def cell(value: object) -> str:
     """A value as a cell that no spreadsheet takes for a formula."""
-    text = (
-        value.isoformat()
-        if isinstance(value, datetime)
-        else ""
-        if value is None
-        else str(value)
-    )
+    text = value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -17,9 +17,7 @@ class RunFilter(forms.Form):
     q = forms.CharField(required=False, label="Search task or id")
     status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
     agent = forms.CharField(
-        required=False,
-        label="Agent",
-        widget=forms.TextInput(attrs={"placeholder": "Agent"}),
+        required=False, label="Agent", widget=forms.TextInput(attrs={"placeholder": "Agent"})
     )
 
     def narrow(self, runs: QuerySet[Any]) -> QuerySet[Any]:

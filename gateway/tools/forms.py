@@ -26,9 +26,7 @@ class ToolFilter(forms.Form):
         chosen = self.cleaned_data
         if chosen["q"]:
             text = chosen["q"]
-            tools = tools.filter(
-                Q(name__icontains=text) | Q(current__description__icontains=text)
-            )
+            tools = tools.filter(Q(name__icontains=text) | Q(current__description__icontains=text))
         for name in ("side_effect", "risk"):
             if chosen[name]:
                 tools = tools.filter(**{f"current__{name}": chosen[name]})

@@ -19,16 +19,7 @@ from webhooks.forms import EventFilter
 from webhooks.models import Event, Refusal
 from webhooks.views.pages import VIEW_BODY, EventPage
 
-CSV_HEADER = (
-    "id",
-    "source",
-    "type",
-    "provider_id",
-    "status",
-    "copies",
-    "received",
-    "reason",
-)
+CSV_HEADER = ("id", "source", "type", "provider_id", "status", "copies", "received", "reason")
 FILTERS = ("q", "source", "status")
 
 
@@ -38,9 +29,7 @@ def index(request: Any) -> HttpResponse:
     form = EventFilter(request.GET)
     events = form.narrow(Event.objects.within(request.environment)).for_lists()
     if request.GET.get("format") == "csv":
-        return csv_answer(
-            request, "events", header=CSV_HEADER, rows=map(_cells, events)
-        )
+        return csv_answer(request, "events", header=CSV_HEADER, rows=map(_cells, events))
     page_obj = paged(request, events)
     context = {
         "page_obj": page_obj,
@@ -48,21 +37,14 @@ def index(request: Any) -> HttpResponse:
         "filters": [form[name] for name in FILTERS],
         "today": _today(request.environment),
     }
-    return show(
-        request,
-        "webhooks/events.html",
-        fragment="webhooks/_events.html",
-        context=context,
-    )
+    return show(request, "webhooks/events.html", fragment="webhooks/_events.html", context=context)
 
 
 @page("webhooks.view_event")
 def detail(request: Any, event: str) -> HttpResponse:
     """One event; with `body=1`, for who may, its raw body, which is recorded."""
     found = _find(request, event)
-    with_body = "body" in request.GET and request.user.has_perm(
-        VIEW_BODY, request.environment
-    )
+    with_body = "body" in request.GET and request.user.has_perm(VIEW_BODY, request.environment)
     if with_body:
         audit.record(
             AuditAction.EVENT_BODY_READ,
@@ -70,9 +52,7 @@ def detail(request: Any, event: str) -> HttpResponse:
             scope=request.environment.audit_scope,
         )
     context = {"page": EventPage(request, found, with_body=with_body)}
-    return show(
-        request, "webhooks/event.html", fragment="webhooks/_event.html", context=context
-    )
+    return show(request, "webhooks/event.html", fragment="webhooks/_event.html", context=context)
 
 
 @page("webhooks.replay_event")
@@ -101,37 +81,23 @@ def _order(request: Any, event: str, kind: str, order: Any) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(
-            request, f"{kind.capitalize()} ordered: it is processed in a moment."
-        )
+        messages.success(request, f"{kind.capitalize()} ordered: it is processed in a moment.")
     return redirect(shown.url)
 
 
 def _find(request: Any, event: str) -> Event:
     rows = Event.objects.within(request.environment).public(event)
-    return get_object_or_404(
-        rows.select_related("source__provider", "environment__tenant")
-    )
+    return get_object_or_404(rows.select_related("source__provider", "environment__tenant"))
 
 
 def _today(environment: Any) -> dict[str, int]:
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    accepted = (
-        Event.objects.within(environment).filter(received_at__gte=midnight).count()
-    )
-    refused = Refusal.objects.filter(
-        source__environment=environment, hour__gte=midnight
-    )
+    accepted = Event.objects.within(environment).filter(received_at__gte=midnight).count()
+    refused = Refusal.objects.filter(source__environment=environment, hour__gte=midnight)
     total = refused.aggregate(total=Sum("count"))["total"]
     return {"accepted": accepted, "refused": total or 0}
 
 
 def _cells(event: Event) -> tuple[object, ...]:
-    what = (
-        event.source.slug,
-        event.event_type,
-        event.event_id,
-        event.status,
-        event.duplicates,
-    )
+    what = (event.source.slug, event.event_type, event.event_id, event.status, event.duplicates)
     return (event.public_id, *what, event.received_at, event.reason)

@@ -116,9 +116,7 @@ class EventPage:
         """What the reason is about."""
         if self.event.status == EventStatus.QUARANTINED:
             return "Held back"
-        return (
-            "Not processed" if self.event.status == EventStatus.DEAD else "Last problem"
-        )
+        return "Not processed" if self.event.status == EventStatus.DEAD else "Last problem"
 
     @property
     def problem(self) -> str:
@@ -140,9 +138,7 @@ class EventPage:
         if self.event.body is None:
             return "It was removed after its retention time; its SHA-256 stays."
         if not self.may(VIEW_BODY):
-            return (
-                "Your role here does not show raw bodies: they may hold personal data."
-            )
+            return "Your role here does not show raw bodies: they may hold personal data."
         return ""
 
     @property
@@ -178,30 +174,21 @@ class EventPage:
         """What was checked before it was accepted, step by step."""
         event, rules = self.event, self.event.source.rules
         raw = f"{self.size} bytes, verified before any parsing"
-        checks = [
-            Check("Raw bytes", raw, f"SHA-256 {event.body_sha256}"),
-            self._header_check(),
-        ]
+        checks = [Check("Raw bytes", raw, f"SHA-256 {event.body_sha256}"), self._header_check()]
         if rules.timestamp_header and event.sent_at:
             checks.append(self._time_check(event.sent_at))
         content = ", ".join(PART_WORDS[p] for p in rules.signed if isinstance(p, Part))
         checks.append(Check("Signed content", f"Rebuilt from {content}"))
         fits = "HMAC-SHA256 under one of the source's live secrets, compared in constant time"
         checks.append(Check("Comparison", fits))
-        signed = (
-            "is signed"
-            if rules.is_id_signed
-            else "is not signed: equal bytes are held back"
-        )
+        signed = "is signed" if rules.is_id_signed else "is not signed: equal bytes are held back"
         return [*checks, Check("Event id", f"It {signed}", event.event_id)]
 
     def _header_check(self) -> Check:
         rules, sent = self.event.source.rules, dict(self.event.header_pairs)
         names = (rules.id_header, rules.timestamp_header, rules.signature_header)
         found = [(name, sent.get(name, "")) for name in names if name]
-        note = " · ".join(
-            f"{name} {value[:SHOWN_SIGNATURE]}…" for name, value in found if value
-        )
+        note = " · ".join(f"{name} {value[:SHOWN_SIGNATURE]}…" for name, value in found if value)
         return Check("Headers", "Each that the scheme asks for is there once", note)
 
     def _time_check(self, sent_at: datetime) -> Check:
@@ -226,9 +213,7 @@ class EventPage:
             )
             for run in found
         ]
-        actions = Action.objects.within(self.event.environment).filter(
-            source_event=mark
-        )
+        actions = Action.objects.within(self.event.environment).filter(source_event=mark)
         return rows + [
             Result(
                 action.effect or action.tool_name,
@@ -278,9 +263,7 @@ class SourcePage:
             last if source.last_event_at else Item("Last event", "none yet"),
             Item("Provider", source.provider.slug if source.provider else "none"),
         ]
-        rows += [
-            Item(name, str(value)) for name, value in sorted(source.settings.items())
-        ]
+        rows += [Item(name, str(value)) for name, value in sorted(source.settings.items())]
         return [*rows, Item("Id", source.public_id)]
 
     @property
@@ -300,10 +283,7 @@ class SourcePage:
     @property
     def routes(self) -> list[tuple[Route, str]]:
         """The routes in order, each with what it feeds."""
-        return [
-            (route, _leads_to(route))
-            for route in self.source.routes.select_related("agent")
-        ]
+        return [(route, _leads_to(route)) for route in self.source.routes.select_related("agent")]
 
     @property
     def implicit_route(self) -> str:
@@ -315,13 +295,9 @@ class SourcePage:
 
 def refusals_since(since: datetime) -> Any:
     """Refusals by reason since a moment: how many, and when last."""
-    rows = Refusal.objects.filter(
-        hour__gte=since - timedelta(hours=1), last_at__gte=since
-    )
+    rows = Refusal.objects.filter(hour__gte=since - timedelta(hours=1), last_at__gte=since)
     grouped = rows.order_by().values("reason")
-    return grouped.annotate(total=Sum("count"), latest=Max("last_at")).order_by(
-        "-total"
-    )
+    return grouped.annotate(total=Sum("count"), latest=Max("last_at")).order_by("-total")
 
 
 def _leads_to(route: Route) -> str:

@@ -28,9 +28,7 @@ def _counted(sources: Any) -> Any:
     refused = Refusal.objects.filter(source=OuterRef("pk"), hour__gte=since)
     return sources.annotate(
         accepted=Subquery(events.annotate(n=Count("pk")).values("n")),
-        refused=Subquery(
-            refused.order_by().values("source").annotate(n=Sum("count")).values("n")
-        ),
+        refused=Subquery(refused.order_by().values("source").annotate(n=Sum("count")).values("n")),
     )
 
 
@@ -40,9 +38,7 @@ def index(request: Any) -> HttpResponse:
     form = SourceFilter(request.GET)
     sources = _counted(form.narrow(_sources(request)))
     if request.GET.get("format") == "csv":
-        return csv_answer(
-            request, "sources", header=CSV_HEADER, rows=map(_cells, sources)
-        )
+        return csv_answer(request, "sources", header=CSV_HEADER, rows=map(_cells, sources))
     page_obj = paged(request, sources)
     rows = [(source, SourcePage(source)) for source in page_obj.object_list]
     context = {"page_obj": page_obj, "rows": rows, "filters": form}
@@ -58,11 +54,5 @@ def detail(request: Any, source: str) -> HttpResponse:
 
 def _cells(source: Source) -> tuple[object, ...]:
     counts = (source.accepted or 0, source.refused or 0)  # type: ignore[attr-defined]
-    what = (
-        source.public_id,
-        source.slug,
-        source.name,
-        source.scheme,
-        source.is_enabled,
-    )
+    what = (source.public_id, source.slug, source.name, source.scheme, source.is_enabled)
     return (*what, *counts, source.last_event_at)

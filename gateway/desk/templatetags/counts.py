@@ -30,15 +30,9 @@ class Counts:
 def counts_by_tool(context: template.Context) -> Counts:
     """Actions of the last days by tool name."""
     since = timezone.now() - timedelta(days=TOOL_DAYS)
-    rows = Action.objects.within(context["request"].environment).filter(
-        created_at__gte=since
-    )
+    rows = Action.objects.within(context["request"].environment).filter(created_at__gte=since)
     bad = Q(status=ActionStatus.FAILED)
-    grouped = (
-        rows.order_by()
-        .values("tool_name")
-        .annotate(n=Count("pk"), f=Count("pk", filter=bad))
-    )
+    grouped = rows.order_by().values("tool_name").annotate(n=Count("pk"), f=Count("pk", filter=bad))
     found = list(grouped.values_list("tool_name", "n", "f"))
     return Counts({k: n for k, n, _ in found}, {k: f for k, _, f in found}, {})
 
@@ -47,13 +41,8 @@ def counts_by_tool(context: template.Context) -> Counts:
 def counts_by_agent(context: template.Context) -> Counts:
     """Actions and runs by agent."""
     environment = context["request"].environment
-    by = [
-        model.objects.within(environment).order_by().values("agent")
-        for model in (Action, Run)
-    ]
-    actions, runs = (
-        dict(x.annotate(n=Count("pk")).values_list("agent", "n")) for x in by
-    )
+    by = [model.objects.within(environment).order_by().values("agent") for model in (Action, Run)]
+    actions, runs = (dict(x.annotate(n=Count("pk")).values_list("agent", "n")) for x in by)
     return Counts(actions, {}, runs)
 
 

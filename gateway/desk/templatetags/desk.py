@@ -16,11 +16,13 @@ from django.utils.safestring import SafeString, mark_safe
 from audit.canonical import canonical
 from gateway.desk import looks, payload
 from gateway.desk.frame import Frame, frame_of
-from gateway.lib.visible import Span, reveal as spans_of
+from gateway.lib.visible import Span
+from gateway.lib.visible import reveal as spans_of
 
 register = template.Library()
 SPRITE = "img/icons.svg"
 TITLE_LENGTH = 140
+CHIP = '<span class="cs-uni" data-char="{}" title="{}">{}</span>'
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -41,9 +43,7 @@ def frame(context: template.Context) -> Frame | None:
 def here(context: template.Context, name: str, **parts: str) -> str:
     """The address of a page in the environment of this page."""
     place = context["request"].environment
-    return reverse(
-        name, kwargs={"tenant": place.tenant.slug, "environment": place.slug, **parts}
-    )
+    return reverse(name, kwargs={"tenant": place.tenant.slug, "environment": place.slug, **parts})
 
 
 @register.inclusion_tag("_status.html")
@@ -61,10 +61,7 @@ def refusal(reason: str) -> dict[str, Any]:
 @register.inclusion_tag("_risk.html")
 def risk(level: str) -> dict[str, Any]:
     """The chip of a risk: bars, word and colour."""
-    rows = [
-        (3 * at, 9 - 3 * at, 3 + 3 * at, lit)
-        for at, lit in enumerate(looks.bars(level))
-    ]
+    rows = [(3 * at, 9 - 3 * at, 3 + 3 * at, lit) for at, lit in enumerate(looks.bars(level))]
     return {"level": level, "rows": rows}
 
 
@@ -72,9 +69,7 @@ def risk(level: str) -> dict[str, Any]:
 def control(field: BoundField) -> SafeString:
     """A form field with the class that its kind of control has."""
     kind = field.widget_type
-    name = {"checkbox": "form-check-input", "select": "form-select"}.get(
-        kind, "form-control"
-    )
+    name = {"checkbox": "form-check-input", "select": "form-select"}.get(kind, "form-control")
     name += " is-invalid" if field.errors else ""
     return field.as_widget(attrs={"class": name})
 
@@ -122,7 +117,7 @@ def brief(value: object) -> SafeString:
 
 @register.simple_tag
 def moment(when: datetime | None, style: str = "both") -> SafeString:
-    """A time in the tenant's zone: `both` absolute with zone, `clock` hours, `ago` how long since."""
+    """A time in the tenant's zone: `both` date and time, `clock` the time, `ago` how long since."""
     if when is None:
         return mark_safe("")  # noqa: S308 - a constant
     local = timezone.localtime(when)
@@ -131,9 +126,7 @@ def moment(when: datetime | None, style: str = "both") -> SafeString:
         mark = '<time datetime="{}" title="{}" data-ago="">{}</time>'
         return format_html(mark, when.isoformat(), full, span(timezone.now() - when))
     text = local.strftime("%H:%M:%S") if style == "clock" else full
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', when.isoformat(), full, text
-    )
+    return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), full, text)
 
 
 @register.filter
@@ -154,9 +147,7 @@ def span(length: timedelta | None) -> str:
 
 
 @register.inclusion_tag("_countdown.html")
-def countdown(
-    since: datetime, until: datetime | None, suffix: str = ""
-) -> dict[str, Any]:
+def countdown(since: datetime, until: datetime | None, suffix: str = "") -> dict[str, Any]:
     """What is left until a deadline, as a ring and in words."""
     if until is None:
         return {"until": None}
@@ -191,13 +182,13 @@ def _marked(spans: tuple[Span, ...]) -> SafeString:
 
 def _mark(part: Span) -> SafeString | str:
     if part.kind == "hidden":
-        mark = '<span class="cs-uni" data-char="{}" title="{}">{}</span>'
-        return format_html(mark, part.label, part.name, part.label)
+        return format_html_join("", CHIP, ((code(c), part.name, code(c)) for c in part.text))
     if part.kind == "confusable":
-        return format_html(
-            '<span class="cs-conf" title="{} {}">{}</span>',
-            part.label,
-            part.name,
-            part.text,
-        )
+        mark = '<span class="cs-conf" title="{} {}">{}</span>'
+        return format_html(mark, part.label, part.name, part.text)
     return part.text
+
+
+def code(character: str) -> str:
+    """A character's code point, as the chip shows it."""
+    return f"U+{ord(character):04X}"

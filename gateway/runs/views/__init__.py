@@ -12,7 +12,7 @@ from gateway.lib.html import csv_answer, page, paged, show
 from gateway.runs import services
 from gateway.runs.forms import RunFilter
 from gateway.runs.models import Run
-from gateway.runs.views.page import RunPage, place
+from gateway.runs.views.run_page import RunPage, place
 from gateway.tenants.principals import of_user
 
 CSV_HEADER = ("id", "status", "agent", "provider", "task", "started", "finished")
@@ -61,9 +61,7 @@ def retry(request: Any, run: str) -> HttpResponse:
     shown = RunPage(request, _find(request, run))
     if request.method != "POST":
         return redirect(shown.url)
-    return _order(
-        request, shown, services.retry, said="A new run of the same task has begun."
-    )
+    return _order(request, shown, services.retry, said="A new run of the same task has begun.")
 
 
 @page(START)
@@ -100,16 +98,11 @@ def _demo_agent(request: Any) -> Agent | None:
     if not request.user.has_perm(START, request.environment):
         return None
     agents = Agent.objects.within(request.environment)
-    return agents.filter(
-        slug=DEMO_AGENT, is_enabled=True, provider__isnull=False
-    ).first()
+    return agents.filter(slug=DEMO_AGENT, is_enabled=True, provider__isnull=False).first()
 
 
 def _where(request: Any) -> dict[str, str]:
-    return {
-        "tenant": request.environment.tenant.slug,
-        "environment": request.environment.slug,
-    }
+    return {"tenant": request.environment.tenant.slug, "environment": request.environment.slug}
 
 
 def _cells(run: Run) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from approvals.models import Action, Execution
 from gateway.runs.models import Run
 from gateway.tools.models import SideEffect
 
-# A wait longer than this share of the agent's own time is folded to it, so that seconds stay visible.
+# A wait longer than this share of the agent's own time is folded: seconds of work stay visible.
 WAIT_SHARE = 0.25
 MIN_WAIT_S = 0.5
 MIN_BAR = 0.7
@@ -77,9 +77,7 @@ class Axis:
     def _weights(self) -> list[float]:
         spans = list(zip(self.cuts, self.cuts[1:], strict=False))
         lengths = [(b - a).total_seconds() for a, b in spans]
-        own = sum(
-            x for (a, _), x in zip(spans, lengths, strict=True) if not self._is_wait(a)
-        )
+        own = sum(x for (a, _), x in zip(spans, lengths, strict=True) if not self._is_wait(a))
         limit = max(own * WAIT_SHARE, MIN_WAIT_S)
         return [
             min(length, limit) if self._is_wait(start) else length
@@ -96,9 +94,7 @@ class Axis:
         moment = self._within(moment)
         total = sum(self.weights) or 1.0
         done = 0.0
-        for start, end, weight in zip(
-            self.cuts, self.cuts[1:], self.weights, strict=False
-        ):
+        for start, end, weight in zip(self.cuts, self.cuts[1:], self.weights, strict=False):
             if moment >= end:
                 done += weight
                 continue
@@ -136,12 +132,8 @@ def _action_steps(action: Action, *, now: datetime) -> list[Step]:
         who = ", ".join(action.requirement.get("reviewers") or ["any reviewer"])
         until = action.approved_at or action.settled_at or now
         note = f"{quorum} of {who}"
-        steps.append(
-            Step(3, "hourglass", "Person decides", note, began, until, "wait", action)
-        )
-    return steps + [
-        _attempt(row, kind=kind, now=now) for row in action.executions.all()
-    ]
+        steps.append(Step(3, "hourglass", "Person decides", note, began, until, "wait", action))
+    return steps + [_attempt(row, kind=kind, now=now) for row in action.executions.all()]
 
 
 def _attempt(row: Execution, *, kind: str, now: datetime) -> Step:
@@ -149,6 +141,4 @@ def _attempt(row: Execution, *, kind: str, now: datetime) -> Step:
     status = row.get_status_display().lower()
     reply = (row.response or {}).get("status")
     note = f"{status}, {reply}" if reply else status
-    return Step(
-        3, "send", f"Execution {row.attempt}", note, start, row.finished_at or now, kind
-    )
+    return Step(3, "send", f"Execution {row.attempt}", note, start, row.finished_at or now, kind)

@@ -116,25 +116,17 @@ class RunPage:
     @cached_property
     def shown(self) -> list[Shown]:
         """The lines with their bars."""
-        return [
-            Shown(step, self._axis.bar(step), self._url(step)) for step in self.steps
-        ]
+        return [Shown(step, self._axis.bar(step), self._url(step)) for step in self.steps]
 
     def _url(self, step: Step) -> str:
-        if (
-            step.action is None
-            or step.level != 2
-            or not self._may("approvals.view_action")
-        ):
+        if step.action is None or step.level != 2 or not self._may("approvals.view_action"):
             return ""
         return place(self.run, "approvals:detail", action=step.action.public_id)
 
     @property
     def ticks(self) -> list[Tick]:
         """Quarters of the axis; the end carries the agent's own time."""
-        return [
-            Tick(f"{x:.2f}", "0 s" if x == 0 else "") for x in (0.0, 25.0, 50.0, 75.0)
-        ]
+        return [Tick(f"{x:.2f}", "0 s" if x == 0 else "") for x in (0.0, 25.0, 50.0, 75.0)]
 
     @property
     def human_wait(self) -> timedelta:
@@ -154,23 +146,15 @@ class RunPage:
         whole = (run.finished_at or self.now) - run.created_at
         wait = self.human_wait
         share = round(100 * wait / whole) if whole else 0
-        tokens = int(usage.get("input_tokens") or 0) + int(
-            usage.get("output_tokens") or 0
-        )
+        tokens = int(usage.get("input_tokens") or 0) + int(usage.get("output_tokens") or 0)
         cost = usage.get("cost_usd")
         query = urlencode({"run": run.public_id})
         return [
             Item("Duration", length(whole), note="wall clock"),
-            Item(
-                "Agent time",
-                length(max(whole - wait, timedelta())),
-                note="without the waits",
-            ),
+            Item("Agent time", length(max(whole - wait, timedelta())), note="without the waits"),
             Item("Human wait", length(wait), note=f"{share} % of the whole"),
             Item("Tokens", f"{tokens:,}", note=usage.get("model") or "as reported"),
-            Item(
-                "Cost", f"{cost} USD" if cost is not None else "–", note="as reported"
-            ),
+            Item("Cost", f"{cost} USD" if cost is not None else "–", note="as reported"),
             Item(
                 "Actions",
                 str(len(self.actions)),
@@ -196,17 +180,9 @@ class RunPage:
         if self.run.error:
             text = self.run.error.get("message") or canonical(self.run.error).decode()
             found.append(Note("bad", "circle-x", "The run failed", text))
-        elif (
-            not self.run.is_final
-            and self.run.provider_run_id is None
-            and self.run.attempts
-        ):
+        elif not self.run.is_final and self.run.provider_run_id is None and self.run.attempts:
             text = f"Tried {self.run.attempts} times; it is tried again by itself."
-            found.append(
-                Note(
-                    "warn", "alert-triangle", "The provider did not start it yet", text
-                )
-            )
+            found.append(Note("warn", "alert-triangle", "The provider did not start it yet", text))
         dead = [report for report in self.reports if report.status == "dead"]
         if dead:
             text = "; ".join(f"{report.call_id}: {report.error}" for report in dead)
@@ -224,11 +200,7 @@ class RunPage:
         run = self.run
         agent_url = place(run, "agents:detail", agent=run.agent.public_id)
         rows = [
-            Item(
-                "Agent",
-                run.agent.slug,
-                url=agent_url if self._may("agents.view_agent") else "",
-            ),
+            Item("Agent", run.agent.slug, url=agent_url if self._may("agents.view_agent") else ""),
             Item("Provider", f"{run.provider.slug} ({run.provider.adapter})"),
             Item("Provider's id", run.provider_run_id or "not started yet"),
             Item("Origin", run.get_origin_display()),
@@ -240,13 +212,8 @@ class RunPage:
             rows.append(Item("Event", run.source_event, url=url if may else ""))
         if run.retry_of_id:
             old = ids.encode("run", run.retry_of_id)
-            rows.append(
-                Item("Again after", old, url=place(run, "runs:detail", run=old))
-            )
-        rows += [
-            Item(name, text_of(value))
-            for name, value in sorted(run.constraints.items())
-        ]
+            rows.append(Item("Again after", old, url=place(run, "runs:detail", run=old)))
+        rows += [Item(name, text_of(value)) for name, value in sorted(run.constraints.items())]
         rows += [Item(name, text_of(value)) for name, value in sorted(run.tags.items())]
         rows.append(Item("Correlation", run.correlation_id))
         return rows

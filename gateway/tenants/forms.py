@@ -1,0 +1,117 @@
+"""Forms of members, invitations and groups."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import password_validation
+from django.utils.text import slugify
+
+from gateway.tenants.models import Environment, Group, Member, Tenant, User
+from gateway.tenants.roles import Role
+
+ROLE_WORDS = {
+    Role.VIEWER: "Viewer: reads",
+    Role.REVIEWER: "Reviewer: decides what is routed to them",
+    Role.OPERATOR: "Operator: sources, replay, reconcile",
+    Role.ADMIN: "Admin: operator, reviewer, and members, agents, tools, policies",
+    Role.AUDITOR: "Auditor: reads and exports the audit log, nothing else",
+}
+
+
+class RolesForm(forms.Form):
+    """Roles in each environment of the tenant, and groups."""
+
+    def __init__(self, *args: Any, tenant: Tenant, member: Member | None = None, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.environments = list(Environment.objects.filter(tenant=tenant).order_by("name"))
+        for environment in self.environments:
+            held = sorted(member.roles_in(environment)) if member else []
+            self.fields[_name(environment)] = forms.MultipleChoiceField(
+                required=False,
+                label=f"Roles in {environment.name}",
+                choices=list(ROLE_WORDS.items()),
+                initial=held,
+                widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
+            )
+        groups = Group.objects.of(tenant).order_by("name")
+        self.fields["groups"] = forms.MultipleChoiceField(
+            required=False,
+            label="Groups",
+            choices=[(group.slug, group.name) for group in groups],
+            initial=sorted(member.group_slugs()) if member else [],
+            widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
+            help_text="Policies route approvals to groups.",
+        )
+
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        """The chosen roles by the environment's slug."""
+        return {env.slug: self.cleaned_data[_name(env)] for env in self.environments}
+
+
+class InviteForm(RolesForm):
+    """Whom to invite, and as what."""
+
+    email = forms.EmailField(label="E-mail address")
+    field_order = ("email",)
+
+    def clean(self) -> dict[str, Any]:
+        """An invitation without any role leads nowhere."""
+        data = super().clean() or self.cleaned_data
+        if not any(data.get(_name(environment)) for environment in self.environments):
+            raise forms.ValidationError("Choose at least one role in one environment.")
+        return data
+
+
+class GroupForm(forms.Form):
+    """The name of a new group; its slug follows from it."""
+
+    name = forms.CharField(
+        max_length=120, label="Name", widget=forms.TextInput(attrs={"placeholder": "Name"})
+    )
+
+    def clean_name(self) -> str:
+        """A name from which a slug can be made."""
+        name = str(self.cleaned_data["name"]).strip()
+        if not slugify(name):
+            raise forms.ValidationError("Use at least one letter or digit of the English alphabet.")
+        return name
+
+    @property
+    def slug(self) -> str:
+        """How policies name the group."""
+        return slugify(self.cleaned_data["name"])[:40]
+
+
+class AcceptForm(forms.Form):
+    """A newcomer's name and password; who has an account already proves it by the password."""
+
+    name = forms.CharField(
+        max_length=120, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    password = forms.CharField(
+        label="Password", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    def __init__(self, *args: Any, user: User | None, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.user = user
+        if user is not None and user.has_usable_password():
+            del self.fields["name"]
+            self.fields["password"].label = "Your password"
+            self.fields["password"].help_text = "You have an account: sign in with its password."
+            self.fields["password"].widget.attrs["autocomplete"] = "current-password"
+
+    def clean_password(self) -> str:
+        """The account's password, or a new one that is good enough."""
+        password = str(self.cleaned_data["password"])
+        if "name" not in self.fields:
+            if self.user is None or not self.user.check_password(password):
+                raise forms.ValidationError("This is not the password of your account.")
+        else:
+            password_validation.validate_password(password, self.user)
+        return password
+
+
+def _name(environment: Environment) -> str:
+    return f"roles_{environment.slug}"

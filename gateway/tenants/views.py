@@ -1,0 +1,196 @@
+"""Members, groups and invitations; accepting one; the forgotten password."""
+
+from typing import Any
+
+from allauth.account import views as account
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+
+from gateway.lib.errors import DomainError
+from gateway.lib.html import csv_answer, page, paged
+from gateway.tenants import services
+from gateway.tenants.forms import AcceptForm, GroupForm, InviteForm, RolesForm
+from gateway.tenants.models import Group, Invitation, Member, User
+from gateway.tenants.principals import of_user
+
+VIEW, CHANGE = "tenants.view_member", "tenants.change_member"
+CSV_HEADER = ("id", "email", "name", "roles", "groups", "active")
+BACKEND = "gateway.tenants.backends.MemberBackend"
+
+
+@page(VIEW)
+def members(request: Any) -> HttpResponse:
+    """The people of the tenant, their roles here, groups and open invitations."""
+    if request.GET.get("format") == "csv":
+        rows = (_cells(member, request.environment) for member in _members(request))
+        return csv_answer(request, "members", header=CSV_HEADER, rows=rows)
+    return render(request, "tenants/members.html", _context(request))
+
+
+@page(CHANGE)
+def invite(request: Any) -> HttpResponse:
+    """Make an invitation; its link is shown once, on the page that answers."""
+    tenant = request.environment.tenant
+    form = InviteForm(request.POST or None, tenant=tenant)
+    if request.method != "POST" or not form.is_valid():
+        return _form(request, form, heading="Invite a member", submit="Make the invitation link")
+    data = form.cleaned_data
+    try:
+        invitation, secret = services.invite(
+            environment=request.environment,
+            email=data["email"],
+            roles=form.roles,
+            groups=data["groups"],
+            by=of_user(request.user, request.environment),
+        )
+    except DomainError as error:
+        form.add_error(None, error.detail)
+        return _form(request, form, heading="Invite a member", submit="Make the invitation link")
+    link = settings.PUBLIC_URL + reverse("invitation", args=(secret,))
+    shown = {"email": invitation.email, "url": link, "expires_at": invitation.expires_at}
+    answer = render(request, "tenants/members.html", _context(request) | {"link": shown})
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@page(CHANGE)
+def change(request: Any, member: str) -> HttpResponse:
+    """Roles and groups of one member."""
+    found = get_object_or_404(_members(request).filter(pk__in=_pk(member)))
+    form = RolesForm(request.POST or None, tenant=found.tenant, member=found)
+    heading = f"Change {found.user}"
+    if request.method != "POST" or not form.is_valid():
+        return _form(request, form, heading=heading, submit="Save")
+    by = of_user(request.user, request.environment)
+    try:
+        services.change_member(
+            member=found, roles=form.roles, groups=form.cleaned_data["groups"], by=by
+        )
+    except DomainError as error:
+        form.add_error(None, error.detail)
+        return _form(request, form, heading=heading, submit="Save")
+    messages.success(request, f"{found.user} is changed.")
+    return _back(request)
+
+
+@page(CHANGE)
+def add_group(request: Any) -> HttpResponse:
+    """A new, empty group."""
+    form = GroupForm(request.POST)
+    if request.method != "POST":
+        return _back(request)
+    if not form.is_valid():
+        context = _context(request) | {"group_form": form}
+        return render(request, "tenants/members.html", context, status=422)
+    by = of_user(request.user, request.environment)
+    try:
+        services.create_group(
+            environment=request.environment,
+            slug=form.slug,
+            name=form.cleaned_data["name"],
+            by=by,
+        )
+    except DomainError as error:
+        messages.error(request, error.detail)
+    return _back(request)
+
+
+@page(CHANGE)
+def revoke(request: Any, invitation: str) -> HttpResponse:
+    """Take an open invitation back."""
+    rows = Invitation.objects.filter(tenant=request.environment.tenant).public(invitation)
+    found = get_object_or_404(rows)
+    if request.method == "POST":
+        try:
+            services.revoke_invitation(
+                invitation=found, by=of_user(request.user, request.environment)
+            )
+        except DomainError as error:
+            messages.error(request, error.detail)
+    return _back(request)
+
+
+@never_cache
+def accept(request: HttpRequest, secret: str) -> HttpResponse:
+    """The page behind an invitation link; a POST joins and signs in."""
+    invitation = services.open_invitation(secret)
+    if invitation is None:
+        return render(request, "tenants/accept.html", status=410)
+    known = User.objects.filter(email=invitation.email).first()
+    form = AcceptForm(request.POST or None, user=known)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            data = form.cleaned_data
+            user = services.accept_invitation(
+                invitation=invitation, name=data.get("name", ""), password=data["password"]
+            )
+            login(request, user, backend=BACKEND)
+            return redirect("home")
+        status = 422
+    context = {"invitation": invitation, "form": form}
+    return render(request, "tenants/accept.html", context, status=status)
+
+
+def password_reset(request: HttpRequest) -> HttpResponse:
+    """By mail where mail is set up; else the page says whom to ask."""
+    if getattr(settings, "EMAIL_URL", ""):
+        return account.password_reset(request)
+    return render(request, "account/password_reset.html")
+
+
+def _members(request: Any) -> Any:
+    rows = Member.objects.filter(tenant=request.environment.tenant)
+    return (
+        rows.select_related("user", "tenant")
+        .prefetch_related("roles", "groups")
+        .order_by("user__email")
+    )
+
+
+def _pk(member: str) -> Any:
+    return Member.objects.public(member).values("pk")
+
+
+def _context(request: Any) -> dict[str, Any]:
+    tenant, environment = request.environment.tenant, request.environment
+    page_obj = paged(request, _members(request))
+    open_ = Invitation.objects.filter(
+        tenant=tenant,
+        accepted_at__isnull=True,
+        revoked_at__isnull=True,
+        expires_at__gt=timezone.now(),
+    )
+    groups = Group.objects.of(tenant).prefetch_related("members").order_by("name")
+    return {
+        "page_obj": page_obj,
+        "rows": [(member, sorted(member.roles_in(environment))) for member in page_obj],
+        "groups": groups,
+        "invitations": open_.order_by("-id"),
+        "group_form": GroupForm(),
+        "may_change": request.user.has_perm(CHANGE, environment),
+    }
+
+
+def _form(request: Any, form: Any, *, heading: str, submit: str) -> HttpResponse:
+    context = {"form": form, "heading": heading, "submit": submit}
+    status = 422 if request.method == "POST" else 200
+    return render(request, "tenants/form.html", context, status=status)
+
+
+def _back(request: Any) -> HttpResponse:
+    place = request.environment
+    return redirect("tenants:members", tenant=place.tenant.slug, environment=place.slug)
+
+
+def _cells(member: Member, environment: Any) -> tuple[object, ...]:
+    roles = " ".join(sorted(member.roles_in(environment)))
+    groups = " ".join(sorted(member.group_slugs()))
+    who = (member.public_id, member.user.email, member.user.name)
+    return (*who, roles, groups, member.is_active)
