@@ -1,0 +1,130 @@
+"""Policies, actions, approvals and executions.
+
+`ActionFactory` makes a pending action whose columns fit together, digest included; the signature of
+`ApprovalFactory` is genuine. What goes through the gate is made by `approvals.services.propose`.
+"""
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from approvals.models import Action, Approval, Execution, Policy
+from approvals.quorum import Requirement
+from approvals.services import binding
+from approvals.states import ActionStatus, ExecutionStatus
+from audit.canonical import canonical
+from audit.context import new_correlation_id
+from gateway.lib import ids
+from tests.factories.agents import AgentFactory
+from tests.factories.tenants import EnvironmentFactory, UserFactory
+from tests.factories.tools import ToolFactory
+
+
+class PolicyFactory(DjangoModelFactory):
+    class Meta:
+        model = Policy
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    name = factory.Sequence(lambda n: f"Policy {n}")
+    comment = "For a test."
+    rules = factory.LazyFunction(
+        lambda: [{"name": "everything waits", "when": "true", "verdict": "require_approval"}]
+    )
+
+
+class ActionFactory(DjangoModelFactory):
+    """A pending action of the fake connector; `with_arguments={…}` sets what it asks."""
+
+    class Meta:
+        model = Action
+
+    class Params:
+        with_arguments = factory.LazyFunction(lambda: {"note": "hello"})
+        tool = factory.SubFactory(ToolFactory, environment=factory.SelfAttribute("..environment"))
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    status = ActionStatus.PENDING
+    agent = factory.SubFactory(AgentFactory, environment=factory.SelfAttribute("..environment"))
+    call_id = factory.Sequence(lambda n: f"call-{n}")
+    call_scope = factory.LazyAttribute(lambda made: f"agent:{made.agent.public_id}")
+    requester_kind = "agent"
+    requester_id = factory.LazyAttribute(lambda made: made.agent.public_id)
+    requester_label = factory.LazyAttribute(lambda made: made.agent.slug)
+    requester_owner = factory.LazyAttribute(
+        lambda made: made.agent.owner.user if made.agent.owner else None
+    )
+    tool_version = factory.LazyAttribute(lambda made: made.tool.current)
+    tool_name = factory.LazyAttribute(
+        lambda made: made.tool_version.tool.name if made.tool_version else "unknown_tool"
+    )
+    arguments = factory.LazyAttribute(lambda made: canonical(made.with_arguments).decode())
+    arguments_sha256 = factory.LazyAttribute(
+        lambda made: hashlib.sha256(made.arguments.encode()).hexdigest()
+    )
+    rendered = factory.LazyAttribute(lambda made: _rendered(made.arguments))
+    effect = factory.LazyAttribute(lambda made: f"Write the note {made.arguments}")
+    risk = factory.LazyAttribute(lambda made: made.tool_version.risk if made.tool_version else "")
+    target = factory.LazyFunction(lambda: ["note:hello"])
+    requirement = factory.LazyFunction(lambda: Requirement(reviewers=("role:reviewer",)).as_dict())
+    nonce = factory.LazyFunction(lambda: ids.new_id().hex)
+    decide_by = factory.LazyFunction(lambda: timezone.now() + timedelta(hours=24))
+    correlation_id = factory.LazyFunction(new_correlation_id)
+
+    @classmethod
+    def _build(cls, model_class: type[Action], *args: Any, **fields: Any) -> Action:
+        return _bound(super()._build(model_class, *args, **fields))
+
+    @classmethod
+    def _create(cls, model_class: type[Action], *args: Any, **fields: Any) -> Action:
+        action = _bound(model_class(*args, **fields))
+        action.save(force_insert=True)
+        return action
+
+
+def _rendered(arguments: str) -> str:
+    if not arguments:
+        return ""
+    request = {"kind": "fake", "operation": "echo", "arguments": json.loads(arguments)}
+    return canonical(request).decode()
+
+
+def _bound(action: Action) -> Action:
+    """The digest that follows from the other columns, unless one was given."""
+    if not action.digest and action.tool_version is not None and action.rendered:
+        action.digest = binding.digest_of(action)
+    return action
+
+
+class ApprovalFactory(DjangoModelFactory):
+    """A signed vote for the action's present version."""
+
+    class Meta:
+        model = Approval
+
+    action = factory.SubFactory(ActionFactory)
+    action_version = factory.SelfAttribute("action.version")
+    digest = factory.SelfAttribute("action.digest")
+    user = factory.SubFactory(UserFactory)
+    decision = Approval.Decision.APPROVE
+
+    @classmethod
+    def _create(cls, model_class: type[Approval], *args: Any, **fields: Any) -> Approval:
+        vote = model_class(*args, **fields)
+        vote.signature = vote.signature or binding.sign(vote)
+        vote.save(force_insert=True)
+        return vote
+
+
+class ExecutionFactory(DjangoModelFactory):
+    class Meta:
+        model = Execution
+
+    action = factory.SubFactory(ActionFactory)
+    attempt = factory.Sequence(lambda n: n + 1)
+    status = ExecutionStatus.CLAIMED
+    idempotency_key = factory.LazyAttribute(lambda made: made.action.public_id)
