@@ -1,0 +1,131 @@
+"""Binds each request to who acts, under which correlation id, and in which environment."""
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from audit import context
+from audit.context import Actor
+from gateway.tenants.models import Environment, User
+
+log = structlog.get_logger("request")
+REQUEST_ID = "X-Request-ID"
+CORRELATION_ID = "X-Correlation-ID"
+LAST_PLACE = "place"
+# Parts of an address that let somebody in: they never reach the log.
+SECRET_PARTS = ("secret", "key", "address")
+MAX_LOGGED_PATH = 200
+MARK_LENGTH = 32
+
+
+class ContextMiddleware:
+    """Innermost middleware: audit context, environment of the address, ids, one line per request."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        began = time.monotonic()
+        bound = context.begin(
+            actor=_actor(request),
+            correlation_id=_given_correlation(request),
+            request_id=f"req_{secrets.token_hex(12)}",
+            ip_hmac=keyed_mark(client_address(request), purpose="ip"),
+        )
+        try:
+            response = self.get_response(request)
+            response[REQUEST_ID] = bound.request_id
+            response[CORRELATION_ID] = context.correlation_id()
+            _log(request, response, seconds=time.monotonic() - began)
+        finally:
+            context.end()
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Look up the environment that the address names, for people who have a role in it."""
+        request.environment = None  # type: ignore[attr-defined]
+        tenant, environment = kwargs.get("tenant"), kwargs.get("environment")
+        if not tenant or not environment or not request.user.is_authenticated:
+            return
+        place = environment_of(request.user, tenant=tenant, environment=environment)
+        request.environment = place  # type: ignore[attr-defined]
+        if place is not None and request.session.get(LAST_PLACE) != str(place.pk):
+            request.session[LAST_PLACE] = str(place.pk)
+
+
+def environment_of(user: User, *, tenant: str, environment: str) -> Environment | None:
+    """The environment of these slugs if the person has a role there; else it might as well not exist."""
+    return (
+        Environment.objects.filter(
+            tenant__slug=tenant,
+            slug=environment,
+            roles__member__user=user,
+            roles__member__deactivated_at=None,
+        )
+        .select_related("tenant")
+        .first()
+    )
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address of the client: as the configured number of trusted proxies saw it, else the peer's."""
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    hops = settings.TRUSTED_PROXIES
+    if not hops:
+        return peer
+    seen = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+    return seen[-hops] if len(seen) >= hops and seen[-hops] else peer
+
+
+def keyed_mark(text: str, *, purpose: str) -> str:
+    """A keyed digest: the same text gives the same mark, and nobody without the key finds the text."""
+    if not text:
+        return ""
+    key = f"countersign/{purpose}/{settings.SECRET_KEY}".encode()
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:MARK_LENGTH]
+
+
+def _actor(request: HttpRequest) -> Actor:
+    """The person of the session. An API key, where one is sent, takes over when it is checked."""
+    user = request.user
+    if not isinstance(user, User):
+        return context.SYSTEM
+    mark = keyed_mark(request.session.session_key or "", purpose="session")
+    return Actor("person", user.public_id, auth="session", session=mark)
+
+
+def _given_correlation(request: HttpRequest) -> str:
+    given = request.headers.get(CORRELATION_ID, "")
+    return given if context.well_formed(given) else ""
+
+
+def _log(request: HttpRequest, response: HttpResponse, *, seconds: float) -> None:
+    bound = context.current()
+    log.info(
+        "request",
+        method=request.method,
+        path=_path(request),
+        status=response.status_code,
+        ms=round(seconds * 1000, 1),
+        request_id=bound.request_id,
+        actor=f"{bound.actor.kind}:{bound.actor.id}",
+    )
+
+
+def _path(request: HttpRequest) -> str:
+    """The path without query, and without the parts that let somebody in."""
+    path = request.path
+    match = request.resolver_match
+    for name in SECRET_PARTS:
+        if match is not None and (value := str(match.kwargs.get(name) or "")):
+            path = path.replace(value, "…")
+    return path[:MAX_LOGGED_PATH]
