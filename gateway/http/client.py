@@ -1,6 +1,7 @@
 """The only door out: guarded, bounded in time and size, and honest about what may have happened."""
 
 import random
+import re
 import ssl
 import time
 import zlib
@@ -24,6 +25,7 @@ DEFAULT_ATTEMPTS = 4
 USER_AGENT = "Countersign"
 # The marker of zlib for "gzip or zlib, look at the first bytes".
 _ANY_ZLIB = zlib.MAX_WBITS | 32
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,7 @@ def client(
     sleep: Callable[[float], None] = time.sleep,
 ) -> "Client":
     """The door of this deployment; `allow` is the host:port list that passes the address guard."""
-    return Client(
-        guard=Guard.of(allow, resolve), timeouts=timeouts or Timeouts(), sleep=sleep
-    )
+    return Client(guard=Guard.of(allow, resolve), timeouts=timeouts or Timeouts(), sleep=sleep)
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,7 @@ class Client:
         retry class allows it, up to `attempts` times within `deadline_s` (the total time-out where
         none is given). Raises OutsideError where the last try had no answer.
         """
-        ends_at = self.clock() + (
-            deadline_s if deadline_s is not None else self.timeouts.total_s
-        )
+        ends_at = self.clock() + (deadline_s if deadline_s is not None else self.timeouts.total_s)
         tries = attempts or DEFAULT_ATTEMPTS
         for number in range(1, tries + 1):
             try:
@@ -93,17 +91,10 @@ class Client:
                 repeat = not error.permanent and may_repeat(
                     retry_class, may_have_happened=error.may_have_happened
                 )
-                if (
-                    not repeat
-                    or number == tries
-                    or not self._waits(number, ends_at, asked=None)
-                ):
+                if not repeat or number == tries or not self._waits(number, ends_at, asked=None):
                     raise
                 continue
-            repeat = (
-                answer.status in RETRIED_STATUSES
-                and retry_class is not RetryClass.UNSAFE
-            )
+            repeat = answer.status in RETRIED_STATUSES and retry_class is not RetryClass.UNSAFE
             if not repeat or number == tries:
                 return answer
             if not self._waits(number, ends_at, asked=answer.retry_after):
@@ -120,9 +111,7 @@ class Client:
 
     def _once(self, request: Request, *, ends_at: float, number: int) -> Answer:
         outgoing = self._checked(request)
-        attempt = Attempt(
-            min(ends_at, self.clock() + self.timeouts.total_s), self.clock
-        )
+        attempt = Attempt(min(ends_at, self.clock() + self.timeouts.total_s), self.clock)
         started = self.clock()
         host = outgoing.url.host
         try:
@@ -131,18 +120,14 @@ class Client:
             log.warning("outbound", host=host, reason=error.reason, attempt=number)
             raise
         took_ms = round((self.clock() - started) * 1000)
-        log.info(
-            "outbound", host=host, status=answer.status, ms=took_ms, attempt=number
-        )
+        log.info("outbound", host=host, status=answer.status, ms=took_ms, attempt=number)
         return answer
 
     def _exchange(self, outgoing: httpx.Request, attempt: Attempt) -> Answer:
         transport = GuardedTransport(self.guard, attempt, self.tls)
         status: int | None = None
         try:
-            with httpx.Client(
-                transport=transport, trust_env=False, follow_redirects=False
-            ) as http:
+            with httpx.Client(transport=transport, trust_env=False, follow_redirects=False) as http:
                 response = http.send(outgoing, stream=True)
                 status = response.status_code
                 body, truncated = self._read(response)
@@ -160,13 +145,9 @@ class Client:
             httpcore.ProtocolError,
             httpx.TransportError,
         ) as error:
-            raise _failure(
-                "network" if attempt.has_left else "connect", attempt, status
-            ) from error
+            raise _failure("network" if attempt.has_left else "connect", attempt, status) from error
         headers = _plain_headers(response.headers)
-        body, cut = _decoded(
-            body, headers.get("content-encoding", ""), self.max_body_bytes
-        )
+        body, cut = _decoded(body, headers.get("content-encoding", ""), self.max_body_bytes)
         return Answer(
             status=status,
             headers=headers,
@@ -198,14 +179,12 @@ class Client:
                 extensions={"timeout": self._timeout()},
             )
         except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
-            raise _refused(
-                "bad_request", "The request has no valid address or headers."
-            ) from error
+            raise _refused("bad_request", "The request has no valid address or headers.") from error
+        if any(_CONTROL.search(part) for pair in headers.items() for part in pair):
+            raise _refused("bad_request", "A header holds a control character.")
         host = url.raw_host.decode("ascii")
         port = DEFAULT_PORTS.get(url.scheme, 0) if url.port is None else url.port
-        self.guard.check_target(
-            scheme=url.scheme, host=host, port=port, userinfo=url.userinfo
-        )
+        self.guard.check_target(scheme=url.scheme, host=host, port=port, userinfo=url.userinfo)
         if url.raw_path.decode("ascii") != _target(request.url):
             # The library would send another path (`..` resolved, a character escaped): what goes
             # out must be what was asked for and approved.

@@ -105,16 +105,12 @@ class Guard:
         """Whether an administrator named exactly this host and port."""
         return (_plain(host), port) in self.allow
 
-    def check_target(
-        self, *, scheme: str, host: str, port: int, userinfo: bytes
-    ) -> None:
+    def check_target(self, *, scheme: str, host: str, port: int, userinfo: bytes) -> None:
         """Refuse what no address can mend; raises OutsideError."""
         if scheme not in DEFAULT_PORTS:
             _refuse("scheme_refused", "Only http and https addresses are called.")
         if userinfo:
-            _refuse(
-                "userinfo_refused", "An address may not carry a user name or password."
-            )
+            _refuse("userinfo_refused", "An address may not carry a user name or password.")
         if not host:
             _refuse("address_refused", "The address names no host.")
         if self.allows(host, port):
@@ -142,9 +138,7 @@ class Guard:
                 detail=f"The name {host} does not resolve.",
             ) from error
         if not found:
-            raise OutsideError(
-                "name_unresolved", False, False, detail=f"{host} has no address."
-            )
+            raise OutsideError("name_unresolved", False, False, detail=f"{host} has no address.")
         if not self.allows(host, port):
             for address in found:
                 if why := denial(address):

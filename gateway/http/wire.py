@@ -38,9 +38,7 @@ class _Stream(httpcore.NetworkStream):
         self._attempt = attempt
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(
-            max_bytes, self._attempt.within(timeout, httpcore.ReadTimeout)
-        )
+        return self._inner.read(max_bytes, self._attempt.within(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         allowed = self._attempt.within(timeout, httpcore.WriteTimeout)
@@ -57,9 +55,7 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         allowed = self._attempt.within(timeout, httpcore.ConnectTimeout)
-        return _Stream(
-            self._inner.start_tls(ssl_context, server_hostname, allowed), self._attempt
-        )
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, allowed), self._attempt)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -108,9 +104,7 @@ class GuardedTransport(httpx.BaseTransport):
     closes just as we write would make it unknown whether an action happened.
     """
 
-    def __init__(
-        self, guard: Guard, attempt: Attempt, ssl_context: ssl.SSLContext
-    ) -> None:
+    def __init__(self, guard: Guard, attempt: Attempt, ssl_context: ssl.SSLContext) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context,
             max_connections=1,
