@@ -121,8 +121,8 @@ def _lists(path: Path, before: list[Any], after: list[Any]) -> Iterator[Change]:
 
 
 def _aligned(path: Path, before: list[Any], after: list[Any]) -> Iterator[Change]:
-    frozen = [[_frozen(item) for item in side] for side in (before, after)]
-    for tag, i, j, k, m in SequenceMatcher(None, *frozen, autojunk=False).get_opcodes():
+    old, new = [_frozen(item) for item in before], [_frozen(item) for item in after]
+    for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag != "equal":
             yield from _in_place(path, before[i:j], after[k:m], (i, k))
 
@@ -197,7 +197,7 @@ def _type(value: Any) -> str:
         return "null" if value is None else "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {str: "text", dict: "object", list: "array"}[type(value)]
+    return {"str": "text", "dict": "object", "list": "array"}[type(value).__name__]
 
 
 def _frozen(value: Any) -> object:

@@ -66,9 +66,7 @@ def sign_decision(seed_hex: str, statement: Mapping[str, JSON]) -> str:
     return key.sign(DECISION_DOMAIN + canonical(statement)).hex()
 
 
-def verify_decision(
-    public_hex: str, statement: Mapping[str, JSON], signature: str
-) -> bool:
+def verify_decision(public_hex: str, statement: Mapping[str, JSON], signature: str) -> bool:
     """Whether the holder of the signing key stated exactly this; malformed input is a no."""
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_hex))

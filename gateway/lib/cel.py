@@ -131,9 +131,7 @@ def _check(value: Json, name: str, depth: int) -> None:
         if value not in _INT64:
             raise CelRuntimeError(f"{name} holds a number beyond 64 bits")
     elif value is not None and not isinstance(value, float):
-        raise CelRuntimeError(
-            f"{name} holds a {type(value).__name__}, which is no JSON"
-        )
+        raise CelRuntimeError(f"{name} holds a {type(value).__name__}, which is no JSON")
 
 
 @lru_cache(maxsize=64)
@@ -148,9 +146,7 @@ def _compile_error(source: str, report: str) -> CelError:
             return CelError("the expression is nested too deeply", 1, 1, "")
         return CelError(_plain_words(report), 1, 1, "")
     line, column = int(match[1]), int(match[2])
-    return CelError(
-        _NOISE.sub("", match[3]), line, column, _caret(source, line, column)
-    )
+    return CelError(_NOISE.sub("", match[3]), line, column, _caret(source, line, column))
 
 
 def _caret(source: str, line: int, column: int) -> str:

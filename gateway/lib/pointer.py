@@ -18,7 +18,5 @@ def escape(part: str | int) -> str:
 def steps(path: str) -> tuple[str, ...]:
     """The steps of a pointer, or of a dotted path such as `customer.emails.*`."""
     if path.startswith("/"):
-        return tuple(
-            p.replace("~1", "/").replace("~0", "~") for p in path[1:].split("/")
-        )
+        return tuple(p.replace("~1", "/").replace("~0", "~") for p in path[1:].split("/"))
     return tuple(path.split(".")) if path else ()

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # absent from the stubs only
 from typing import Literal, NoReturn, Union
 
 from gateway.lib.pointer import pointer
@@ -65,9 +65,7 @@ class Marked:
     sha256: str
 
 
-def parse(
-    raw: bytes | str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
-) -> Value:
+def parse(raw: bytes | str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Value:
     """The value of strict JSON; raises Ambiguous, naming the first place that is not."""
     text = _decoded(raw, max_bytes)
     try:
@@ -91,10 +89,7 @@ def parse_marked(
     Ambiguous (not_json) where the text as a whole is no JSON.
     """
     text = _decoded(raw, None)
-    if (
-        len(text) * 4 <= max_whole_bytes
-        or len(text.encode(errors="replace")) <= max_whole_bytes
-    ):
+    if len(text) * 4 <= max_whole_bytes or len(text.encode(errors="replace")) <= max_whole_bytes:
         try:
             return _fast(text, max_depth)
         except ValueError:
@@ -122,11 +117,7 @@ def find_marked(value: Value) -> Marked | None:
 
 def _decoded(raw: bytes | str, max_bytes: int | None) -> str:
     if max_bytes is not None:
-        size = (
-            len(raw)
-            if isinstance(raw, bytes)
-            else len(raw.encode(errors="surrogatepass"))
-        )
+        size = len(raw) if isinstance(raw, bytes) else len(raw.encode(errors="surrogatepass"))
         if size > max_bytes:
             raise Ambiguous("too_large")
     if isinstance(raw, str):
@@ -359,9 +350,7 @@ class _Reader:
 
     def _mark(self, start: int, error: Ambiguous) -> Marked:
         self.at = self._end_of_value(start)
-        return Marked(
-            error.reason, error.path, hashlib.sha256(self._bytes(start)).hexdigest()
-        )
+        return Marked(error.reason, error.path, hashlib.sha256(self._bytes(start)).hexdigest())
 
     def _bytes(self, start: int) -> bytes:
         return self.text[start : self.at].encode(errors="surrogatepass")
@@ -369,9 +358,7 @@ class _Reader:
     def _end_of_value(self, start: int) -> int:
         """Where the value that begins at `start` ends, without recursion and without judging it."""
         if self.text[start] not in '"[{':
-            match = _NOT_A_NUMBER.match(self.text, start) or _NUMBER.match(
-                self.text, start
-            )
+            match = _NOT_A_NUMBER.match(self.text, start) or _NUMBER.match(self.text, start)
             return match.end() if match else start
         depth = 0
         for token in _TOKEN.finditer(self.text, start):
@@ -379,7 +366,7 @@ class _Reader:
             depth += (character in "[{") - (character in "]}")
             if depth == 0:
                 return token.end()
-        self._fail("not_json")
+        raise Ambiguous("not_json", pointer(self.path))
 
     def _space(self) -> None:
         match = _SPACE.match(self.text, self.at)

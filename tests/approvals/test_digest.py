@@ -73,9 +73,7 @@ def test_signature_is_verified_by_the_public_key():
 @pytest.mark.parametrize("name", sorted(STATEMENT))
 def test_signature_does_not_fit_another_statement(name):
     signature = sign_decision(SEED, STATEMENT)
-    assert not verify_decision(
-        public_key(SEED), {**STATEMENT, name: "other"}, signature
-    )
+    assert not verify_decision(public_key(SEED), {**STATEMENT, name: "other"}, signature)
 
 
 @pytest.mark.parametrize("forged", ["", "zz", "00", "00" * 64])
@@ -84,9 +82,7 @@ def test_malformed_or_forged_signature_is_a_no(forged):
 
 
 def test_signature_of_another_key_is_a_no():
-    assert not verify_decision(
-        public_key("02" * 32), STATEMENT, sign_decision(SEED, STATEMENT)
-    )
+    assert not verify_decision(public_key("02" * 32), STATEMENT, sign_decision(SEED, STATEMENT))
 
 
 FROZEN = "60c0ada8aac3568e7f68ebb82b38ae81edaddf7d4e53b6ae0820b752272cf097"

@@ -15,9 +15,7 @@ from approvals.quorum import (
 )
 
 BASE = Requirement(reviewers=("role:reviewer",), quorum=2, expires_in_s=3600, hold_s=5)
-ANA = PersonFacts(
-    "u1", frozenset({"reviewer"}), frozenset({"finance"}), "Ana@a.example"
-)
+ANA = PersonFacts("u1", frozenset({"reviewer"}), frozenset({"finance"}), "Ana@a.example")
 
 
 def yes(*users):
@@ -37,9 +35,7 @@ def yes(*users):
         (0, [], (), 0, False),
     ],
 )
-def test_a_person_counts_once_and_a_rejection_ends_it(
-    quorum, votes, excluded, have, satisfied
-):
+def test_a_person_counts_once_and_a_rejection_ends_it(quorum, votes, excluded, have, satisfied):
     stands = standing(replace(BASE, quorum=quorum), votes, excluded=excluded)
     assert (stands.have, stands.satisfied) == (have, satisfied)
     assert stands.needed == max(1, quorum)
@@ -122,8 +118,7 @@ def test_requirement_survives_storage_with_a_stable_hash():
     assert Requirement.from_dict(stored).hash == BASE.hash == requirement_hash(BASE)
     assert requirement_hash(None) != BASE.hash
     assert (
-        replace(BASE, reviewers=("a:1", "b:2")).hash
-        == replace(BASE, reviewers=("b:2", "a:1")).hash
+        replace(BASE, reviewers=("a:1", "b:2")).hash == replace(BASE, reviewers=("b:2", "a:1")).hash
     )
     assert replace(BASE, quorum=1).hash != BASE.hash
 

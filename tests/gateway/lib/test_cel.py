@@ -80,9 +80,7 @@ def test_condition_that_is_no_condition_is_refused_at_save(source):
 
 def test_condition_that_turns_out_to_be_something_else_is_an_error():
     with pytest.raises(CelRuntimeError, match="true or false"):
-        compile_expression("args.a", VARIABLES, result="bool").evaluate(
-            {"args": {"a": 1}}
-        )
+        compile_expression("args.a", VARIABLES, result="bool").evaluate({"args": {"a": 1}})
 
 
 @pytest.mark.parametrize(
@@ -123,9 +121,7 @@ def test_nested_loops_over_long_lists_are_stopped():
 def test_one_expression_serves_many_threads():
     expression = compile_expression("args.n * 2", VARIABLES)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(
-            pool.map(lambda n: expression.evaluate({"args": {"n": n}}), range(2000))
-        )
+        answers = list(pool.map(lambda n: expression.evaluate({"args": {"n": n}}), range(2000)))
     assert answers == [n * 2 for n in range(2000)]
 
 

@@ -95,9 +95,7 @@ JSON = st.recursive(
         lambda f: not (f.is_integer() and 2**53 <= abs(f) < 1e21)
     )
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.just("k"), inner, max_size=1)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.just("k"), inner, max_size=1),
     max_leaves=8,
 )
 
@@ -141,9 +139,7 @@ def test_ambiguous_arguments_are_marked_whole_and_the_rest_is_kept():
     ids=["nan", "number", "surrogate", "nul", "deep", "large"],
 )
 def test_every_fault_within_arguments_marks_exactly_their_bytes(raw, reason):
-    value = parse_marked(
-        b'{"calls":[{"arguments":' + raw + b'},{"arguments":{"ok":1}}]}'
-    )
+    value = parse_marked(b'{"calls":[{"arguments":' + raw + b'},{"arguments":{"ok":1}}]}')
     marked = value["calls"][0]["arguments"]
     assert (marked.reason, marked.sha256) == (reason, hashlib.sha256(raw).hexdigest())
     assert value["calls"][1]["arguments"] == {"ok": 1}
@@ -170,9 +166,7 @@ def test_envelope_that_repeats_its_own_keys_is_marked_as_a_whole():
     assert isinstance(parse_marked(b'{"run_id":"a","run_id":"b"}'), Marked)
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"{", b'{"a":1e999', b"\xff", b'{"arguments": {"a"}}']
-)
+@pytest.mark.parametrize("raw", [b"", b"{", b'{"a":1e999', b"\xff", b'{"arguments": {"a"}}'])
 def test_envelope_that_is_no_json_is_refused(raw):
     with pytest.raises(Ambiguous, match="not_json"):
         parse_marked(raw)
