@@ -16,8 +16,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from approvals.models import Action, Execution
-from approvals.redact import redact
 from approvals.services import rechecking, trail
+from approvals.services.masking import masked
 from approvals.services.outside import connector_request
 from approvals.states import ActionStatus, ExecutionStatus
 from audit import context
@@ -229,7 +229,7 @@ def _settle(execution: Execution, outcome: Outcome) -> None:
     _close(execution, FINISHED_AS[to][0], outcome)
     _move_final(
         action, to, code=outcome.reason or str(to), reason=outcome.error,
-        result=redact(outcome.result, _sensitive(action)),
+        result=masked(outcome.result, _sensitive(action)),
     )  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def _close(execution: Execution, status: ExecutionStatus, outcome: Outcome) -> N
         response = {"status": reply.status, "headers": dict(reply.headers), "body": reply.body}
     move(
         execution, status, finished_at=Now(), error=outcome.error,
-        response=redact(response, _sensitive(execution.action)),
+        response=masked(response, _sensitive(execution.action)),
     )  # fmt: skip
     what = {
         ExecutionStatus.SUCCEEDED: AuditAction.EXECUTION_SUCCEEDED,

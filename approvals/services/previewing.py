@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from approvals.redact import redact
+from approvals.services.masking import masked
 from approvals.services.outside import connector_request
 from gateway.connectors import registry
 from gateway.http.client import client
@@ -49,8 +49,8 @@ def preview_of(tool: Tool | None, arguments: Any, *, rendered: dict[str, Any]) -
     if found is None:
         return None
     return Preview(
-        before=redact(found.before, version.sensitive),
-        after=redact(found.after, version.sensitive),
+        before=masked(found.before, version.sensitive),
+        after=masked(found.after, version.sensitive),
         affected=[
             {"kind": item.kind, "id": item.id, "label": item.label} for item in found.affected
         ],

@@ -15,8 +15,8 @@ from approvals.gate import Verdict, decide
 from approvals.models import Action
 from approvals.policy import engine, facts
 from approvals.quorum import Requirement
-from approvals.redact import redact
 from approvals.services import binding, policies, trail
+from approvals.services.masking import masked
 from approvals.services.previewing import Preview, preview_of
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
@@ -238,7 +238,7 @@ def _judge(action: Action, wish: Wish, *, event_facts: dict[str, Any]) -> None:
         rules = policies.active_rules(action.environment)
         seen = facts_of(action, wish, event_facts=event_facts, now=timezone.now())
         evaluation = engine.evaluate(rules, seen)
-        action.facts = redact(seen, [f"args.{path}" for path in action.tool_version.sensitive])  # type: ignore[union-attr]
+        action.facts = masked(seen, [f"args.{path}" for path in action.tool_version.sensitive])  # type: ignore[union-attr]
         action.trace = [line.as_dict() for line in evaluation.trace]
         action.policy_hash, action.rule = engine.rules_hash(rules), evaluation.rule_name
         if wish.run and wish.tool_name in wish.run.require_approval_for:

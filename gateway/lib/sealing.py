@@ -53,6 +53,11 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(_keys()[-1] + text.encode()).hexdigest()[:8]
 
 
+def mask_key() -> bytes:
+    """The key under which masks of secret values get their fingerprints; stable over rotation."""
+    return hashlib.sha256(b"countersign/mask" + _keys()[-1]).digest()
+
+
 def _keys() -> list[bytes]:
     keys = [bytes.fromhex(key) for key in settings.ENCRYPTION_KEYS]
     if not keys or any(len(key) != KEY_BYTES for key in keys):
