@@ -25,6 +25,8 @@ ENCRYPTION_KEYS = [key.strip() for key in _key("COUNTERSIGN_ENCRYPTION_KEYS").sp
 APPROVAL_SIGNING_KEY = _key("COUNTERSIGN_APPROVAL_SIGNING_KEY")
 APPROVAL_VERIFY_KEY = env.text("COUNTERSIGN_APPROVAL_VERIFY_KEY", "")
 
+# Which kind of process this is; `up` and the worker set it.
+PROCESS = env.text("COUNTERSIGN_PROCESS", "manage")
 DEBUG = False
 PUBLIC_URL = env.text("COUNTERSIGN_PUBLIC_URL", "http://localhost:8000").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
@@ -113,6 +115,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
+    # A worker's threads live long: reopening SQLite for each job costs more than the job.
+    DATABASES["default"]["CONN_MAX_AGE"] = None if PROCESS == "worker" else 0
 else:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

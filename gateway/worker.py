@@ -12,6 +12,8 @@ import structlog
 from django.apps import apps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+if __name__ == "__main__":
+    os.environ.setdefault("COUNTERSIGN_PROCESS", "worker")
 if not apps.ready:
     django.setup()
 

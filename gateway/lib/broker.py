@@ -11,7 +11,7 @@ import dramatiq
 import redis
 import structlog
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import connections, transaction
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, TimeLimit
@@ -47,14 +47,21 @@ QUEUES = {
 }
 
 
+def _close_stale_connections() -> None:
+    """What Django does around a request; a connection inside a transaction is in use, not stale."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+
+
 class DatabaseConnections(Middleware):
     """Each job starts and ends without a stale database connection of its thread."""
 
     def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:
-        close_old_connections()
+        _close_stale_connections()
 
     def after_process_message(self, broker: dramatiq.Broker, message: Any, **outcome: Any) -> None:
-        close_old_connections()
+        _close_stale_connections()
 
 
 class JobContext(Middleware):
