@@ -117,7 +117,7 @@ class ToolVersionFactory(DjangoModelFactory):
     class Meta:
         model = ToolVersion
 
-    tool = factory.SubFactory("tests.factories.tools.ToolFactory", current=None)
+    tool = factory.SubFactory("tests.factories.tools.ToolFactory", current=False)
     number = 1
     description = "Writes a note."
     input_schema = factory.LazyFunction(lambda: strict(note=TEXT))
@@ -133,7 +133,10 @@ class ToolVersionFactory(DjangoModelFactory):
 
 
 class ToolFactory(DjangoModelFactory):
-    """A tool with its first version; `current__risk="high"` and the like shape that version."""
+    """A tool with its first version, which `current__risk="high"` and the like shape.
+
+    `current=False` leaves it without one.
+    """
 
     class Meta:
         model = Tool
@@ -144,6 +147,6 @@ class ToolFactory(DjangoModelFactory):
 
     @factory.post_generation
     def current(self: Tool, create: bool, given: Any, **fields: Any) -> None:
-        if create:
+        if create and given is not False:
             self.current = given or ToolVersionFactory(tool=self, **fields)
             self.save()
