@@ -9,7 +9,7 @@ from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from audit import context
+from audit.context import correlation_id, current
 from gateway.lib.errors import Conflict, Denied, DomainError, Refused
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ def problem(status: int, code: str, detail: str, **extra: Any) -> dict[str, Any]
         "status": status,
         "code": code,
         "detail": detail,
-        "request_id": context.current().request_id or context.correlation_id(),
+        "request_id": current().request_id or correlation_id(),
         **extra,
     }
 

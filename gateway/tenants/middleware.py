@@ -26,7 +26,7 @@ MARK_LENGTH = 32
 
 
 class ContextMiddleware:
-    """Innermost middleware: audit context, environment of the address, ids, one line per request."""
+    """Innermost: audit context, environment of the address, ids, one log line per request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -63,7 +63,7 @@ class ContextMiddleware:
 
 
 def environment_of(user: User, *, tenant: str, environment: str) -> Environment | None:
-    """The environment of these slugs if the person has a role there; else it might as well not exist."""
+    """The environment of these slugs, for a person with a role there; None for everybody else."""
     return (
         Environment.objects.filter(
             tenant__slug=tenant,
@@ -77,7 +77,7 @@ def environment_of(user: User, *, tenant: str, environment: str) -> Environment 
 
 
 def client_address(request: HttpRequest) -> str:
-    """The address of the client: as the configured number of trusted proxies saw it, else the peer's."""
+    """The client as the configured number of trusted proxies saw it, else the peer."""
     peer = str(request.META.get("REMOTE_ADDR", ""))
     hops = settings.TRUSTED_PROXIES
     if not hops:
@@ -87,7 +87,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 def keyed_mark(text: str, *, purpose: str) -> str:
-    """A keyed digest: the same text gives the same mark, and nobody without the key finds the text."""
+    """A keyed digest: the same text gives the same mark, from which nobody finds the text."""
     if not text:
         return ""
     key = f"countersign/{purpose}/{settings.SECRET_KEY}".encode()
