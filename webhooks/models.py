@@ -83,6 +83,15 @@ class Secret(Row):
     def __str__(self) -> str:
         return self.fingerprint
 
+    def place(self, source: Source) -> dict[str, str]:
+        """Where the sealed value belongs, and only there opens."""
+        return {
+            "table": "webhooks_secret",
+            "row": str(self.pk),
+            "field": "sealed",
+            "tenant": str(source.environment.tenant_id),
+        }
+
     def is_live(self, now: datetime) -> bool:
         """Whether a signature made with it counts at this time."""
         is_begun = self.not_before is None or self.not_before <= now

@@ -158,7 +158,7 @@ class EventPage:
             Item("Provider's id", event.event_id),
             Item("Source", event.source.slug, url=self.source_url),
             Item("Route", event.route or "not routed yet"),
-            Item("Copies", f"{event.duplicates} more came in and did nothing"),
+            Item("Copies", f"{event.duplicates or 'no'} more came in; they do nothing"),
             Item("Attempts", str(event.attempts)),
         ]
         if event.sent_at:

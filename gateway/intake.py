@@ -1,0 +1,29 @@
+"""ASGI entry of intake processes: webhooks only, with the few apps whose tables they touch.
+
+    uvicorn gateway.intake:application --no-access-log --no-proxy-headers
+
+Leaving out the admin, the REST framework and the desk keeps such a process small.
+"""
+
+import os
+
+import django
+from django.apps import apps
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+NEEDED = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "audit",
+    "gateway.tenants",
+    "gateway.agents",
+    "webhooks",
+]
+if not apps.ready:
+    settings.INSTALLED_APPS = NEEDED
+    django.setup()
+
+from webhooks.ingest import Intake  # noqa: E402 - settings first
+
+application = Intake()

@@ -1,0 +1,59 @@
+"""What senders are told: one body for everything that is not genuine, nothing about why."""
+
+from dataclasses import dataclass
+
+from webhooks.ingest.arrival import Outcome
+from webhooks.schemes.base import Reason
+
+JSON = (b"content-type", b"application/json")
+RETRY_S = b"5"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, headers without the body's length, and a body."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+
+def _error(status: int, word: str, *headers: tuple[bytes, bytes]) -> Answer:
+    return Answer(status, b'{"error":"%b"}' % word.encode(), [JSON, *headers])
+
+
+NOT_GENUINE = _error(401, "invalid_signature")
+WRONG_METHOD = _error(405, "method_not_allowed", (b"allow", b"POST"))
+# The rest of a body that is too long is not read, so the connection cannot go on.
+TOO_LARGE = _error(413, "too_large", (b"connection", b"close"))
+WRONG_TYPE = _error(415, "unsupported_media_type")
+TOO_FAST = _error(429, "too_many_requests", (b"retry-after", b"1"))
+UNAVAILABLE = _error(503, "unavailable", (b"retry-after", RETRY_S))
+
+BY_REASON = {
+    Reason.TOO_LARGE: TOO_LARGE,
+    Reason.MEDIA_TYPE: WRONG_TYPE,
+    Reason.TOO_FAST: TOO_FAST,
+    Reason.OVERLOADED: UNAVAILABLE,
+    Reason.STORAGE: UNAVAILABLE,
+}
+STATUS = {Outcome.ACCEPTED: 202, Outcome.DUPLICATE: 200, Outcome.QUARANTINED: 202}
+
+
+def refusal(reason: Reason) -> Answer:
+    """The answer to a delivery that is refused for this reason."""
+    return BY_REASON.get(reason, NOT_GENUINE)
+
+
+def acknowledgement(
+    outcome: Outcome, event: str, *, correlation_id: str, status: int | None
+) -> Answer:
+    """The answer to a delivery that is in the database; `status` replaces the usual one."""
+    code = status or STATUS[outcome]
+    headers = [(b"x-correlation-id", correlation_id.encode())]
+    if code == 204:
+        return Answer(code, b"", headers)
+    body = b'{"status":"%b","event":"%b"}' % (outcome.encode(), event.encode())
+    return Answer(code, body, [JSON, *headers])

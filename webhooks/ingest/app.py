@@ -1,0 +1,221 @@
+"""The ASGI application in front of Django, and `receive`, which it shares with Django's view."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from gateway.lib import ids
+from webhooks.ingest import judge as judging
+from webhooks.ingest.answers import (
+    WRONG_METHOD,
+    Answer,
+    acknowledgement,
+    refusal,
+)
+from webhooks.ingest.arrival import Arrival, Outcome
+from webhooks.ingest.bell import Bell
+from webhooks.ingest.client import client_address
+from webhooks.ingest.group import Group
+from webhooks.ingest.judge import Rejected
+from webhooks.ingest.sources import Entry, SourceMap
+from webhooks.ingest.stores import make_store
+from webhooks.ingest.tally import Tally, try_write
+from webhooks.models import Event
+from webhooks.schemes.base import Reason
+from webhooks.schemes.verifier import Header
+
+log = structlog.get_logger("webhooks")
+PREFIX = "/webhooks/"
+FLUSH_S = 1.0
+# Refusals wait for a reading of the sources; more than this many are answered at once.
+MAX_WAITING = 1000
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Intake:
+    """Receives webhooks in one process; everything it needs starts with the first delivery."""
+
+    def __init__(self) -> None:
+        # Sources and counts share one thread, and with it one connection of Django's.
+        self.housekeeping = ThreadPoolExecutor(1, "intake-housekeeping")
+        self.sources = SourceMap(self._elsewhere)
+        self.group = Group(make_store(), Bell())
+        self.tally = Tally()
+        self.waiting = 0
+        self.flushing: asyncio.TimerHandle | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request to `/webhooks/…`, or the server's start and stop."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            answer = await self._serve(scope, receive)
+            if answer is not None:
+                await _send(send, answer)
+
+    async def _serve(self, scope: Message, receive: Receive) -> Answer | None:
+        headers = scope["headers"]
+        address = scope["path"].removeprefix(PREFIX).removesuffix("/")
+        if scope["method"] != "POST":
+            return WRONG_METHOD
+        try:
+            judging.check_form(headers, max_body_bytes=settings.MAX_BODY_BYTES)
+            if self.group.is_full:
+                raise Rejected(Reason.OVERLOADED)
+            body = await _read(receive, settings.MAX_BODY_BYTES)
+        except Rejected as rejected:
+            return self._refused(self.sources.entries.get(address), rejected.reason)
+        if body is None:
+            return None
+        client = client_address(scope.get("client"), headers)
+        return await self.receive(address, headers, body, client=client)
+
+    async def receive(
+        self, address: str, headers: Sequence[Header], body: bytes, *, client: str
+    ) -> Answer:
+        """Verify one delivery, store it with whatever else arrived, and say what to answer."""
+        begun = time.monotonic()
+        try:
+            arrival = await self._judged(address, headers, body, client=client, begun=begun)
+            await self.group.store_one(arrival)
+            if arrival.outcome is None:
+                raise Rejected(Reason.STORAGE)
+        except Rejected as rejected:
+            return self._refused(self.sources.entries.get(address), rejected.reason)
+        return self._stored(arrival, arrival.outcome, begun)
+
+    async def _judged(
+        self, address: str, headers: Sequence[Header], body: bytes, *, client: str, begun: float
+    ) -> Arrival:
+        """The arrival, judged by sources at most a second old; a refusal by sources read since."""
+        if not self.sources.is_fresh:
+            await self._read_sources(begun)
+        entry = self.sources.entries.get(address)
+        try:
+            return judging.judge(entry, headers, body, client=client)
+        except Rejected as rejected:
+            if rejected.final or self.waiting >= MAX_WAITING:
+                raise
+        await self._read_sources(begun)
+        return judging.judge(self.sources.entries.get(address), headers, body, client=client)
+
+    async def _read_sources(self, since: float) -> None:
+        self.waiting += 1
+        try:
+            await self.sources.read_since(since)
+        except Exception as error:  # whatever the database's driver raises: ask to try again
+            log.error("sources_unreadable", error=repr(error))
+            raise Rejected(Reason.STORAGE) from error
+        finally:
+            self.waiting -= 1
+
+    def _refused(self, entry: Entry | None, reason: Reason) -> Answer:
+        answer = refusal(reason)
+        self.tally.refused[entry.source_id if entry else None, reason] += 1
+        self._flush_soon()
+        log.info(
+            "webhook_refused",
+            source=entry.public_id if entry else "",
+            status=answer.status,
+            reason=reason,
+        )
+        return answer
+
+    def _stored(self, arrival: Arrival, outcome: Outcome, begun: float) -> Answer:
+        entry, event = arrival.entry, arrival.public_id
+        if arrival.existing is not None:
+            event = ids.encode(Event.PREFIX, arrival.existing)
+            self.tally.copy_of(arrival.existing)
+        now = time.time()
+        self.tally.used[arrival.secret_id] = now
+        self.tally.heard[entry.source_id] = now
+        self._flush_soon()
+        answer = acknowledgement(
+            outcome,
+            event,
+            correlation_id=arrival.correlation_id,
+            status=entry.success_status,
+        )
+        log.info(
+            "webhook",
+            source=entry.public_id,
+            event=event,
+            outcome=outcome,
+            status=answer.status,
+            correlation_id=arrival.correlation_id,
+            ms=round((time.monotonic() - begun) * 1000, 1),
+        )
+        return answer
+
+    def _flush_soon(self) -> None:
+        if self.flushing is None:
+            loop = asyncio.get_running_loop()
+            self.flushing = loop.call_later(FLUSH_S, lambda: asyncio.ensure_future(self.flush()))
+
+    async def flush(self) -> None:
+        """Write the counts; what cannot be written now is kept for the next time."""
+        self.flushing = None
+        tally, self.tally = self.tally, Tally()
+        if tally and not await self._elsewhere(try_write, tally):
+            self.tally.add(tally)
+            self._flush_soon()
+
+    async def _elsewhere(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.housekeeping, function, *arguments)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while (message := await receive())["type"] != "lifespan.shutdown":
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+        await self.flush()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The whole body; None when the sender went away. Raises Rejected beyond the limit."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body") and message["type"] == "http.request":
+        parts = [body]
+    else:
+        parts = await _read_on(receive, message, limit=limit)
+        if parts is None:
+            return None
+    body = b"".join(parts) if len(parts) > 1 else parts[0]
+    if len(body) > limit:
+        raise Rejected(Reason.TOO_LARGE)
+    return body
+
+
+async def _read_on(receive: Receive, message: Message, *, limit: int) -> list[bytes] | None:
+    parts, size = [], 0
+    while message["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise Rejected(Reason.TOO_LARGE)
+        if not message.get("more_body"):
+            return parts
+        message = await receive()
+    return None
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    length = (b"content-length", b"%d" % len(answer.body))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [*answer.headers, length],
+        }
+    )
+    await send({"type": "http.response.body", "body": answer.body})

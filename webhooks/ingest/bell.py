@@ -1,0 +1,32 @@
+"""The bell after a commit: at once, then at most every 50 ms; it only says "look"."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from gateway.lib.broker import JobName, ring_now
+
+REST_S = 0.05
+
+
+class Bell:
+    """Rings from a thread of its own, so that a queue that is down costs no delivery anything."""
+
+    def __init__(self) -> None:
+        self.is_resting = False
+        self.is_due = False
+        self.thread = ThreadPoolExecutor(1, "intake-bell")
+
+    def ring(self) -> None:
+        """Wake the workers, now or when the rest is over."""
+        if self.is_resting:
+            self.is_due = True
+            return
+        self.is_resting = True
+        self.is_due = False
+        self.thread.submit(ring_now, JobName.PROCESS_EVENTS)
+        asyncio.get_running_loop().call_later(REST_S, self._rested)
+
+    def _rested(self) -> None:
+        self.is_resting = False
+        if self.is_due:
+            self.ring()

@@ -1,0 +1,77 @@
+"""Group commit: whatever arrives while a commit is under way goes into the next one, together."""
+
+import asyncio
+
+import structlog
+
+from webhooks.ingest.arrival import Arrival, Outcome
+from webhooks.ingest.bell import Bell
+from webhooks.ingest.statements import MAX_ROWS
+from webhooks.ingest.stores import Store
+
+log = structlog.get_logger(__name__)
+MAX_PENDING = 2000
+
+
+class Group:
+    """The pending list of one event loop: one batch in flight, and no waiting on purpose."""
+
+    def __init__(self, store: Store, bell: Bell) -> None:
+        self.store = store
+        self.bell = bell
+        self.pending: list[Arrival] = []
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more is pending than should wait."""
+        return len(self.pending) >= MAX_PENDING
+
+    async def store_one(self, arrival: Arrival) -> None:
+        """Wait for the commit of this arrival; without an outcome it was not stored."""
+        arrival.done = asyncio.get_running_loop().create_future()
+        self.pending.append(arrival)
+        if self.task is None:
+            # The task begins after everything that is ready in this turn: the batch is cut then.
+            self.task = asyncio.ensure_future(self._run())
+        await arrival.done
+
+    async def _run(self) -> None:
+        try:
+            while self.pending:
+                batch, self.pending = self.pending[:MAX_ROWS], self.pending[MAX_ROWS:]
+                if len(batch) > 1:
+                    batch.sort(key=_order)
+                await self._commit(batch)
+                for arrival in batch:
+                    _settle(arrival)
+                if any(arrival.outcome is Outcome.ACCEPTED for arrival in batch):
+                    self.bell.ring()
+        finally:
+            self.task = None
+
+    async def _commit(self, batch: list[Arrival]) -> None:
+        try:
+            await self.store.commit(batch)
+        except Exception as error:  # whatever the driver raises: the sender is asked to try again
+            log.error("events_not_stored", count=len(batch), error=repr(error))
+            for arrival in batch:
+                arrival.outcome = None
+            if len(batch) > 1 and _is_about_a_row(error):
+                for arrival in batch:
+                    await self._commit([arrival])
+
+
+def _order(arrival: Arrival) -> tuple[str, str]:
+    return arrival.key
+
+
+def _is_about_a_row(error: Exception) -> bool:
+    """Whether one row may be at fault, so that the others deserve a try without it."""
+    return type(error).__name__ not in {"OperationalError", "InterfaceError"}
+
+
+def _settle(arrival: Arrival) -> None:
+    # The sender may have gone meanwhile; the event stays.
+    if arrival.done is not None and not arrival.done.done():
+        arrival.done.set_result(None)

@@ -1,0 +1,217 @@
+"""The SQL of the hot path, and the order in which it runs; written once for every way to run it.
+
+It bypasses the ORM because the ORM costs more than everything else together (docs/decisions.md). A
+test holds it and the model together.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from webhooks.ingest.arrival import Arrival, Outcome
+from webhooks.states import EventStatus
+
+MAX_ROWS = 200
+TABLE = "webhooks_event"
+# What each row brings with it, in the order of `Dialect.values`.
+GIVEN = (
+    "id",
+    "environment_id",
+    "source_id",
+    "event_id",
+    "event_type",
+    "sent_at",
+    "headers",
+    "body",
+    "body_sha256",
+    "replay_digest",
+    "correlation_id",
+)
+# What every new row begins with.
+FIXED = {
+    "lease_until": "NULL",
+    "attempts": "0",
+    "lost_leases": "0",
+    "reason": "''",
+    "route": "''",
+    "run_id": "NULL",
+    "duplicates": "0",
+    "replays": "0",
+    "pruned_at": "NULL",
+}
+COLUMNS = (*GIVEN, *FIXED, "received_at", "due_at", "status")
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Insert what is not there yet; answered by the number of rows that went in."""
+
+    arrivals: list[Arrival]
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Look the arrivals up by source and event id; answered by rows (source, event id, id)."""
+
+    arrivals: list[Arrival]
+
+
+class Inconsistent(Exception):
+    """The database refused a row and yet has nothing in its place."""
+
+
+def storing(batch: list[Arrival]) -> Generator[Insert | Find, Any, None]:
+    """What has to be run, one after the other, until every arrival of the batch has its outcome.
+
+    Repeating it after a lost connection is safe: a row that is found under the arrival's own id
+    was stored by the first try.
+    """
+    if (yield Insert(batch, EventStatus.RECEIVED)) == len(batch):
+        for arrival in batch:
+            arrival.outcome = Outcome.ACCEPTED
+        return
+    replayed = _judge(batch, (yield Find(batch)), Outcome.ACCEPTED)
+    if not replayed:
+        return
+    # Same signed bytes under another id: kept for a person to look at, and committed all the same.
+    yield Insert(replayed, EventStatus.QUARANTINED)
+    if _judge(replayed, (yield Find(replayed)), Outcome.QUARANTINED):
+        raise Inconsistent
+
+
+def _judge(batch: list[Arrival], rows: list[Row], word: Outcome) -> list[Arrival]:
+    """Give each arrival that has a row its outcome; returns those that have none."""
+    found = {(source, event_id): row_id for source, event_id, row_id in rows}
+    missing = []
+    for arrival in batch:
+        row_id = found.get(arrival.key)
+        if row_id is None:
+            missing.append(arrival)
+        elif row_id == arrival.id:
+            arrival.outcome = word
+        else:
+            arrival.outcome, arrival.existing = Outcome.DUPLICATE, row_id
+    return missing
+
+
+class Sqlite:
+    """SQLite's dialect: one shared parameter for the time, ids as 32 hexadecimal digits."""
+
+    @staticmethod
+    @lru_cache(maxsize=2 * MAX_ROWS)
+    def insert(count: int, status: str) -> str:
+        """The text that inserts so many rows."""
+        fixed = ",".join(FIXED.values())
+        due = "?1" if status == EventStatus.RECEIVED else "NULL"
+        row = f"({','.join('?' * len(GIVEN))},{fixed},?1,{due},'{status}')"
+        return _insert(row for _ in range(count))
+
+    @staticmethod
+    @lru_cache(maxsize=MAX_ROWS)
+    def find(count: int) -> str:
+        """The text that looks so many rows up."""
+        return _find("(?,?)" for _ in range(count))
+
+    @staticmethod
+    def values(batch: list[Arrival], status: str) -> list[Any]:
+        """The parameters of `insert`, in the forms that Django's columns have."""
+        values: list[Any] = [datetime.now(UTC).replace(tzinfo=None).isoformat(" ")]
+        for a in batch:
+            sent_at = _moment(a.sent_at) if a.sent_at >= 0 else None
+            digest = a.replay_digest if status == EventStatus.RECEIVED else ""
+            values += (
+                a.id.hex, a.entry.environment_hex, a.entry.source_hex, a.event_id, a.event_type,
+                sent_at, a.headers, a.body, a.body_sha256, digest or None, a.correlation_id,
+            )  # fmt: skip
+        return values
+
+    @staticmethod
+    def keys(batch: list[Arrival]) -> list[Any]:
+        """The parameters of `find`."""
+        return [part for a in batch for part in a.key]
+
+
+class Postgres:
+    """PostgreSQL's dialect: raw `$1` parameters whose types never vary.
+
+    Every batch of one size is one prepared statement; a NULL in one row would make another one of
+    it, so absent values travel as -1 and as the empty text.
+    """
+
+    CASTS = {
+        "id": "$%d::uuid",
+        "environment_id": "$%d::uuid",
+        "source_id": "$%d::uuid",
+        "sent_at": "to_timestamp(nullif($%d::float8, -1))",
+        "headers": "$%d::bytea",
+        "body": "$%d::bytea",
+        "replay_digest": "nullif($%d::text, '')",
+    }
+
+    @classmethod
+    def insert(cls, count: int, status: str) -> str:
+        """The text that inserts so many rows."""
+        return _postgres_insert(count, status)
+
+    @staticmethod
+    def find(count: int) -> str:
+        """The text that looks so many rows up."""
+        return _postgres_find(count)
+
+    @staticmethod
+    def values(batch: list[Arrival], status: str) -> list[Any]:
+        """The parameters of `insert`."""
+        values: list[Any] = []
+        for a in batch:
+            digest = a.replay_digest if status == EventStatus.RECEIVED else ""
+            values += (
+                a.id, a.entry.environment_id, a.entry.source_id, a.event_id, a.event_type,
+                float(a.sent_at), a.headers, a.body, a.body_sha256, digest, a.correlation_id,
+            )  # fmt: skip
+        return values
+
+    @staticmethod
+    def keys(batch: list[Arrival]) -> list[Any]:
+        """The parameters of `find`."""
+        return [part for a in batch for part in (a.entry.source_id, a.event_id)]
+
+
+@lru_cache(maxsize=2 * MAX_ROWS)
+def _postgres_insert(count: int, status: str) -> str:
+    casts = [Postgres.CASTS.get(name, "$%d::text") for name in GIVEN]
+    width, fixed = len(GIVEN), ",".join(FIXED.values())
+    due = "now()" if status == EventStatus.RECEIVED else "NULL"
+
+    def row(number: int) -> str:
+        given = ",".join(cast % (number * width + i + 1) for i, cast in enumerate(casts))
+        return f"({given},{fixed},now(),{due},'{status}')"
+
+    return _insert(row(number) for number in range(count))
+
+
+@lru_cache(maxsize=MAX_ROWS)
+def _postgres_find(count: int) -> str:
+    return _find(f"(${2 * n + 1}::uuid,${2 * n + 2}::text)" for n in range(count))
+
+
+def _insert(rows: Any) -> str:
+    return (
+        f"INSERT INTO {TABLE} ({','.join(COLUMNS)}) VALUES {','.join(rows)} "  # noqa: S608 - no input in it
+        "ON CONFLICT DO NOTHING"
+    )
+
+
+def _find(keys: Any) -> str:
+    return (
+        f"SELECT source_id, event_id, id FROM {TABLE} "  # noqa: S608 - no input in it
+        f"WHERE (source_id, event_id) IN (VALUES {','.join(keys)})"
+    )
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(" ")

@@ -1,0 +1,100 @@
+"""Counts that the hot path keeps in memory and writes once a second."""
+
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import F
+
+from webhooks.models import Refusal, Secret, Source
+
+log = structlog.get_logger(__name__)
+MAX_KEYS = 20_000
+
+Refused = tuple[uuid.UUID | None, str]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened since it was last written; keys are bounded, the rest is not counted."""
+
+    refused: Counter[Refused] = field(default_factory=Counter)
+    copies: Counter[uuid.UUID] = field(default_factory=Counter)
+    used: dict[uuid.UUID, float] = field(default_factory=dict)
+    heard: dict[uuid.UUID, float] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.refused or self.copies or self.used or self.heard)
+
+    def copy_of(self, event_id: uuid.UUID) -> None:
+        """One more delivery of an event that is there already."""
+        if event_id in self.copies or len(self.copies) < MAX_KEYS:
+            self.copies[event_id] += 1
+
+    def add(self, other: "Tally") -> None:
+        """Take back what could not be written."""
+        self.refused.update(other.refused)
+        for event_id, count in other.copies.items():
+            if event_id in self.copies or len(self.copies) < MAX_KEYS:
+                self.copies[event_id] += count
+        self.used = other.used | self.used
+        self.heard = other.heard | self.heard
+
+
+def write(tally: Tally, now: datetime) -> None:
+    """Add the counts to the rows, in one transaction."""
+    with transaction.atomic():
+        for (source_id, reason), count in tally.refused.items():
+            _count_refusal(source_id, reason, count=count, now=now)
+        for secret_id, seconds in tally.used.items():
+            Secret.objects.filter(pk=secret_id).update(last_used_at=_moment(seconds))
+        for source_id, seconds in tally.heard.items():
+            Source.objects.filter(pk=source_id).update(last_event_at=_moment(seconds))
+        _count_copies(tally.copies)
+
+
+def try_write(tally: Tally) -> bool:
+    """Write from a thread of one's own; False when the database cannot now."""
+    try:
+        write(tally, datetime.now(UTC))
+    except DatabaseError as error:
+        log.warning("counts_not_written", error=repr(error))
+        connection.close()
+        return False
+    return True
+
+
+def _count_refusal(source_id: uuid.UUID | None, reason: str, *, count: int, now: datetime) -> None:
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    row = Refusal.objects.filter(source_id=source_id, reason=reason, hour=hour)
+    if row.update(count=F("count") + count, last_at=now):
+        return
+    try:
+        with transaction.atomic():
+            Refusal.objects.create(
+                source_id=source_id, reason=reason, hour=hour, count=count, last_at=now
+            )
+    except IntegrityError:  # another process was first
+        row.update(count=F("count") + count, last_at=now)
+
+
+def _count_copies(copies: Counter[uuid.UUID]) -> None:
+    if not copies:
+        return
+    is_native = connection.features.has_native_uuid_field
+    # Sorted, so that two processes never lock the same rows in different orders.
+    rows = [
+        (count, event_id if is_native else event_id.hex)
+        for event_id, count in sorted(copies.items())
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE webhooks_event SET duplicates = duplicates + %s WHERE id = %s", rows
+        )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,30 @@
+"""Every write of sources, secrets, routes and events, but the insert of the hot path."""
+
+from webhooks.services.configuring import (
+    NewRoute,
+    NewSecret,
+    add_secret,
+    create_source,
+    replace_routes,
+    retire_secret,
+    rotate_secret,
+    update_source,
+)
+from webhooks.services.processing import process_chunk
+from webhooks.services.replaying import release, replay
+from webhooks.services.sweeping import sweep
+
+__all__ = [
+    "NewRoute",
+    "NewSecret",
+    "add_secret",
+    "create_source",
+    "process_chunk",
+    "release",
+    "replace_routes",
+    "replay",
+    "retire_secret",
+    "rotate_secret",
+    "sweep",
+    "update_source",
+]

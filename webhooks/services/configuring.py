@@ -1,0 +1,293 @@
+"""Sources, their secrets and routes. Secrets go in and never come back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.text import slugify
+
+from audit import services as audit
+from audit.actions import AuditAction
+from audit.context import Target
+from gateway.agents.models import Agent, Provider
+from gateway.lib import ids, sealing
+from gateway.lib.errors import Refused
+from gateway.tenants.models import Environment, User
+from webhooks.models import Effect, Route, Secret, Source
+from webhooks.routing import RouteError, Rule, check
+from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.secrets import BadSecret, key_of
+
+MAX_LIVE_SECRETS = 10
+MAX_ROUTES = 100
+MAX_TOLERANCE_S = 86_400
+MAX_SLUG = 40
+SUCCESS = frozenset({200, 202, 204})
+TASK = "task"
+
+
+@dataclass(frozen=True)
+class NewSecret:
+    """A signing secret to be kept, and when it counts; None has no bound."""
+
+    value: str = field(repr=False)
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True)
+class NewRoute:
+    """A route as it is asked for; its place in the list is its position."""
+
+    name: str
+    effect: str
+    when: str = "true"
+    agent: Agent | None = None
+    provider: Provider | None = None
+    tool: str = ""
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+@transaction.atomic
+def create_source(
+    environment: Environment,
+    *,
+    scheme: str,
+    secrets: Sequence[NewSecret],
+    slug: str = "",
+    name: str = "",
+    settings: dict[str, Any] | None = None,
+    routes: Sequence[NewRoute] = (),
+    provider: Provider | None = None,
+    by: User | None = None,
+) -> Source:
+    """A new place for webhooks; without a slug its address cannot be guessed.
+
+    Raises Refused for an unknown scheme or setting, a secret that cannot be one, a route that does
+    not compile, or a slug in use.
+    """
+    if scheme not in SCHEMES:
+        raise Refused("unknown_scheme", f"There is no scheme {scheme!r}.")
+    address = f"{environment.tenant.slug}.{slug}" if slug else ids.random_token("in")
+    _check_slug(environment, slug, address=address)
+    source = Source.objects.create(
+        environment=environment, slug=slug or address, name=name, address=address, scheme=scheme,
+        settings=checked_settings(settings or {}), provider=_within(environment, provider),
+    )  # fmt: skip
+    for secret in secrets:
+        _keep(source, secret)
+    _write_routes(source, routes, by=by)
+    _record(source, AuditAction.SOURCE_CREATED, scheme=[None, scheme], routes=[0, len(routes)])
+    return source
+
+
+def _check_slug(environment: Environment, slug: str, *, address: str) -> None:
+    if not slug:
+        return
+    if slug != slugify(slug) or len(slug) > MAX_SLUG:
+        raise Refused(
+            "invalid_slug", f"A slug has up to {MAX_SLUG} small letters, digits and hyphens."
+        )
+    taken = Source.objects.filter(address=address).exists()
+    if taken or Source.objects.within(environment).filter(slug=slug).exists():
+        raise Refused("slug_in_use", f"There is a source {slug!r} already.")
+
+
+def _within(environment: Environment, provider: Provider | None) -> Provider | None:
+    if provider is not None and provider.environment_id != environment.pk:
+        raise Refused("unknown_provider", "There is no such provider here.")
+    return provider
+
+
+@transaction.atomic
+def update_source(
+    source: Source,
+    *,
+    name: str | None = None,
+    settings: dict[str, Any] | None = None,
+    provider: Provider | None = None,
+    is_enabled: bool | None = None,
+    archive: bool = False,
+) -> Source:
+    """Change what is named; `archive` closes the address for good. Raises as creating does."""
+    wanted: dict[str, Any] = {"name": name, "provider": provider, "is_enabled": is_enabled}
+    if settings is not None:
+        wanted["settings"] = checked_settings(settings)
+    if archive and source.archived_at is None:
+        wanted["archived_at"] = timezone.now()
+    _within(source.environment, provider)
+    old = Source.objects.select_for_update().select_related("environment__tenant").get(pk=source.pk)
+    fields = {k: v for k, v in wanted.items() if v is not None and getattr(old, k) != v}
+    if fields:
+        _change(source, **fields)
+        changes = {key: [str(getattr(old, key)), str(value)] for key, value in fields.items()}
+        _record(source, AuditAction.SOURCE_CHANGED, **changes)
+    return source
+
+
+@transaction.atomic
+def add_secret(source: Source, secret: NewSecret) -> Secret:
+    """One more live secret. Raises Refused when it cannot be one, or ten are live already."""
+    _change(source)
+    now = timezone.now()
+    live = [kept for kept in source.secrets.all() if kept.not_after is None or kept.not_after > now]
+    if len(live) >= MAX_LIVE_SECRETS:
+        raise Refused("too_many_secrets", f"At most {MAX_LIVE_SECRETS} secrets count at a time.")
+    return _keep(source, secret)
+
+
+@transaction.atomic
+def rotate_secret(source: Source, secret: NewSecret, *, overlap: timedelta) -> Secret:
+    """A new secret beside the old ones, which count only for the overlap from now on."""
+    end = timezone.now() + overlap
+    for old in source.secrets.all():
+        if old.not_after is None or old.not_after > end:
+            retire_secret(source, old, at=end)
+    return add_secret(source, secret)
+
+
+@transaction.atomic
+def retire_secret(source: Source, secret: Secret, *, at: datetime | None = None) -> Secret:
+    """End a secret, now or at a time to come."""
+    before, secret.not_after = secret.not_after, at or timezone.now()
+    secret.save(update_fields=["not_after"])
+    _change(source)
+    target = Target("secret", secret.public_id)
+    changes = {"not_after": [before and before.isoformat(), secret.not_after.isoformat()]}
+    audit.record(
+        AuditAction.SECRET_RETIRED,
+        target=target,
+        scope=source.environment.audit_scope,
+        changes=changes,
+        meta={"source": source.public_id},
+    )
+    return secret
+
+
+@transaction.atomic
+def replace_routes(source: Source, routes: Sequence[NewRoute], *, by: User | None) -> list[Route]:
+    """Put these routes in the place of all others, in this order. Raises Refused for a bad one."""
+    before = [route.name for route in source.routes.all()]
+    _change(source)
+    source.routes.all().delete()
+    made = _write_routes(source, routes, by=by)
+    _record(source, AuditAction.ROUTE_CHANGED, routes=[before, [route.name for route in made]])
+    return made
+
+
+def checked_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a source, each checked; raises Refused naming the first bad one."""
+    for name, value in settings.items():
+        test = CHECKS.get(name)
+        if test is None:
+            raise Refused("unknown_setting", f"A source has no setting {name!r}.")
+        if not test(value):
+            raise Refused("invalid_setting", f"The setting {name} cannot be {value!r}.")
+    return settings
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_url(value: Any) -> bool:
+    return isinstance(value, str) and urlsplit(value).scheme in {"http", "https"}
+
+
+def _are_networks(value: Any) -> bool:
+    try:
+        return isinstance(value, list) and all(ip_network(text) is not None for text in value)
+    except (ValueError, TypeError):
+        return False
+
+
+CHECKS = {
+    "tolerance_s": lambda value: _is_whole(value, 1, MAX_TOLERANCE_S),
+    "public_url": _is_url,
+    "success_status": lambda value: value in SUCCESS,
+    "ip_allow": _are_networks,
+    "max_body_bytes": lambda value: _is_whole(value, 1, 2**31),
+    "rate_per_s": lambda value: _is_whole(value, 1, 1_000_000),
+    "quarantine": lambda value: isinstance(value, bool),
+}
+
+
+def _keep(source: Source, new: NewSecret) -> Secret:
+    try:
+        key_of(source.rules, new.value)
+    except BadSecret as error:
+        raise Refused("invalid_secret", str(error)) from error
+    secret = Secret(source=source, not_before=new.not_before, not_after=new.not_after)
+    secret.sealed = sealing.seal(new.value, **secret.place(source))
+    secret.fingerprint = sealing.fingerprint(new.value)
+    secret.save(force_insert=True)
+    audit.record(
+        AuditAction.SECRET_ADDED,
+        target=Target("secret", secret.public_id),
+        scope=source.environment.audit_scope,
+        meta={"source": source.public_id},
+    )
+    return secret
+
+
+def _write_routes(source: Source, routes: Sequence[NewRoute], *, by: User | None) -> list[Route]:
+    if len(routes) > MAX_ROUTES:
+        raise Refused("too_many_routes", f"A source has at most {MAX_ROUTES} routes.")
+    for route in routes:
+        _check_route(source, route)
+    return [
+        Route.objects.create(
+            source=source, position=position, name=route.name, when=route.when,
+            effect=route.effect, agent=route.agent, provider=route.provider, tool=route.tool,
+            arguments=route.arguments, edited_by=by,
+        )
+        for position, route in enumerate(routes, start=1)
+    ]  # fmt: skip
+
+
+def _check_route(source: Source, route: NewRoute) -> None:
+    if problem := _problem(source, route):
+        raise Refused("invalid_route", f"Route {route.name!r}: {problem}")
+    try:
+        check(Rule(route.name, route.when, route.arguments))
+    except RouteError as error:
+        detail = f"Route {route.name!r}, {error.field}: {error}"
+        raise Refused("invalid_route", detail, field=error.field) from error
+
+
+def _problem(source: Source, route: NewRoute) -> str:
+    for row in (route.agent, route.provider):
+        if row is not None and row.environment_id != source.environment_id:
+            return "its agent or provider does not exist here."
+    if route.effect not in Effect.values:
+        return f"there is no effect {route.effect!r}."
+    if route.effect == Effect.RUN and not (route.provider or source.provider):
+        return "name the provider whose runs it feeds."
+    if route.effect == Effect.START_RUN and not (route.agent or route.provider):
+        return "name the agent or provider that runs."
+    if route.effect == Effect.START_RUN and TASK not in route.arguments:
+        return "arguments.task says what the run is to do."
+    if route.effect == Effect.ACTION and not (route.agent and route.tool):
+        return "name the agent and the tool."
+    return ""
+
+
+def _change(source: Source, **fields: Any) -> None:
+    """Write the fields and raise the version, by which every receiving process notices."""
+    Source.objects.filter(pk=source.pk).update(version=F("version") + 1, **fields)
+    source.refresh_from_db()
+
+
+def _record(source: Source, action: AuditAction, **changes: list[Any]) -> None:
+    audit.record(
+        action,
+        target=Target("source", source.public_id, source.version),
+        scope=source.environment.audit_scope,
+        changes=changes,
+    )

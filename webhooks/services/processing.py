@@ -1,0 +1,155 @@
+"""What an event leads to. Claimed, carried out by services that repeat harmlessly, finished.
+
+No transaction is open while a service works, because a proposed action may read the outside for
+its preview. A worker that dies in between leaves a lease that runs out; the services recognise the
+event the second time.
+"""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from audit import context
+from audit.context import Actor
+from gateway.lib import live
+from gateway.lib.errors import DomainError
+from gateway.lib.states import move, move_many
+from gateway.lib.work import backoff_s
+from gateway.runs.services import RunNotReady
+from webhooks.models import Event
+from webhooks.services.claiming import LEASE_S, bury, claim_chunk, renew
+from webhooks.services.effects import Done, Hopeless, carry_out
+from webhooks.states import EventStatus
+
+log = structlog.get_logger(__name__)
+MAX_ATTEMPTS = 10
+NOT_READY_S = 1.0
+RENEW_AFTER_S = LEASE_S / 3
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Where events that led to nothing but their record go, many in one transaction."""
+
+    status: str
+    route: str
+    event_type: str
+
+
+def process_chunk() -> int:
+    """Claim one chunk of due events and bring each to its end; how many were claimed."""
+    events = claim_chunk()
+    plain: dict[Plain, list[Event]] = defaultdict(list)
+    held_since = time.monotonic()
+    for number, event in enumerate(events):
+        if time.monotonic() - held_since > RENEW_AFTER_S:
+            renew([*(e for kept in plain.values() for e in kept), *events[number:]])
+            held_since = time.monotonic()
+        _process(event, plain)
+    _finish_plain(plain)
+    for event in events:
+        _tell(event)
+    return len(events)
+
+
+def _process(event: Event, plain: dict[Plain, list[Event]]) -> None:
+    actor = Actor("source", event.source.public_id)
+    with context.bind(actor=actor, correlation_id=event.correlation_id):
+        try:
+            done = carry_out(event)
+        except Hopeless as error:
+            _fail(event, str(error), is_hopeless=True)
+        except DomainError as error:
+            _fail(event, f"{error.code}: {error.detail}", is_hopeless=True)
+        except RunNotReady as error:
+            _fail(event, str(error), after_s=NOT_READY_S)
+        except Exception as error:  # one bad event must not stop the others of its chunk
+            log.exception("event_failed", event=event.public_id)
+            _fail(event, f"{type(error).__name__}: {error}", is_hopeless=_is_spent(event))
+        else:
+            if done.had_effect:
+                _finish(event, done)
+            else:
+                kind = Plain(_status(done), done.route, done.event_type)
+                plain[kind].append(event)
+
+
+def _is_spent(event: Event) -> bool:
+    return event.attempts >= MAX_ATTEMPTS
+
+
+def _status(done: Done) -> str:
+    return EventStatus.IGNORED if done.is_meaningless else EventStatus.PROCESSED
+
+
+def _finish(event: Event, done: Done) -> None:
+    with transaction.atomic():
+        if held := _held(event):
+            move(
+                held,
+                _status(done),
+                due_at=None,
+                lease_until=None,
+                reason="",
+                route=done.route,
+                event_type=done.event_type,
+                run_id=done.run_id,
+            )
+    log.info("event", event=event.public_id, status=_status(done), route=done.route)
+
+
+def _finish_plain(plain: dict[Plain, list[Event]]) -> None:
+    if not plain:
+        return
+    with transaction.atomic():
+        for kind, events in plain.items():
+            fields: dict[str, Any] = {"route": kind.route, "event_type": kind.event_type}
+            # The attempts are the fencing token: whoever lost a lease finishes nothing.
+            for attempts in {event.attempts for event in events}:
+                ids = [event.pk for event in events if event.attempts == attempts]
+                rows = Event.objects.filter(pk__in=ids, attempts=attempts)
+                move_many(
+                    rows,
+                    EventStatus.PROCESSING,
+                    kind.status,
+                    due_at=None,
+                    lease_until=None,
+                    reason="",
+                    **fields,
+                )
+    for kind, events in plain.items():
+        for event in events:
+            log.info("event", event=event.public_id, status=kind.status, route=kind.route)
+
+
+def _fail(
+    event: Event, reason: str, *, is_hopeless: bool = False, after_s: float | None = None
+) -> None:
+    """Note what went wrong: due again later, or given up where repeating cannot help."""
+    wait_s = backoff_s(event.attempts) if after_s is None else after_s
+    with transaction.atomic():
+        held = _held(event)
+        if held is None:
+            return
+        due_at = timezone.now() + timedelta(seconds=wait_s)
+        move(held, EventStatus.FAILED, due_at=due_at, lease_until=None, reason=reason[:500])
+        if is_hopeless:
+            bury(held, reason=reason)
+    log.warning("event_not_processed", event=event.public_id, reason=reason, gives_up=is_hopeless)
+
+
+def _held(event: Event) -> Event | None:
+    """The row, locked, if this worker's claim is still the newest one."""
+    rows = Event.objects.select_for_update(of=("self",)).select_related("environment__tenant")
+    return rows.filter(pk=event.pk, status=EventStatus.PROCESSING, attempts=event.attempts).first()
+
+
+def _tell(event: Event) -> None:
+    topic = event.source.environment.live_topic
+    live.publish(topic, {"kind": "event", "id": event.public_id})
