@@ -17,8 +17,8 @@ class OutcomeStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-class BadOperation(ValueError):
-    """The tool's operation or configuration is not one this connector has."""
+class Unknown(LookupError):
+    """There is no connector, or no operation of a connector, with this name."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,24 @@ class Outcome:
 class Connector(Protocol):
     """Performs operations on one kind of service."""
 
-    name: str
-    operations: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """What tools call it."""
+        ...
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The names of its operations."""
+        ...
+
+    def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+        """Judge a tool's definition before it is saved; raises Unknown or RenderError."""
+        ...
 
     def render(
         self, config: Mapping[str, Any], operation: str, arguments: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The exact request without secrets; pure. Raises BadOperation or RenderError."""
+        """The exact request without secrets; pure. Raises Unknown or RenderError."""
         ...
 
     def preview(self, request: ConnectorRequest) -> Preview | None:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Self
 
 import httpcore
@@ -57,7 +58,7 @@ class Client:
     clock: Clock = time.monotonic
     chance: Callable[[], float] = random.random
     max_body_bytes: int = MAX_BODY_BYTES
-    tls: ssl.SSLContext = field(default_factory=lambda: _default_tls())
+    tls: ssl.SSLContext = field(default_factory=lambda: default_tls())
 
     def __enter__(self) -> Self:
         return self
@@ -201,7 +202,9 @@ class Client:
         }
 
 
-def _default_tls() -> ssl.SSLContext:
+@cache
+def default_tls() -> ssl.SSLContext:
+    """The one TLS context of the process: reading the authorities takes 20 ms."""
     # Not from the environment: a variable must not be able to turn verification elsewhere.
     return httpx.create_ssl_context(trust_env=False)
 

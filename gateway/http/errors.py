@@ -1,4 +1,4 @@
-"""The one error of every outbound call: what went wrong, and whether something may have happened."""
+"""The one error of outbound calls: what went wrong, and whether something may have happened."""
 
 
 class OutsideError(Exception):

@@ -1,4 +1,4 @@
-"""The connection itself: to a checked address, within a deadline, remembering whether bytes left."""
+"""The connection: to a checked address, within a deadline, remembering whether bytes left."""
 
 import ssl
 import time

@@ -12,7 +12,7 @@ Script = Callable[["Peer", socket.socket], None]
 
 @dataclass
 class Peer:
-    """One listener on an ephemeral port; each connection gets the next of `scripts`, later ones the last."""
+    """A listener on an ephemeral port; each connection gets the next script, later the last."""
 
     listener: socket.socket
     scripts: list[Script] = field(default_factory=list)

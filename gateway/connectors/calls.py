@@ -1,0 +1,147 @@
+"""Sending a rendered request, and what its answer means for an action. No I/O of its own.
+
+Shared by the connectors that speak HTTP, so that "did it happen?" is answered in one place.
+"""
+
+import base64
+from typing import Any
+
+from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus, Reply, Secret
+from gateway.http.errors import OutsideError
+from gateway.http.messages import MAX_BODY_BYTES, Answer, Request, RetryClass
+from gateway.http.retry import RETRIED_STATUSES
+from gateway.http.status import PASSING_STATUSES, refused
+from gateway.lib.strictjson import Ambiguous, parse
+
+EXCERPT_CHARACTERS = 2000
+RESULT_CHARACTERS = 16_000
+PREVIEW_ATTEMPTS = 2
+PREVIEW_DEADLINE_S = 10.0
+KEPT_HEADERS = (
+    "content-type", "date", "location", "retry-after", "x-request-id", "request-id", "etag",
+)  # fmt: skip
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+MASK = "[secret]"
+# A shorter value would be found by chance in ordinary text.
+SHORTEST_MASKED = 6
+
+
+def perform(request: ConnectorRequest) -> Outcome:
+    """Send what was approved, once, and say how it ended. Never raises for what happens outside."""
+    try:
+        answer = request.client.send(
+            outgoing(request, request.rendered), deadline_s=request.deadline_s, attempts=1
+        )
+    except OutsideError as error:
+        return _no_answer(error)
+    method = str(request.rendered["method"]).upper()
+    return _outcome(answer, request.secret, reading=method in READING_METHODS)
+
+
+def read(request: ConnectorRequest, rendered: dict[str, Any]) -> Any:
+    """The JSON (or text) of a harmless GET, None where there is nothing (404).
+
+    Raises OutsideError where the present state cannot be read.
+    """
+    answer = request.client.send(
+        outgoing(request, rendered, is_reading=True),
+        retry_class=RetryClass.SAFE,
+        deadline_s=min(request.deadline_s, PREVIEW_DEADLINE_S),
+        attempts=PREVIEW_ATTEMPTS,
+    )
+    if answer.status == 404:
+        return None
+    if not answer.ok:
+        raise refused(answer, service="The service")
+    return _value(answer, request.secret)
+
+
+def outgoing(request: ConnectorRequest, rendered: Any, *, is_reading: bool = False) -> Request:
+    """The rendered request with what is never rendered: credential, key, correlation id."""
+    headers = {str(name): str(value) for name, value in (rendered.get("headers") or {}).items()}
+    ours = {"X-Correlation-ID": request.correlation_id} | _credential(request.secret)
+    if not is_reading:
+        ours["Idempotency-Key"] = request.idempotency_key
+    taken = {name.lower() for name in ours}
+    headers = {name: value for name, value in headers.items() if name.lower() not in taken} | ours
+    body = rendered.get("body")
+    return Request(
+        str(rendered["method"]),
+        str(rendered["url"]),
+        headers,
+        None if body is None else str(body).encode(),
+    )
+
+
+def _credential(secret: Secret | None) -> dict[str, str]:
+    if secret is None:
+        return {}
+    if secret.kind == "bearer":
+        return {"Authorization": f"Bearer {secret.value}"}
+    if secret.kind == "basic":
+        pair = base64.b64encode(f"{secret.username}:{secret.value}".encode()).decode()
+        return {"Authorization": f"Basic {pair}"}
+    if secret.kind == "header" and secret.header:
+        return {secret.header: secret.value}
+    raise ValueError(f"a credential of kind {secret.kind!r} cannot be sent over HTTP")
+
+
+def _no_answer(error: OutsideError) -> Outcome:
+    """A call without an answer: nothing happened where nothing had left us, else nobody knows."""
+    happened = error.may_have_happened
+    return Outcome(
+        status=OutcomeStatus.UNKNOWN if happened else OutcomeStatus.FAILED,
+        error=error.detail,
+        reason=error.reason,
+        may_have_happened=happened,
+        retryable=not error.permanent,
+        retry_after=error.retry_after,
+    )
+
+
+def _outcome(answer: Answer, secret: Secret | None, *, reading: bool) -> Outcome:
+    reply = _reply(answer, secret)
+    if answer.ok:
+        value = _value(answer, secret)
+        return Outcome(
+            OutcomeStatus.SUCCEEDED, result=value, response=reply, may_have_happened=True
+        )
+    # A 4xx is the service's word that it did not act. After a 5xx, or a redirect in answer to a
+    # change (many services answer a change they made with one), nobody knows.
+    unknown = answer.status >= 500 or (answer.status < 400 and not reading)
+    passing = answer.status in PASSING_STATUSES or answer.status in RETRIED_STATUSES
+    return Outcome(
+        status=OutcomeStatus.UNKNOWN if unknown else OutcomeStatus.FAILED,
+        error=f"The service answered with status {answer.status}.",
+        reason=f"http_{answer.status}",
+        response=reply,
+        may_have_happened=unknown,
+        retryable=passing,
+        retry_after=answer.retry_after,
+    )
+
+
+def _value(answer: Answer, secret: Secret | None) -> Any:
+    """The answer's JSON where it is strict JSON, else its text, cut to a bearable length."""
+    text = _text(answer.body, secret)
+    if not text.strip():
+        return None
+    if not answer.truncated:
+        try:
+            return parse(text, max_bytes=MAX_BODY_BYTES * 2)
+        except Ambiguous:
+            pass
+    return text[:RESULT_CHARACTERS]
+
+
+def _reply(answer: Answer, secret: Secret | None) -> Reply:
+    kept = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
+    return Reply(answer.status, kept, _text(answer.body, secret)[:EXCERPT_CHARACTERS])
+
+
+def _text(body: bytes, secret: Secret | None) -> str:
+    """The body as text that a database takes, without the credential it was asked with."""
+    text = body.decode("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if secret is not None and len(secret.value) >= SHORTEST_MASKED:
+        text = text.replace(secret.value, MASK)
+    return text

@@ -1,0 +1,70 @@
+"""A connector that changes nothing outside: counts what it did, by key. For tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.connectors.base import (
+    Affected,
+    ConnectorRequest,
+    Outcome,
+    OutcomeStatus,
+    Preview,
+    Unknown,
+)
+
+
+@dataclass
+class FakeConnector:
+    """`echo` gives its arguments back, `fail` is refused, `lose` acts without an answer."""
+
+    name = "fake"
+    operations = ("echo", "fail", "lose")
+    calls: list[ConnectorRequest] = field(default_factory=list)
+    effects: dict[str, Any] = field(default_factory=dict)
+
+    def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+        """Any configuration will do; raises Unknown for another operation."""
+        if operation not in self.operations:
+            raise Unknown(f"The fake connector has no operation {operation[:60]!r}.")
+
+    def render(
+        self, config: Mapping[str, Any], operation: str, arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The operation and its arguments as they are."""
+        self.check(operation, config, {})
+        return {"kind": "fake", "operation": operation, "arguments": dict(arguments)}
+
+    def preview(self, request: ConnectorRequest) -> Preview | None:
+        """From the configuration's `before` to the arguments; None without a `before`."""
+        if "before" not in request.config:
+            return None
+        affected = (Affected("fake", request.operation),)
+        after = dict(request.arguments)
+        return Preview(request.config["before"], after, affected, datetime.now(UTC))
+
+    def execute(self, request: ConnectorRequest) -> Outcome:
+        """Counts one effect per idempotency key, however often it is called."""
+        self.calls.append(replace(request, secret=None))
+        if request.operation == "fail":
+            return Outcome(
+                OutcomeStatus.FAILED, error="The fake service refused.", reason="refused"
+            )
+        result = self.effects.setdefault(request.idempotency_key, dict(request.arguments))
+        if request.operation == "lose":
+            return Outcome(
+                OutcomeStatus.UNKNOWN,
+                error="The fake service did not answer.",
+                reason="timeout",
+                may_have_happened=True,
+                retryable=True,
+            )
+        return Outcome(OutcomeStatus.SUCCEEDED, result=result, may_have_happened=True)
+
+    def lookup(self, request: ConnectorRequest) -> Outcome | None:
+        """What happened under this key; None where nothing did."""
+        if request.idempotency_key not in self.effects:
+            return None
+        result = self.effects[request.idempotency_key]
+        return Outcome(OutcomeStatus.SUCCEEDED, result=result, may_have_happened=True)

@@ -1,0 +1,23 @@
+"""Which connector performs which operations: one line for each."""
+
+from gateway.connectors.base import Connector, Unknown
+from gateway.connectors.fake import FakeConnector
+from gateway.connectors.http import HttpConnector
+from gateway.connectors.sandbox import SandboxConnector
+
+__all__ = ["CONNECTORS", "Unknown", "connector"]
+
+_CONNECTORS: dict[str, Connector] = {
+    connector.name: connector
+    for connector in (HttpConnector(), SandboxConnector(), FakeConnector())
+}
+# What an administrator may choose; the fake one is for tests.
+CONNECTORS = tuple(name for name in _CONNECTORS if name != FakeConnector.name)
+
+
+def connector(name: str) -> Connector:
+    """The connector of this name; raises Unknown."""
+    try:
+        return _CONNECTORS[name]
+    except KeyError:
+        raise Unknown(f"There is no connector called {name[:60]!r}.") from None
