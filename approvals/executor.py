@@ -104,7 +104,7 @@ def _take_over(action: Action) -> bool:
         return True
     _move_final(
         action, ActionStatus.UNKNOWN, code="worker_lost",
-        reason="The worker was lost after the request may have left: see what happened at the service.",
+        reason="The worker was lost when the request may have left: look at the service.",
     )  # fmt: skip
     return False
 

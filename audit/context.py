@@ -41,7 +41,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Scope:
-    """The tenant a record belongs to and, where it has one, the environment. Both are public ids."""
+    """The public ids of the tenant a record belongs to and, where it has one, the environment."""
 
     tenant: str | None
     environment: str | None = None

@@ -1,4 +1,4 @@
-"""Writing records. Reading goes through the models; proving comes with the tree (a later release)."""
+"""Writing records. Reading goes through the models; proving comes with the tree."""
 
 import hashlib
 import os
@@ -39,7 +39,7 @@ def record(
     approval_ref: str | None = None,
     actor: Actor | None = None,
 ) -> AuditRecord:
-    """Append one record inside the caller's transaction: no change without record, no record without change.
+    """Append one record inside the caller's transaction: no change without it, nor it without change.
 
     `changes` maps a path to [before, after], already redacted. Personal values never belong here.
     """

@@ -1,4 +1,4 @@
-"""Typed readers of environment variables; a value that does not parse stops the start with its name.
+"""Typed readers of environment variables; a value that does not parse stops the start.
 
 Every value named COUNTERSIGN_X may also come from the file that COUNTERSIGN_X_FILE names.
 """
@@ -109,7 +109,7 @@ def random_key() -> str:
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's database settings from `sqlite:///path` or `postgresql://user:password@host:port/name`.
+    """Django's database settings from `sqlite:///path` or `postgresql://user:pass@host:port/name`.
 
     `?host=/run/postgresql` in the query names a unix socket. Raises BadSetting for anything else.
     """
@@ -117,7 +117,9 @@ def database(url: str) -> dict[str, Any]:
     if parts.scheme == "sqlite":
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": parts.path.removeprefix("/")}
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise BadSetting(f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {parts.scheme!r}.")
+        raise BadSetting(
+            f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {parts.scheme!r}."
+        )
     query = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",

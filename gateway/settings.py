@@ -1,4 +1,4 @@
-"""All settings. Every value comes through a typed reader of `env.py`; README lists each name once."""
+"""All settings, each through a typed reader of `env.py`; README lists each name once."""
 
 import sys
 from pathlib import Path
@@ -130,7 +130,9 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL]},
     }
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
 
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["gateway.tenants.backends.MemberBackend"]
@@ -196,6 +198,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "gateway.lib.pages.CursorPages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["gateway.lib.rest.StrictParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "gateway.lib.rest.OneAnswer",
     "EXCEPTION_HANDLER": "gateway.lib.problems.handler",
     "UNAUTHENTICATED_USER": None,
 }

@@ -62,7 +62,7 @@ def _expire_one(action: Action, reason: str) -> None:
 
 def _due_to_execute() -> QuerySet[Any]:
     ready = Q(status=ActionStatus.APPROVED, due_at__lte=Now())
-    # An executing row whose lease ran out lost its worker; one without a lease waits to be repeated.
+    # Executing with a lease that ran out: the worker was lost. Without one: waits to be repeated.
     orphaned = Q(status=ActionStatus.EXECUTING) & (
         Q(lease_until__lt=Now()) | Q(lease_until__isnull=True, due_at__lte=Now())
     )

@@ -31,6 +31,7 @@ from gateway.lib.broker import JobName, ring
 from gateway.lib.cel import CelError, CelRuntimeError, compile_expression
 from gateway.lib.errors import Conflict
 from gateway.lib.states import announce
+from gateway.lib.pointer import pointer, steps
 from gateway.lib.strictjson import Marked
 from gateway.lib.unit_of_work import unit_of_work
 from gateway.tenants.models import Environment
@@ -80,6 +81,11 @@ class Wish:
     findings: list[Finding] = field(default_factory=list)
 
     @property
+    def sensitive(self) -> list[str]:
+        """The paths of the arguments that are masked wherever they are kept beside the request."""
+        return list(self.tool.current.sensitive) if self.tool and self.tool.current else []
+
+    @property
     def is_sound(self) -> bool:
         """Whether nothing speaks against rendering and judging it."""
         return self.tool is not None and not self.findings
@@ -102,8 +108,8 @@ def propose(
 ) -> Action:
     """Take a tool call through the gate and store it with its verdict.
 
-    `arguments` is a JSON value, or Marked where its text had two meanings. The same call id with the
-    same arguments gives the existing action; with others it raises Conflict `call_id_conflict`.
+    `arguments` is a JSON value, or Marked where its text had two meanings. The same call id with
+    the same arguments gives the existing action; with others it raises Conflict `call_id_conflict`.
     """
     wish = Wish(environment, agent, tool_name[:80], arguments, requester, run)
     _read_arguments(wish)
@@ -175,7 +181,7 @@ def _existing(wish: Wish, scope: str, call: str) -> Action | None:
 
 
 def _check(wish: Wish) -> None:
-    """Collect what speaks against the call: unknown tool, scope, schema, a request that cannot be."""
+    """Collect what speaks against the call: tool, scope, schema, request."""
     tool = tools.enabled(wish.environment, wish.tool_name)
     standing = agents.may_call(wish.agent, wish.tool_name, arguments=wish.arguments)
     if tool is None or tool.current is None:
@@ -238,7 +244,8 @@ def _judge(action: Action, wish: Wish, *, event_facts: dict[str, Any]) -> None:
         rules = policies.active_rules(action.environment)
         seen = facts_of(action, wish, event_facts=event_facts, now=timezone.now())
         evaluation = engine.evaluate(rules, seen)
-        action.facts = masked(seen, [f"args.{path}" for path in action.tool_version.sensitive])  # type: ignore[union-attr]
+        hidden = [pointer(("args", *steps(path))) for path in wish.sensitive]
+        action.facts = masked(seen, hidden)
         action.trace = [line.as_dict() for line in evaluation.trace]
         action.policy_hash, action.rule = engine.rules_hash(rules), evaluation.rule_name
         if wish.run and wish.tool_name in wish.run.require_approval_for:
@@ -308,7 +315,7 @@ def _history(wish: Wish, now: datetime) -> dict[str, int]:
 def _store(action: Action) -> Action:
     action.announce_due_at = timezone.now()
     action.save(force_insert=True)
-    actor = action.agent and Principal(
+    actor = Principal(
         action.requester_kind, action.requester_id, action.requester_label, action.environment,
         owner_id=action.requester_owner_id,
     ).actor  # fmt: skip

@@ -1,4 +1,4 @@
-"""The last look before anything happens: still allowed, still the same, still approved by somebody."""
+"""The last look before anything happens: still allowed, the same, and approved by somebody."""
 
 from datetime import timedelta
 from typing import Any
@@ -82,7 +82,7 @@ def _policy_agrees(action: Action) -> bool:
 
 
 def _people_stand(action: Action) -> bool:
-    """Whether every vote is genuine and its member may still decide; an allowed action needs none."""
+    """Whether enough genuine votes of people who may still decide are there; allowed needs none."""
     if action.requirement is None:
         return True
     approving = [vote for vote in reading.votes(action) if vote.decision == "approve"]

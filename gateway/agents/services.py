@@ -165,7 +165,7 @@ def create_api_key(
     scopes: list[str] | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """A key and its secret, which is shown this once. Without member and agent, a new agent is made.
+    """A key and its secret, shown this once. Without member and agent, a new agent is made.
 
     Raises Refused when both are named, or a scope is unknown.
     """

@@ -1,4 +1,4 @@
-"""The one sealing format: AES-256-GCM, the key's id in front, bound to table, row, field and tenant.
+"""The one sealing format: AES-256-GCM, bound to table, row, field and tenant.
 
 `v1.<key id>.<base64url of nonce and ciphertext>`. The first key of ENCRYPTION_KEYS seals, all open.
 """

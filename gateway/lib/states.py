@@ -1,4 +1,4 @@
-"""The only code that writes a status: by the model's table of moves, and only where the old one holds."""
+"""The only code that writes a status: by the table of moves, only where the old one holds."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ class Moving(Protocol):
 
 
 def announcement(model: type[models.Model] | models.Model) -> dict[str, Any]:
-    """The columns that every insert, edit or move of an announcing row sets in the same statement."""
+    """The columns that every edit or move of an announcing row sets in the same statement."""
     if not getattr(model, "announces", ""):
         return {}
     return {"announce_due_at": Now(), "row_version": F("row_version") + 1}

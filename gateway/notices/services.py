@@ -9,7 +9,7 @@ from gateway.runs import services as runs
 from gateway.runs.models import Run
 
 log = structlog.get_logger(__name__)
-KINDS = {Action.announces: Action, Run.announces: Run}
+KINDS: dict[str, type[Action] | type[Run]] = {Action.announces: Action, Run.announces: Run}
 
 
 def announce(kind: str, pk: str) -> None:
@@ -18,7 +18,7 @@ def announce(kind: str, pk: str) -> None:
     Every part may be repeated without harm, so a crash in between costs nothing.
     """
     model = KINDS[kind]
-    row = (
+    row: Action | Run | None = (
         model.objects.select_related("environment__tenant")
         .filter(pk=pk, announce_due_at__isnull=False)
         .first()

@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def follow() -> None:
-    """Call once in a child: when the parent is gone, this process is asked to stop, then made to."""
+    """Call once in a child: when the parent is gone, this process stops, or is made to."""
     if descriptor := os.environ.get(PIPE_VARIABLE):
         name = "parent-watch"
         threading.Thread(target=_watch, args=(int(descriptor),), name=name, daemon=True).start()

@@ -42,7 +42,9 @@ def save(
     tool, created = Tool.objects.select_for_update().get_or_create(
         environment=environment, name=name, defaults={"is_enabled": enabled}
     )
-    sha256 = digest({**values, "name": name, "connection": connection and connection.public_id})
+    sha256 = digest(
+        {**values, "name": name, "connection": connection.public_id if connection else None}
+    )
     if tool.current is None or tool.current.definition_sha256 != sha256:
         last = tool.versions.aggregate(last=Max("number"))["last"] or 0
         tool.current = ToolVersion.objects.create(

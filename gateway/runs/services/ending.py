@@ -51,7 +51,7 @@ def cancel(*, run: Run, by: Principal, reason: str = "") -> Run:
 
 
 def retry(*, run: Run, by: Principal) -> Run:
-    """A new run with the same task, linked to the old one. Raises Denied, or StaleState while open."""
+    """A new run with the same task, linked to the old. Raises Denied, or StaleState while open."""
     with _attempt(run):
         held = locked(run.pk)
         _permit(held, by, RETRY)
@@ -69,7 +69,7 @@ def retry(*, run: Run, by: Principal) -> Run:
 
 
 def tell_provider_to_cancel(pk: str) -> None:
-    """Ask the provider to stop a run that was canceled here; repeated for a day where it is down."""
+    """Ask the provider to stop a run that was canceled; repeated for a day where it is down."""
     held = Run.objects.filter(pk=pk, cancel_due_at__lte=Now())
     # The due time is the lease: pushed on first, cleared when the provider knows.
     if not held.update(cancel_due_at=Now() + LEASE):

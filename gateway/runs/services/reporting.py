@@ -1,4 +1,4 @@
-"""Telling the provider how its tool calls ended: one at a time per run, in the order of the calls."""
+"""Telling the provider how its tool calls ended: one at a time per run, in call order."""
 
 import structlog
 from django.db import transaction
@@ -46,8 +46,10 @@ def _claim(run_pk: str) -> Report | None:
             if first.lease_until and first.lease_until > now:
                 return None
             move(first, ReportStatus.DUE, lease_until=None)
+        first.run = run
         if run.status in FINAL:
-            return _drop(first)
+            _drop(first)
+            return None
         if first.due_at is None or first.due_at > now:
             return None
         move(
@@ -62,7 +64,6 @@ def _drop(report: Report) -> None:
     """Nobody waits for the answer of a call whose run has ended."""
     move(report, ReportStatus.DEAD, due_at=None, error="The run had ended.")
     _record(report, AuditAction.REPORT_DEAD, reason="run_ended")
-    return None
 
 
 def _send(report: Report) -> bool:

@@ -47,7 +47,7 @@ def start(
     origin: str = Run.Origin.API,
     retry_of: Run | None = None,
 ) -> Run:
-    """Queue a run; a worker starts it at the provider. Needs an agent with a provider, or a provider.
+    """Queue a run; a worker starts it. Needs an agent with a provider, or a provider.
 
     Raises Refused when nothing can run it, or for unknown constraints.
     """

@@ -34,7 +34,7 @@ STORED_KEYS = ("output", "error")
 
 
 class RunNotReady(Exception):
-    """A start of this provider is in flight: the run the event speaks of may be the one it makes."""
+    """A start of this provider is in flight; the event may speak of the run that it makes."""
 
 
 def context_of(run: Run) -> RunContext:
@@ -172,7 +172,7 @@ def _fields(update: RunUpdate) -> dict[str, Any]:
 
 
 def _propose(run: Run, call: ToolCall, *, event: str, event_sha256: str) -> None:
-    """Take one tool call through the gate; a call whose id was used otherwise is told, not stored."""
+    """Take one tool call through the gate; a reused call id is told, not stored."""
     call_id = call.id or f"{event_sha256[:32] or event}:{call.index}"
     try:
         propose(
