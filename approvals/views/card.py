@@ -26,6 +26,7 @@ ICONS = {
     "customer": "user", "person": "user", "user": "user", "order": "receipt", "email": "mail",
     "mail": "mail", "ticket": "message", "shop": "building-store", "url": "link-off",
 }  # fmt: skip
+EFFECTS = {SideEffect.WRITE: "changes something", SideEffect.DESTRUCTIVE: "cannot be undone"}
 STEPS = ("Proposed", "Policy", "Review", "Hold", "Executing", "Done")
 AT_STEP = {
     ActionStatus.PROPOSED: 1, ActionStatus.INVALID: 1, ActionStatus.DENIED: 1,
@@ -179,8 +180,8 @@ class Card(Row):
         found = [Line(text, icon="scale", code=self.rule) for text in [self._rule_reason()] if text]
         version = self.action.tool_version
         if version and version.side_effect != SideEffect.READ:
-            kind = version.get_side_effect_display().lower()
-            text = f"The tool is {kind} and of {version.risk} risk"
+            does = EFFECTS[SideEffect(version.side_effect)]
+            text = f"The tool {does}; its own risk is {version.risk}"
             found.append(Line(text, icon="tool", code="tool.side_effect"))
         if version and version.retry_class == RetryClass.UNSAFE:
             found.append(Line("It is never repeated by itself", icon="refresh", code="tool.retry"))

@@ -5,7 +5,7 @@ from typing import Any
 
 from approvals import diff
 from approvals.models import Action
-from approvals.redact import redact
+from approvals.services.masking import masked
 from approvals.states import ActionStatus
 
 GLYPHS = {"added": "+", "removed": "−", "changed": "~", "type_changed": "~", "moved": "↕"}
@@ -44,14 +44,18 @@ def changes_of(action: Action) -> tuple[str, list[ChangeRow]]:
     sensitive = tuple(action.tool_version.sensitive) if action.tool_version else ()
     if action.before is not None or action.after is not None:
         sentence = "The target as read when this was proposed, and after this action"
-        return sentence, _rows(action.before, action.after)
+        return sentence, _rows(_side(action.before), _side(action.after))
     last = _last_on_target(action)
     if last is not None:
         sentence = f"Arguments of {last.public_id}, the last on the same target, and of this action"
-        before = redact(last.arguments_value, sensitive)
-        return sentence, _rows(before, redact(action.arguments_value, sensitive))
+        before = masked(last.arguments_value, sensitive)
+        return sentence, _rows(before, masked(action.arguments_value, sensitive))
     sentence = "Nothing to compare with: every argument counts as added"
-    return sentence, _rows({}, redact(action.arguments_value or {}, sensitive))
+    return sentence, _rows({}, masked(action.arguments_value or {}, sensitive))
+
+
+def _side(value: Any) -> Any:
+    return diff.ABSENT if value is None else value
 
 
 def _rows(before: Any, after: Any) -> list[ChangeRow]:

@@ -149,9 +149,6 @@ class Inbox:
 def inbox(request: Any) -> HttpResponse:
     """The inbox; `part` asks for the rows or the count of new ones alone."""
     listed = Inbox(request)
-    request.session.setdefault("place", "")
-    if request.session["place"] != str(request.environment.pk):
-        request.session["place"] = str(request.environment.pk)
     if request.GET.get("format") == "csv":
         return csv_answer(request, "inbox", header=CSV_HEADER, rows=map(cells, listed.actions()))
     if request.GET.get("part") == "new":

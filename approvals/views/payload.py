@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from approvals.models import Action
-from approvals.redact import redact
+from approvals.services.masking import masked
 from audit.canonical import canonical
 from gateway.lib.visible import Span, reveal
 
@@ -80,5 +80,5 @@ def _masked(text: str, sensitive: tuple[str, ...]) -> tuple[str, bool]:
         value = json.loads(text)
     except ValueError:
         return text, False
-    safe = redact(value, sensitive)
+    safe = masked(value, sensitive)
     return (text, False) if safe == value else (canonical(safe).decode(), True)

@@ -86,6 +86,16 @@ def reveal(text: object) -> SafeString:
     return _marked(spans_of(str(text)))
 
 
+@register.filter
+def inert(text: object) -> str:
+    """The same without markup, for a page's title: hidden characters as bracketed code points."""
+    parts = spans_of(str(text))
+    return "".join(
+        "".join(f"[{code(c)}]" for c in part.text) if part.kind == "hidden" else part.text
+        for part in parts
+    )
+
+
 @register.inclusion_tag("_payload.html")
 def payload_lines(text: str, label: str, alone: bool = True) -> dict[str, Any]:
     """A payload in full, numbered, nothing folded and nothing cut."""
@@ -124,7 +134,7 @@ def moment(when: datetime | None, style: str = "both") -> SafeString:
     full = local.strftime("%-d %b %Y, %H:%M:%S %Z")
     if style == "ago":
         mark = '<time datetime="{}" title="{}" data-ago="">{}</time>'
-        return format_html(mark, when.isoformat(), full, span(timezone.now() - when))
+        return format_html(mark, when.isoformat(), full, rough(timezone.now() - when))
     text = local.strftime("%H:%M:%S") if style == "clock" else full
     return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), full, text)
 
@@ -146,6 +156,16 @@ def span(length: timedelta | None) -> str:
     return " ".join(parts[:2])
 
 
+def rough(length: timedelta) -> str:
+    """A length of time as the page's clocks go on to show it: no seconds beyond a minute."""
+    minutes = int(max(length.total_seconds(), 0)) // 60
+    return span(
+        timedelta(minutes=minutes)
+        if minutes
+        else timedelta(seconds=int(max(length.total_seconds(), 0)))
+    )
+
+
 @register.inclusion_tag("_countdown.html")
 def countdown(since: datetime, until: datetime | None, suffix: str = "") -> dict[str, Any]:
     """What is left until a deadline, as a ring and in words."""
@@ -158,7 +178,7 @@ def countdown(since: datetime, until: datetime | None, suffix: str = "") -> dict
         "since": since.isoformat(),
         "until": until.isoformat(),
         "share": round(100 * left / whole),
-        "left": span(until - now) if left else "time is over",
+        "left": rough(until - now) if left else "time is over",
         "suffix": suffix if left else "",
         "is_soon": left < min(900, whole / 5),
     }

@@ -62,7 +62,7 @@ def test_the_layout_of_canonical_json_can_be_taken_back(value):
 
 
 def test_every_member_has_a_line_of_its_own():
-    assert len(lines('{"a":1,"b":{"c":[1,2]}}')) == 8
+    assert len(lines('{"a":1,"b":{"c":[1,2]}}')) == 9
 
 
 def test_text_that_is_no_json_is_shown_as_it_is():
