@@ -16,6 +16,7 @@ class AuditAction(StrEnum):
     MEMBER_CHANGED = "tenants.member.changed"
     MEMBER_DEACTIVATED = "tenants.member.deactivated"
     GROUP_CREATED = "tenants.group.created"
+    GROUP_CHANGED = "tenants.group.changed"
     INVITATION_CREATED = "tenants.invitation.created"
     INVITATION_ACCEPTED = "tenants.invitation.accepted"
     INVITATION_REVOKED = "tenants.invitation.revoked"

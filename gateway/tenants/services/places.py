@@ -1,0 +1,69 @@
+"""Tenants and their environments."""
+
+import re
+import zoneinfo
+
+from django.db import transaction
+
+from audit import services as audit
+from audit.actions import AuditAction
+from audit.context import Target
+from gateway.lib.errors import Refused
+from gateway.tenants.models import Environment, Tenant
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+# Names that another part of the service answers to; the desk's address begins with the tenant.
+RESERVED = frozenset(
+    {"accounts", "admin", "api", "healthz", "mcp", "metrics", "readyz", "static", "webhooks", "ws"}
+)
+FIRST_ENVIRONMENTS = (Environment.Kind.SANDBOX, Environment.Kind.PRODUCTION)
+
+
+@transaction.atomic
+def create_tenant(name: str, slug: str, *, time_zone: str = "UTC") -> Tenant:
+    """A tenant with the environments `sandbox` and `production`.
+
+    Raises Refused for a slug that is malformed, reserved or taken, or an unknown time zone.
+    """
+    _check_slug(slug)
+    if slug in RESERVED:
+        raise Refused("slug_reserved", f"A tenant cannot be called {slug!r}.")
+    if Tenant.objects.filter(slug=slug).exists():
+        raise Refused("slug_in_use", f"There is a tenant {slug!r} already.")
+    if time_zone not in zoneinfo.available_timezones():
+        raise Refused("unknown_time_zone", f"There is no time zone {time_zone!r}.")
+    tenant = Tenant.objects.create(slug=slug, name=name, time_zone=time_zone)
+    audit.record(
+        AuditAction.TENANT_CREATED,
+        target=Target("tenant", tenant.public_id),
+        scope=tenant.audit_scope,
+        changes={"slug": [None, slug], "time_zone": [None, time_zone]},
+    )
+    for kind in FIRST_ENVIRONMENTS:
+        create_environment(tenant, slug=kind.value, name=str(kind.label), kind=kind)
+    return tenant
+
+
+@transaction.atomic
+def create_environment(tenant: Tenant, *, slug: str, name: str, kind: str) -> Environment:
+    """One more environment. Raises Refused for a malformed or taken slug, or an unknown kind."""
+    _check_slug(slug)
+    if kind not in Environment.Kind.values:
+        raise Refused("unknown_kind", "An environment is a sandbox or production.")
+    if tenant.environments.filter(slug=slug).exists():
+        raise Refused("slug_in_use", f"There is an environment {slug!r} already.")
+    environment = Environment.objects.create(tenant=tenant, slug=slug, name=name, kind=kind)
+    audit.record(
+        AuditAction.ENVIRONMENT_CREATED,
+        target=Target("environment", environment.public_id),
+        scope=environment.audit_scope,
+        changes={"slug": [None, slug], "kind": [None, str(kind)]},
+    )
+    return environment
+
+
+def _check_slug(slug: str) -> None:
+    if not SLUG.fullmatch(slug):
+        raise Refused(
+            "slug_invalid", "A slug has 1 to 40 small letters, digits and hyphens between them."
+        )
