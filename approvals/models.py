@@ -104,7 +104,7 @@ class Action(EnvironmentRow, DueColumns):
     source_event = models.CharField(max_length=40, blank=True)
     correlation_id = models.CharField(max_length=128)
 
-    objects = ActionQuerySet.as_manager()
+    objects: ClassVar[Any] = ActionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

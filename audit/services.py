@@ -39,7 +39,7 @@ def record(
     approval_ref: str | None = None,
     actor: Actor | None = None,
 ) -> AuditRecord:
-    """Append one record inside the caller's transaction: no change without it, nor it without change.
+    """Append one record inside the caller's transaction, so neither is there without the other.
 
     `changes` maps a path to [before, after], already redacted. Personal values never belong here.
     """

@@ -195,7 +195,7 @@ class Event(EnvironmentRow, DueColumns):
     replays = models.PositiveIntegerField(default=0)
     pruned_at = models.DateTimeField(null=True, blank=True)
 
-    objects = EventQuerySet.as_manager()
+    objects: ClassVar[Any] = EventQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -30,8 +30,8 @@ from gateway.lib import ids
 from gateway.lib.broker import JobName, ring
 from gateway.lib.cel import CelError, CelRuntimeError, compile_expression
 from gateway.lib.errors import Conflict
-from gateway.lib.states import announce
 from gateway.lib.pointer import pointer, steps
+from gateway.lib.states import announce
 from gateway.lib.strictjson import Marked
 from gateway.lib.unit_of_work import unit_of_work
 from gateway.tenants.models import Environment

@@ -57,7 +57,7 @@ class Run(EnvironmentRow, DueColumns):
     source_event = models.CharField(max_length=40, blank=True)
     correlation_id = models.CharField(max_length=128)
 
-    objects = RunQuerySet.as_manager()
+    objects: ClassVar[Any] = RunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -146,7 +146,7 @@ class Group(Row):
     name = models.CharField(max_length=120)
     members = models.ManyToManyField(Member, related_name="groups", blank=True)
 
-    objects = GroupQuerySet.as_manager()
+    objects: ClassVar[Any] = GroupQuerySet.as_manager()
 
     class Meta:
         constraints = [
