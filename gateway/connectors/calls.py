@@ -43,17 +43,20 @@ def read(request: ConnectorRequest, rendered: dict[str, Any]) -> Any:
 
     Raises OutsideError where the present state cannot be read.
     """
-    answer = request.client.send(
-        outgoing(request, rendered, is_reading=True),
-        retry_class=RetryClass.SAFE,
-        deadline_s=min(request.deadline_s, PREVIEW_DEADLINE_S),
-        attempts=PREVIEW_ATTEMPTS,
-    )
-    if answer.status == 404:
-        return None
-    if not answer.ok:
-        raise refused(answer, service="The service")
-    return _value(answer, request.secret)
+    try:
+        answer = request.client.send(
+            outgoing(request, rendered, is_reading=True),
+            retry_class=RetryClass.SAFE,
+            deadline_s=min(request.deadline_s, PREVIEW_DEADLINE_S),
+            attempts=PREVIEW_ATTEMPTS,
+        )
+        if not answer.ok and answer.status != 404:
+            raise refused(answer, service="The service")
+    except OutsideError as error:
+        # Whatever became of it: reading changes nothing.
+        error.may_have_happened = False
+        raise
+    return None if answer.status == 404 else _value(answer, request.secret)
 
 
 def outgoing(request: ConnectorRequest, rendered: Any, *, is_reading: bool = False) -> Request:
