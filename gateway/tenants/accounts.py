@@ -18,7 +18,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return False
 
     def post_login(self, request: HttpRequest, user: User, **fields: Any) -> HttpResponse:
-        """Record the sign-in in every tenant the person belongs to."""
+        """Record the sign-in."""
         services.signed_in(user)
         return super().post_login(request, user, **fields)
 
@@ -29,7 +29,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().logout(request)
 
     def set_password(self, user: User, password: str) -> None:
-        """Record that the password changed, never what it is."""
+        """Record with the change that the password changed, never what it is."""
         with transaction.atomic():
             super().set_password(user, password)
             services.password_changed(user)

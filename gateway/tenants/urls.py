@@ -11,4 +11,5 @@ urlpatterns = [
     path("groups/", views.add_group, name="add_group"),
     path("invitations/<slug:invitation>/revoke/", views.revoke, name="revoke"),
     path("<slug:member>/", views.change, name="member"),
+    path("<slug:member>/deactivate/", views.deactivate, name="deactivate"),
 ]

@@ -66,7 +66,7 @@ def change(request: Any, member: str) -> HttpResponse:
     form = RolesForm(request.POST or None, tenant=found.tenant, member=found)
     heading = f"Change {found.user}"
     if request.method != "POST" or not form.is_valid():
-        return _form(request, form, heading=heading, submit="Save")
+        return _form(request, form, heading=heading, submit="Save", member=found)
     by = of_user(request.user, request.environment)
     try:
         services.change_member(
@@ -74,8 +74,23 @@ def change(request: Any, member: str) -> HttpResponse:
         )
     except DomainError as error:
         form.add_error(None, error.detail)
-        return _form(request, form, heading=heading, submit="Save")
+        return _form(request, form, heading=heading, submit="Save", member=found)
     messages.success(request, f"{found.user} is changed.")
+    return _back(request)
+
+
+@page(CHANGE)
+def deactivate(request: Any, member: str) -> HttpResponse:
+    """GET asks again, POST ends the membership."""
+    found = get_object_or_404(_members(request).filter(pk__in=_pk(member)))
+    if request.method != "POST":
+        return render(request, "tenants/deactivate.html", {"member": found})
+    try:
+        services.deactivate_member(found, by=of_user(request.user, request.environment))
+    except DomainError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, f"{found.user} is deactivated.")
     return _back(request)
 
 
@@ -126,16 +141,25 @@ def accept(request: HttpRequest, secret: str) -> HttpResponse:
     form = AcceptForm(request.POST or None, user=known)
     status = 200
     if request.method == "POST":
-        if form.is_valid():
-            data = form.cleaned_data
-            user = services.accept_invitation(
-                invitation=invitation, name=data.get("name", ""), password=data["password"]
-            )
+        if form.is_valid() and (user := _joined(invitation, form)) is not None:
             login(request, user, backend=BACKEND)
+            services.signed_in(user)
             return redirect("home")
         status = 422
     context = {"invitation": invitation, "form": form}
     return render(request, "tenants/accept.html", context, status=status)
+
+
+def _joined(invitation: Invitation, form: AcceptForm) -> User | None:
+    """The person who joined; None, with the reason in the form, where it was refused."""
+    data = form.cleaned_data
+    try:
+        return services.accept_invitation(
+            invitation=invitation, name=data.get("name", ""), password=data["password"]
+        )
+    except DomainError as error:
+        form.add_error(None, error.detail)
+        return None
 
 
 def password_reset(request: HttpRequest) -> HttpResponse:
@@ -178,8 +202,9 @@ def _context(request: Any) -> dict[str, Any]:
     }
 
 
-def _form(request: Any, form: Any, *, heading: str, submit: str) -> HttpResponse:
-    context = {"form": form, "heading": heading, "submit": submit}
+def _form(request: Any, form: Any, **shown: Any) -> HttpResponse:
+    """A form page; `shown` holds its heading, the button's word and perhaps the member."""
+    context = {"form": form, **shown}
     status = 422 if request.method == "POST" else 200
     return render(request, "tenants/form.html", context, status=status)
 

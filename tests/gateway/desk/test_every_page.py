@@ -121,7 +121,9 @@ def test_every_page_carries_the_strict_policy_and_nothing_inline(met):
         answer = browser.get(address)
         policy = answer["Content-Security-Policy"]
         assert "unsafe" not in policy, address
-        assert not re.search(r"\sstyle=|<style|<script(?![^>]*src=)|\son\w+=", text(answer)), address
+        assert not re.search(r"\sstyle=|<style|<script(?![^>]*src=)|\son\w+=", text(answer)), (
+            address
+        )
 
 
 def test_the_side_bar_names_only_pages_that_the_person_may_open(met):
