@@ -1,6 +1,7 @@
 """The worker process: runs the queue's messages on threads of one process.
 
-Importing this module declares every task. `python -m gateway.worker` serves until SIGTERM.
+Importing this module declares every task, so `dramatiq gateway.worker` works too.
+`python -m gateway.worker` serves until SIGTERM, without the forks of dramatiq's own command.
 """
 
 import os
@@ -12,44 +13,80 @@ import structlog
 from django.apps import apps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
-if __name__ == "__main__":
-    os.environ.setdefault("COUNTERSIGN_PROCESS", "worker")
+# dramatiq's default of a second adds 375 ms to the first message after a pause; read at its import.
+os.environ.setdefault("dramatiq_worker_timeout", "100")  # noqa: SIM112 - dramatiq spells it so
 if not apps.ready:
     django.setup()
 
 import dramatiq  # noqa: E402 - settings first
+from dramatiq.middleware import Middleware  # noqa: E402
 
-import approvals.tasks  # noqa: E402
+import approvals.tasks  # noqa: E402, F401 - declare their tasks, as the four below
 import gateway.notices.tasks  # noqa: E402
 import gateway.runs.tasks  # noqa: E402
-import gateway.tasks  # noqa: E402
+import gateway.tasks  # noqa: E402, F401
 import webhooks.tasks  # noqa: E402, F401
 from gateway.lib import heartbeat  # noqa: E402
-from gateway.lib.broker import broker  # noqa: E402
-from gateway.processes import parent  # noqa: E402
+from gateway.lib.broker import QUEUES, broker  # noqa: E402
+from gateway.processes.children import end_with  # noqa: E402
 
 log = structlog.get_logger(__name__)
 THREADS = 8
-# dramatiq's default of a second adds 375 ms to the first message after a pause.
-IDLE_POLL_MS = 100
-SHUTDOWN_MS = 25_000
+# The tree waits four seconds for workers; what is still under way then is found by its lease.
+SHUTDOWN_MS = 3_500
 BEAT_S = 5.0
+
+
+class DieWithParent(Middleware):
+    """dramatiq's command forks worker processes that outlive a master killed by -9.
+
+    The kernel's promise to end a child with its parent is not inherited by what the child forks, so
+    each of them asks for itself.
+    """
+
+    def after_process_boot(self, broker: dramatiq.Broker) -> None:
+        """Ask the kernel, where it can."""
+        if ask_kernel := end_with(os.getppid()):
+            ask_kernel()
+
+
+class Heartbeat(Middleware):
+    """Says every few seconds that somebody executes."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Begin to beat."""
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Say goodbye."""
+        self.stopping.set()
+        heartbeat.stop("worker")
+
+    def _beat(self) -> None:
+        while not self.stopping.wait(BEAT_S if heartbeat.beat("worker") else 1.0):
+            pass
+
+
+broker.add_middleware(Heartbeat())
+if __name__ != "__main__":
+    broker.add_middleware(DieWithParent())
 
 
 def main() -> None:
     """Work until SIGTERM or SIGINT; what is under way is finished or left to its lease."""
-    parent.follow()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     broker.emit_after("process_boot")
-    worker = dramatiq.Worker(broker, worker_timeout=IDLE_POLL_MS, worker_threads=THREADS)
+    worker = dramatiq.Worker(broker, worker_threads=THREADS)
     worker.start()
-    log.info("worker_started", threads=THREADS)
-    while not stopping.wait(BEAT_S if heartbeat.beat("worker") else 1.0):
-        pass
+    log.info("worker_started", threads=THREADS, queues=sorted(set(QUEUES.values())))
+    stopping.wait()
     worker.stop(timeout=SHUTDOWN_MS)
-    broker.emit_before("process_stop")
+    broker.close()
     log.info("worker_stopped")
 
 

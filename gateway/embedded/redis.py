@@ -51,4 +51,7 @@ def command(socket: Path, folder: Path) -> list[str]:
         "loglevel": "warning",
         "daemonize": "no",
     }
-    return [str(server), *(word for name, value in options.items() for word in (f"--{name}", value))]
+    return [
+        str(server),
+        *(word for name, value in options.items() for word in (f"--{name}", value)),
+    ]

@@ -1,31 +1,41 @@
-"""The web process: daphne with our limits. A subclass, so that limits can move in front of Django."""
+"""The web process: `python -m gateway.processes.web --fd N` (or `--host`, `--port`).
 
+daphne in a subclass of its own, so that limits can move in front of Django.
+"""
+
+import argparse
 import os
-import sys
 
 import django
+from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 
-from gateway.processes import parent
-
 HTTP_TIMEOUT_S = 120
-CLOSE_TIMEOUT_S = 5
+# The tree waits three seconds for the entrances.
+CLOSE_TIMEOUT_S = 2
 
 
-class CountersignServer(Server):
+class WebServer(Server):
     """daphne's server for the desk, the API, streams and webhooks."""
 
 
-def main(host: str, port: int) -> None:
+def main() -> None:
     """Serve until SIGTERM."""
-    parent.follow()
+    options = _options()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
     django.setup()
-    from gateway.asgi import application  # after django.setup(): it imports models
+    from django.urls import get_resolver  # noqa: PLC0415 - after django.setup()
 
-    CountersignServer(
+    from gateway.asgi import application  # noqa: PLC0415
+
+    _ = get_resolver().url_patterns  # the first request finds everything imported
+    WebServer(
         application,
-        endpoints=[f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"],
+        endpoints=build_endpoint_description_strings(
+            host=options.host if options.fd is None else None,
+            port=options.port if options.fd is None else None,
+            file_descriptor=options.fd,
+        ),
         http_timeout=HTTP_TIMEOUT_S,
         application_close_timeout=CLOSE_TIMEOUT_S,
         server_name="",
@@ -33,5 +43,13 @@ def main(host: str, port: int) -> None:
     ).run()
 
 
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fd", type=int, help="a socket that listens already")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main()

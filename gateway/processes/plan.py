@@ -1,0 +1,133 @@
+"""Which processes the tree has, and what each of them may know."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from gateway.demo.seeded import DemoService
+from gateway.demo.service import HOOK_VARIABLE, KEY_VARIABLE
+from gateway.embedded import redis
+from gateway.embedded.place import socket_path
+from gateway.processes.children import Spec
+
+MANAGE = str(settings.BASE_DIR / "manage.py")
+SIGNING = "COUNTERSIGN_APPROVAL_SIGNING_KEY"
+VERIFYING = "COUNTERSIGN_APPROVAL_VERIFY_KEY"
+KEYS = frozenset(
+    {"COUNTERSIGN_SECRET_KEY", "COUNTERSIGN_ENCRYPTION_KEYS", SIGNING, VERIFYING, KEY_VARIABLE}
+)
+OWN = frozenset({"COUNTERSIGN_SECRET_KEY", "COUNTERSIGN_ENCRYPTION_KEYS"})
+# DESIGN §6: what each kind of process may hold. The demo plays the outside and holds nothing.
+MAY_HOLD = {
+    "web": OWN | {SIGNING, VERIFYING},
+    "worker": OWN | {VERIFYING},
+    "scheduler": OWN,
+    "intake": OWN,
+    "demo": frozenset[str](),
+    "redis": frozenset[str](),
+}
+# Addresses with passwords in them, which the demo and the queue have no business to know.
+PLACES = ("DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE")
+OUTSIDERS = {"demo", "redis"}
+# All stages together stay below ten seconds.
+ENTRANCES, WORKERS, QUEUE = range(3)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many processes of which kind, and the sockets that are bound already."""
+
+    web_socket: int
+    web: int = 1
+    intake: int = 0
+    intake_socket: int = -1
+    workers: int = 1
+    embedded_queue: bool = True
+    demo: DemoService | None = None
+
+
+def changes(kind: str, *, verify_key: str = "", allow: Iterable[str] = ()) -> dict[str, str | None]:
+    """What a child of this kind gets differently: no key but its own, and the demo's address.
+
+    An empty variable means "this process does not get this key"; the rest it reads as we did.
+    """
+    found: dict[str, str | None] = {}
+    for name in KEYS - MAY_HOLD[kind]:
+        found |= {name: "", f"{name}_FILE": None}
+    if VERIFYING in MAY_HOLD[kind] and verify_key:
+        found |= {VERIFYING: verify_key, f"{VERIFYING}_FILE": None}
+    if kind in OUTSIDERS:
+        found |= dict.fromkeys(PLACES)
+    else:
+        found["COUNTERSIGN_OUTBOUND_ALLOW"] = ",".join([*settings.OUTBOUND_ALLOW, *allow])
+    return found
+
+
+def queue() -> Spec:
+    """The embedded queue on its unix socket."""
+    return Spec(
+        name="redis",
+        command=redis.command(socket_path(settings.DATA_DIR), settings.DATA_DIR),
+        changes=changes("redis"),
+        stage=QUEUE,
+        grace_s=1.5,
+    )
+
+
+def watcher(lock: int) -> Spec:
+    """The process that ends all others when the tree is killed."""
+    command = [sys.executable, "-m", "gateway.processes.watcher"]
+    return Spec("watcher", command, changes("redis"), QUEUE, 0.0, [lock])
+
+
+def specs(shape: Shape, *, verify_key: str) -> list[Spec]:
+    """All children, in the order in which they start."""
+    allow = [shape.demo.place] if shape.demo else []
+    found = [queue()] if shape.embedded_queue else []
+    for kind, count, descriptor in (
+        ("web", shape.web, shape.web_socket),
+        ("intake", shape.intake, shape.intake_socket),
+    ):
+        known = changes(kind, verify_key=verify_key, allow=allow)
+        command = [sys.executable, "-m", f"gateway.processes.{kind}", "--fd", str(descriptor)]
+        for name in _names(kind, count):
+            found.append(Spec(name, command, known, ENTRANCES, 3.0, [descriptor]))
+    known = changes("worker", verify_key=verify_key, allow=allow)
+    for name in _names("worker", shape.workers):
+        command = [sys.executable, "-m", "gateway.worker"]
+        found.append(Spec(name, command, known, WORKERS, 4.0))
+    known = changes("scheduler", allow=allow)
+    found.append(Spec("scheduler", [sys.executable, MANAGE, "scheduler"], known, ENTRANCES, 3.0))
+    if shape.demo:
+        found.append(_demo(shape.demo))
+    return found
+
+
+def _names(kind: str, count: int) -> list[str]:
+    return [kind] if count == 1 else [f"{kind}-{number}" for number in range(1, count + 1)]
+
+
+def _demo(demo: DemoService) -> Spec:
+    folder = settings.DATA_DIR / "demo"
+    command = [sys.executable, MANAGE, "demo_service", "--port", str(demo.port)]
+    command += ["--webhook-url", demo.webhook_url, "--state-dir", str(folder)]
+    known = changes("demo") | {HOOK_VARIABLE: demo.webhook_secret, KEY_VARIABLE: demo.api_key}
+    return Spec("demo", command, known, ENTRANCES, 3.0)
+
+
+def private_data_dir(folder: Path) -> None:
+    """Keep others out of the data folder; raises PermissionError where it holds other things.
+
+    A folder that somebody made beforehand, empty, is closed; one with other content is not ours.
+    """
+    if folder.stat().st_mode & 0o077 == 0:
+        return
+    if {entry.name for entry in folder.iterdir()} - {settings.KEY_DIR.name}:
+        raise PermissionError(
+            f"{folder} can be entered by others: chmod 700 {folder}, or name another folder "
+            f"in COUNTERSIGN_DATA_DIR."
+        )
+    folder.chmod(0o700)

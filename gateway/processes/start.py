@@ -1,0 +1,199 @@
+"""From a wish to a running tree: lock, sockets, queue, migrations, demo; then `exec`."""
+
+import fcntl
+import os
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import OperationalError
+
+from approvals import digest
+from gateway.demo.seeded import Seeded
+from gateway.embedded.place import UnsafeFolder, make_private, socket_path
+from gateway.processes import banner, plan, sockets
+from gateway.processes.children import spawn
+from gateway.processes.tree import Plan, Watcher
+
+# A tree that was killed leaves its children four seconds.
+OLD_TREE_S = 8.0
+QUEUE_START_S = 10.0
+PAUSE_S = 0.02
+
+
+class CannotStart(Exception):
+    """The tree cannot start here; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `up` was asked for."""
+
+    host: str
+    port: int
+    web: int
+    intake: int
+    intake_port: int
+    workers: int
+    demo: bool
+
+
+def run(wish: Wish) -> NoReturn:
+    """Prepare everything and become the tree; raises CannotStart."""
+    os.umask(0o077)
+    public_url = _public_url(wish)
+    lock = _lock_data_dir()
+    web = _listen(wish.host, wish.port)
+    intake = _listen(wish.host, wish.intake_port) if wish.intake else -1
+    watcher = Watcher(plan.watcher(lock))
+    watcher.start()
+    adopted = {} if os.environ.get("REDIS_URL") else {"redis": _start_queue(watcher)}
+    _migrate()
+    seeded = _seed(wish, public_url) if wish.demo else None
+    shape = plan.Shape(
+        web_socket=web,
+        web=wish.web,
+        intake=wish.intake,
+        intake_socket=intake,
+        workers=wish.workers,
+        embedded_queue=bool(adopted),
+        demo=seeded.service if seeded else None,
+    )
+    text = banner.text(public_url, seeded=seeded, intake_port=wish.intake_port * bool(wish.intake))
+    _become_the_tree(shape, watcher, adopted=adopted, text=text, ready_at=(wish.host, wish.port))
+
+
+def _public_url(wish: Wish) -> str:
+    """The address people use; of the default, the port is the one that was asked for."""
+    if "COUNTERSIGN_PUBLIC_URL" not in os.environ:
+        os.environ["COUNTERSIGN_PUBLIC_URL"] = f"http://localhost:{wish.port}"
+        settings.PUBLIC_URL = os.environ["COUNTERSIGN_PUBLIC_URL"]  # for what is seeded below
+    return str(settings.PUBLIC_URL)
+
+
+def _lock_data_dir() -> int:
+    """Hold the data folder until the last process of the tree is gone; the lock's descriptor."""
+    try:
+        plan.private_data_dir(settings.DATA_DIR)
+        make_private(socket_path(settings.DATA_DIR).parent)
+    except (PermissionError, UnsafeFolder) as error:
+        raise CannotStart(str(error)) from error
+    lock = os.open(settings.DATA_DIR / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    give_up = time.monotonic() + OLD_TREE_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                running = os.pread(lock, 20, 0).decode() or "?"
+                raise CannotStart(
+                    f"Countersign runs already in {settings.DATA_DIR} (process {running}). Stop "
+                    f"it, or name another folder in COUNTERSIGN_DATA_DIR."
+                ) from None
+            time.sleep(PAUSE_S)
+        else:
+            break
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    os.set_inheritable(lock, True)
+    return lock
+
+
+def _listen(host: str, port: int) -> int:
+    try:
+        return sockets.listen(host, port).detach()
+    except OSError as error:
+        raise CannotStart(
+            f"Cannot listen on {host}:{port}: {error.strerror}. PORT=8123 make run, or --port 8123."
+        ) from error
+
+
+def _start_queue(watcher: Watcher) -> int:
+    """Start the embedded queue and wait until it answers; its process id."""
+    path = socket_path(settings.DATA_DIR)
+    path.unlink(missing_ok=True)
+    process = spawn(plan.queue())
+    watcher.add(process.pid)
+    client = redis.Redis(unix_socket_path=str(path))
+    give_up = time.monotonic() + QUEUE_START_S
+    while time.monotonic() < give_up and process.poll() is None:
+        with suppress(redis.RedisError):
+            client.ping()
+            client.close()
+            return process.pid
+        time.sleep(PAUSE_S)
+    raise CannotStart(f"The embedded queue does not start: see {settings.DATA_DIR / 'redis.log'}.")
+
+
+def _migrate() -> None:
+    try:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", verbosity=0, interactive=False)
+    except OperationalError as error:
+        raise CannotStart(f"The database cannot be reached: {error}") from error
+
+
+def _seed(wish: Wish, public_url: str) -> Seeded:
+    """The demo's tenant, with its service on a port that stays the same while it can."""
+    # Its factories are no part of an installation that wants no demo.
+    from gateway.demo import services as demo  # noqa: PLC0415
+
+    port = sockets.kept_port(settings.DATA_DIR / "demo" / "port")
+    return demo.seed(
+        service_port=port, public_url=public_url, web_url=f"http://127.0.0.1:{wish.port}"
+    )
+
+
+def _become_the_tree(
+    shape: plan.Shape,
+    watcher: Watcher,
+    *,
+    adopted: dict[str, int],
+    text: str,
+    ready_at: tuple[str, int],
+) -> NoReturn:
+    signing = settings.APPROVAL_SIGNING_KEY
+    verify_key = settings.APPROVAL_VERIFY_KEY or (digest.public_key(signing) if signing else "")
+    assert watcher.process is not None
+    assert watcher.pipe is not None
+    tree = Plan(
+        specs=plan.specs(shape, verify_key=verify_key),
+        watcher=watcher.spec,
+        banner=text,
+        ready_at=ready_at,
+        adopted=adopted,
+        watcher_pid=watcher.process.pid,
+        watcher_pipe=_stays_open(watcher.pipe.fileno()),
+    )
+    connections.close_all()
+    command = [sys.executable, "-m", "gateway.processes.tree", str(_pipe_with(tree.to_json()))]
+    # Children find the project wherever `up` was started from.
+    os.environ["PYTHONPATH"] = _python_path()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "gateway.settings"
+    os.environ["COUNTERSIGN_DATA_DIR"] = str(settings.DATA_DIR)
+    os.execv(sys.executable, command)  # noqa: S606 - our own program, with the list above
+
+
+def _stays_open(descriptor: int) -> int:
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
+def _pipe_with(text: str) -> int:
+    """A descriptor from which the text can be read after the `exec`; it never touches a disk."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w", encoding="utf-8") as pipe:
+        pipe.write(text)  # the kernel's buffer of 64 KiB takes it at once
+    return _stays_open(reading)
+
+
+def _python_path() -> str:
+    return os.pathsep.join([str(settings.BASE_DIR), *filter(None, [os.environ.get("PYTHONPATH")])])

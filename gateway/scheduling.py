@@ -1,0 +1,69 @@
+"""The scheduler: wakes the sweep every second, one process at a time."""
+
+import os
+import socket
+import threading
+import uuid
+from datetime import timedelta
+
+import structlog
+from django.db import DatabaseError, close_old_connections, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from gateway.lib import heartbeat
+from gateway.lib.broker import JobName, ring_now
+from gateway.models import Lease
+
+log = structlog.get_logger(__name__)
+TICK_S = 1.0
+# Long enough for a pause of the machine, short enough that nobody misses a killed scheduler.
+LEASE_S = 5
+NAME = "scheduler"
+
+
+def holder() -> str:
+    """A name for this process that no other ever had."""
+    return f"{socket.gethostname()[:40]}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+
+
+def hold(me: str, *, lease_s: int = LEASE_S) -> bool:
+    """Take or extend the lease; False while somebody else holds it."""
+    until = Now() + timedelta(seconds=lease_s)
+    free = Q(holder=me) | Q(until__lt=Now())
+    with transaction.atomic():
+        if Lease.objects.filter(free, name=NAME).update(holder=me, until=until):
+            return True
+        row, made = Lease.objects.get_or_create(name=NAME, defaults={"holder": me, "until": until})
+        return made
+
+
+def release(me: str) -> None:
+    """Let the next one begin at once."""
+    Lease.objects.filter(name=NAME, holder=me).update(until=Now())
+
+
+def run(stopping: threading.Event) -> None:
+    """Tick until asked to stop. A tick only wakes: every deadline is a row, so none is lost."""
+    me = holder()
+    led = False
+    while not stopping.wait(TICK_S):
+        leads = _tick(me)
+        if leads != led:
+            log.info("scheduler_leads" if leads else "scheduler_waits")
+            led = leads
+    if led:
+        release(me)
+
+
+def _tick(me: str) -> bool:
+    close_old_connections()
+    try:
+        if not hold(me):
+            return False
+    except DatabaseError as error:
+        log.warning("scheduler_without_database", error=repr(error))
+        return False
+    ring_now(JobName.SWEEP)
+    heartbeat.beat("scheduler")
+    return True
