@@ -72,7 +72,7 @@ def start_demo(request: Any) -> HttpResponse:
         return redirect("runs:list", **_where(request))
     by = of_user(request.user, request.environment)
     try:
-        run = services.start(by=by, agent=agent, task=DEMO_TASK)
+        run = services.start(request.environment, agent=agent, provider=None, task=DEMO_TASK, by=by)
     except DomainError as error:
         messages.error(request, error.detail)
         return redirect("runs:list", **_where(request))
