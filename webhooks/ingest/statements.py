@@ -106,10 +106,15 @@ class Sqlite:
     @lru_cache(maxsize=2 * MAX_ROWS)
     def insert(count: int, status: str) -> str:
         """The text that inserts so many rows."""
-        fixed = ",".join(FIXED.values())
+        width, fixed = len(GIVEN), ",".join(FIXED.values())
         due = "?1" if status == EventStatus.RECEIVED else "NULL"
-        row = f"({','.join('?' * len(GIVEN))},{fixed},?1,{due},'{status}')"
-        return _insert(row for _ in range(count))
+
+        def row(number: int) -> str:
+            # Numbered, because a plain `?` would begin at 1, which is the shared time.
+            given = ",".join(f"?{2 + number * width + i}" for i in range(width))
+            return f"({given},{fixed},?1,{due},'{status}')"
+
+        return _insert(row(number) for number in range(count))
 
     @staticmethod
     @lru_cache(maxsize=MAX_ROWS)
