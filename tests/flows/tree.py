@@ -1,0 +1,281 @@
+"""A really started `manage.py up`: in a folder and on ports of its own, looked at from outside only.
+
+The queue is the embedded one, or the fallback. The database is the one of the test run: a SQLite
+file of the tree, or a fresh database on the PostgreSQL that `DATABASE_URL` names.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import psycopg
+
+from gateway.embedded.redis import FALLBACK_ONLY
+
+ROOT = Path(__file__).resolve().parents[2]
+MANAGE = [sys.executable, str(ROOT / "manage.py")]
+START_S = 60.0
+STOP_S = 20.0
+WAIT_S = 30.0
+POLL_S = 0.05
+LOG_TAIL = 6000
+# How each child is called in the list of processes.
+CHILDREN = {
+    "web": "gateway.processes.web",
+    "intake": "gateway.processes.intake",
+    "worker": "gateway.worker",
+    "scheduler": " scheduler",
+    "redis": "redis-server",
+    "fallback": "gateway.embedded.fallback",
+    "demo": "demo_service",
+}
+
+T = TypeVar("T")
+
+
+def until(found: Callable[[], T | None], what: str, *, within_s: float = WAIT_S) -> T:
+    """What the condition gives once it is true; raises AssertionError when the time is over."""
+    give_up = time.monotonic() + within_s
+    while True:
+        value = found()
+        if value:
+            return value
+        if time.monotonic() > give_up:
+            raise AssertionError(
+                f"{what}: not within {within_s:.0f} s; the last look gave {value!r}"
+            )
+        time.sleep(POLL_S)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with_sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in with_sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in with_sockets]
+    finally:
+        for one in with_sockets:
+            one.close()
+
+
+@dataclass
+class Tree:
+    """A running tree, with what a test needs to look at it, use it and hurt it."""
+
+    folder: Path
+    port: int
+    environment: dict[str, str]
+    options: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    allow: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where web answers."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder of the tree."""
+        return self.folder / "data"
+
+    @property
+    def log_file(self) -> Path:
+        """Everything that the tree and its children wrote."""
+        return self.folder / "tree.log"
+
+    def log(self) -> str:
+        """The whole log."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def start(self) -> None:
+        """Start it and wait until it is ready for work."""
+        command = [*MANAGE, "up", "--port", str(self.port), *self.options]
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        until(self._is_ready, "the tree is ready", within_s=START_S)
+
+    def _is_ready(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise AssertionError(f"the tree ended by itself:\n{self.log()[-LOG_TAIL:]}")
+        return self.answers("/readyz")
+
+    def answers(self, path: str) -> bool:
+        """Whether web answers this address with 200 now."""
+        try:
+            return httpx.get(self.url + path, timeout=5).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def stop(self) -> None:
+        """Ask it to stop and wait; nothing of it may be left."""
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_S)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+        assert_gone(self)
+
+    def destroy(self) -> None:
+        """End whatever is left, by process id, so that a failed test leaves nothing behind."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        give_up = time.monotonic() + STOP_S
+        while (left := self.processes()) and time.monotonic() < give_up:
+            time.sleep(POLL_S)
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def processes(self) -> dict[int, str]:
+        """Every living process that belongs to this tree's data folder, with its command line."""
+        return dict(_belonging_to(self.data_dir))
+
+    def pids(self, child: str) -> list[int]:
+        """The process ids of one kind of child."""
+        return [pid for pid, line in self.processes().items() if CHILDREN[child] in line]
+
+    def kill(self, child: str) -> int:
+        """kill -9 the one child of this kind, by its id, which is given back."""
+        (pid,) = until(lambda: self.pids(child), f"there is a {child}")
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def manage(self, *arguments: str, **more_environment: str) -> str:
+        """What a management command prints, run with the settings of this tree."""
+        done = subprocess.run(
+            [*MANAGE, *arguments], env=self.environment | more_environment, cwd=ROOT,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{arguments} failed:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def bootstrap(self, tenant: str = "harbour", email: str = "ana@example.com") -> dict[str, Any]:
+        """The first tenant with its admin: tenant, environment, email, password, api_key."""
+        printed = self.manage("bootstrap", "--tenant", tenant, "--email", email, "--json")
+        return dict(json.loads(printed.strip().splitlines()[-1]))
+
+    def client(self, api_key: str) -> httpx.Client:
+        """A client of the REST API by a key."""
+        return httpx.Client(
+            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {api_key}"},
+            timeout=30, follow_redirects=False,
+        )  # fmt: skip
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run one statement in the tree's database: to move a row's deadline, or to count."""
+        url = self.environment.get("DATABASE_URL")
+        if url:
+            with psycopg.connect(url, autocommit=True) as connection:
+                cursor = connection.execute(statement)  # type: ignore[arg-type]
+                return cursor.fetchall() if cursor.description else []
+        connection = sqlite3.connect(self.data_dir / "countersign.sqlite3", timeout=20)
+        try:
+            with connection:
+                return list(connection.execute(statement).fetchall())
+        finally:
+            connection.close()
+
+
+def assert_gone(tree: Tree) -> None:
+    """No process of the tree may be left."""
+    until(lambda: not tree.processes(), f"no process is left of {tree.data_dir}", within_s=STOP_S)
+
+
+@contextmanager
+def started(
+    *options: str, allow: list[str] | None = None, fallback: bool = False
+) -> Iterator[Tree]:
+    """A tree that is ready, and is gone afterwards; `allow` are the host:port it may reach."""
+    folder = Path(tempfile.mkdtemp(prefix="countersign-flow-"))
+    (port,) = free_ports(1)
+    with _database() as url:
+        environment = _environment(folder, port, allow=allow or [], fallback=fallback)
+        if url:
+            environment["DATABASE_URL"] = url
+        tree = Tree(folder, port, environment, list(options))
+        try:
+            tree.start()
+            yield tree
+            tree.stop()
+        except BaseException:
+            if tree.log_file.exists():
+                # T201: the only trace of what happened, for whoever reads the failure.
+                print(tree.log()[-LOG_TAIL:])  # noqa: T201
+            raise
+        finally:
+            tree.destroy()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(folder: Path, port: int, *, allow: list[str], fallback: bool) -> dict[str, str]:
+    """That of a stranger's shell: nothing of the test run's own settings."""
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("COUNTERSIGN_", "DJANGO_", "PYTEST_"))
+        and name not in {"DATABASE_URL", "REDIS_URL"}
+    }
+    found["COUNTERSIGN_DATA_DIR"] = str(folder / "data")
+    found["COUNTERSIGN_PUBLIC_URL"] = f"http://localhost:{port}"
+    if allow:
+        found["COUNTERSIGN_OUTBOUND_ALLOW"] = ",".join(allow)
+    if fallback:
+        found[FALLBACK_ONLY] = "1"
+    return found
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    """A fresh database on the run's PostgreSQL; nothing where the run uses SQLite."""
+    server = os.environ.get("DATABASE_URL", "")
+    if not server.startswith("postgres"):
+        yield ""
+        return
+    name = f"flow_{os.getpid()}_{time.monotonic_ns()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+    try:
+        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
+
+
+def _belonging_to(folder: Path) -> Iterator[tuple[int, str]]:
+    """By environment, working folder or command line: Redis overwrites its own first two."""
+    mark = os.fsencode(folder)
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            line = (entry / "cmdline").read_bytes()
+            place = os.fsencode((entry / "cwd").readlink())
+            known = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if line and (mark in line or mark in known or place == mark):
+            yield int(entry.name), line.replace(b"\0", b" ").decode(errors="replace").strip()
