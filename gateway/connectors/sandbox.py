@@ -1,9 +1,10 @@
 """The demo shop: reads and changes of its customers, tickets, mails and orders, over real HTTP."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -19,7 +20,7 @@ from gateway.connectors.calls import perform, read
 from gateway.http.errors import OutsideError
 from gateway.tools.render import RenderError, check_http_config, render_http
 
-CENT = Decimal("0.01")
+_MONEY = re.compile(r"[0-9]{1,9}\.[0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,8 @@ def _preview_refund(request: ConnectorRequest) -> Preview:
         return _seen(None, None, affected)
     refunded = _money(order["refunded"]) + _money(request.arguments["amount"])
     after = order | {
-        "refunded": str(refunded.quantize(CENT)),
-        "remaining": str((_money(order["total"]) - refunded).quantize(CENT)),
+        "refunded": str(refunded),
+        "remaining": str(_money(order["total"]) - refunded),
     }
     if customer := _get(request, f"/customers/{quote(order['customer_id'], safe='')}"):
         affected.insert(0, _customer(customer))
@@ -138,12 +139,9 @@ def _customer(customer: Mapping[str, Any]) -> Affected:
 
 
 def _money(value: Any) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal("NaN")
     # An amount the shop will refuse is shown as changing nothing.
-    return amount if amount.is_finite() else Decimal(0)
+    is_money = isinstance(value, str) and _MONEY.fullmatch(value)
+    return Decimal(value) if is_money else Decimal("0.00")
 
 
 _OPERATIONS = {

@@ -1,14 +1,15 @@
 """The demo's shop: customers, orders, tickets, sent mails, and a ledger of everything it did."""
 
+import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from gateway.demo.calls import Call, Refusal, Reply, Route, route
 from gateway.demo.store import Documents
 
 PRIORITIES = ("low", "normal", "high", "urgent")
-CENT = Decimal("0.01")
+_MONEY = re.compile(r"[0-9]{1,9}\.[0-9]{2}")
 CUSTOMER = {
     "id": "CUST-77",
     "name": "Mara Lindqvist",
@@ -137,13 +138,9 @@ def _found(call: Call, kind: str) -> dict[str, Any]:
 
 
 def _amount(value: Any) -> Decimal:
-    try:
-        amount = Decimal(value) if isinstance(value, str) else Decimal("NaN")
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount <= 0 or amount != amount.quantize(CENT):
+    if not isinstance(value, str) or not _MONEY.fullmatch(value) or not Decimal(value):
         raise Refusal(422, "invalid", 'amount must be a text such as "120.00", above zero.')
-    return amount.quantize(CENT)
+    return Decimal(value)
 
 
 def _now() -> str:

@@ -48,6 +48,13 @@ def client(
     return Client(guard=Guard.of(allow, resolve), timeouts=timeouts or Timeouts(), sleep=sleep)
 
 
+@cache
+def default_tls() -> ssl.SSLContext:
+    """The one TLS context of the process: reading the authorities takes 20 ms."""
+    # Not from the environment: a variable must not be able to turn verification elsewhere.
+    return httpx.create_ssl_context(trust_env=False)
+
+
 @dataclass(frozen=True)
 class Client:
     """Sends requests. Holds no connection and no state, so threads may share one."""
@@ -58,7 +65,7 @@ class Client:
     clock: Clock = time.monotonic
     chance: Callable[[], float] = random.random
     max_body_bytes: int = MAX_BODY_BYTES
-    tls: ssl.SSLContext = field(default_factory=lambda: default_tls())
+    tls: ssl.SSLContext = field(default_factory=default_tls)
 
     def __enter__(self) -> Self:
         return self
@@ -200,13 +207,6 @@ class Client:
             "write": total,
             "pool": total,
         }
-
-
-@cache
-def default_tls() -> ssl.SSLContext:
-    """The one TLS context of the process: reading the authorities takes 20 ms."""
-    # Not from the environment: a variable must not be able to turn verification elsewhere.
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def _target(url: str) -> str:

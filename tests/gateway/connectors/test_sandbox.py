@@ -59,6 +59,15 @@ def test_a_refund_shows_the_amounts_before_and_after_and_whom_it_touches(ask: Ma
     assert seen.affected == (MARA, Affected("order", "ORD-1043"))
 
 
+@pytest.mark.parametrize("amount", ["1e400", "NaN", "-5.00", "12", 12, None, {}])
+def test_an_amount_the_shop_will_refuse_is_shown_as_changing_nothing(
+    ask: Make, amount: Any
+) -> None:
+    seen = SANDBOX.preview(ask("refund", {**REFUND, "amount": amount}))
+    assert seen is not None
+    assert seen.before == seen.after
+
+
 def test_a_preview_changes_nothing(ask: Make, shop: str) -> None:
     SANDBOX.preview(ask("refund", REFUND))
     assert ledger(shop) == []
