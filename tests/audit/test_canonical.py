@@ -26,7 +26,7 @@ def test_reference_documents_are_equal_byte_for_byte(name):
         "\ud800",
         {"\udfff": 1},
         {1: "a"},
-        {"a": object()},
+        {"a": Ellipsis},
         b"bytes",
     ],
     ids=repr,
