@@ -24,7 +24,7 @@ class Provider(EnvironmentRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["environment", "slug"], name="agents_provider")
+            models.UniqueConstraint(fields=["environment", "slug"], name="agents_provider_slug")
         ]
 
     def __str__(self) -> str:

@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="provider",
             constraint=models.UniqueConstraint(
-                fields=("environment", "slug"), name="agents_provider"
+                fields=("environment", "slug"), name="agents_provider_slug"
             ),
         ),
         migrations.AddConstraint(
