@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 SECRET_NAME = re.compile(
     r"passw|secret|token|authorization|cookie|credential|api_?key|private_key|signing_key", re.I
@@ -32,7 +32,7 @@ def _masked(name: str, value: Any) -> Any:
 
 # Text arrives as an argument of a log call or from a library: both end in one line, because JSON
 # escapes every line break and, with `ensure_ascii`, everything else that could forge a line.
-SHARED = [
+SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

@@ -23,7 +23,8 @@ class Spec:
     """What a child is: its command, environment and inherited sockets, and when it stops.
 
     `changes` are to the tree's own environment; None removes a variable. Stages stop in ascending
-    order; `grace_s` is how long the child may take to end by itself.
+    order; `grace_s` is how long the child may take to end by itself. `later` lets web and worker
+    begin first.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Spec:
     stage: int
     grace_s: float
     sockets: list[int] = field(default_factory=list)
+    later: bool = False
 
 
 class Process(Protocol):

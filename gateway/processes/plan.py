@@ -86,36 +86,41 @@ def watcher(lock: int) -> Spec:
 def specs(shape: Shape, *, verify_key: str) -> list[Spec]:
     """All children, in the order in which they start."""
     allow = [shape.demo.place] if shape.demo else []
+    known = {kind: changes(kind, verify_key=verify_key, allow=allow) for kind in MAY_HOLD}
     found = [queue()] if shape.embedded_queue else []
-    for kind, count, descriptor in (
-        ("web", shape.web, shape.web_socket),
-        ("intake", shape.intake, shape.intake_socket),
-    ):
-        known = changes(kind, verify_key=verify_key, allow=allow)
-        command = [sys.executable, "-m", f"gateway.processes.{kind}", "--fd", str(descriptor)]
-        for name in _names(kind, count):
-            found.append(Spec(name, command, known, ENTRANCES, 3.0, [descriptor]))
-    known = changes("worker", verify_key=verify_key, allow=allow)
-    for name in _names("worker", shape.workers):
+    found += _entrances("web", shape.web, shape.web_socket, known=known["web"])
+    found += _entrances("intake", shape.intake, shape.intake_socket, known=known["intake"])
+    for number, name in enumerate(_names("worker", shape.workers)):
         command = [sys.executable, "-m", "gateway.worker"]
-        found.append(Spec(name, command, known, WORKERS, 4.0))
-    known = changes("scheduler", allow=allow)
-    found.append(Spec("scheduler", [sys.executable, MANAGE, "scheduler"], known, ENTRANCES, 3.0))
+        found.append(Spec(name, command, known["worker"], WORKERS, 4.0, later=number > 0))
+    command = [sys.executable, MANAGE, "scheduler"]
+    found.append(Spec("scheduler", command, known["scheduler"], ENTRANCES, 3.0, later=True))
     if shape.demo:
-        found.append(_demo(shape.demo))
+        found.append(_demo(shape.demo, known["demo"]))
     return found
 
 
+def _entrances(
+    kind: str, count: int, descriptor: int, *, known: dict[str, str | None]
+) -> list[Spec]:
+    command = [sys.executable, "-m", f"gateway.processes.{kind}", "--fd", str(descriptor)]
+    return [
+        Spec(name, command, known, ENTRANCES, 3.0, [descriptor], later=name != "web")
+        for name in _names(kind, count)
+    ]
+
+
 def _names(kind: str, count: int) -> list[str]:
-    return [kind] if count == 1 else [f"{kind}-{number}" for number in range(1, count + 1)]
+    """The first has the plain name of its kind."""
+    return [kind if number == 1 else f"{kind}-{number}" for number in range(1, count + 1)]
 
 
-def _demo(demo: DemoService) -> Spec:
-    folder = settings.DATA_DIR / "demo"
+def _demo(demo: DemoService, known: dict[str, str | None]) -> Spec:
     command = [sys.executable, MANAGE, "demo_service", "--port", str(demo.port)]
-    command += ["--webhook-url", demo.webhook_url, "--state-dir", str(folder)]
-    known = changes("demo") | {HOOK_VARIABLE: demo.webhook_secret, KEY_VARIABLE: demo.api_key}
-    return Spec("demo", command, known, ENTRANCES, 3.0)
+    command += ["--webhook-url", demo.webhook_url]
+    command += ["--state-dir", str(settings.DATA_DIR / "demo")]
+    known = known | {HOOK_VARIABLE: demo.webhook_secret, KEY_VARIABLE: demo.api_key}
+    return Spec("demo", command, known, ENTRANCES, 3.0, later=True)
 
 
 def private_data_dir(folder: Path) -> None:

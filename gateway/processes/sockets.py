@@ -11,7 +11,9 @@ def listen(host: str, port: int) -> socket.socket:
 
     Bound once by the tree: a web process that restarts leaves callers waiting, never refused.
     """
-    family, kind, protocol, _, address = _addresses(host, port)[0]
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # `localhost` means version 4 to most callers on one machine.
+    family, kind, protocol, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
     bound = socket.socket(family, kind, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -22,12 +24,6 @@ def listen(host: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
-
-
-def _addresses(host: str, port: int) -> list[tuple[int, int, int, str, tuple[str, int]]]:
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    # `localhost` and "all addresses" mean version 4 to most callers on one machine.
-    return sorted(found, key=lambda each: each[0] != socket.AF_INET)  # type: ignore[return-value]
 
 
 def kept_port(file: Path) -> int:

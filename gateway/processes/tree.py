@@ -21,6 +21,8 @@ from gateway.processes.children import Adopted, Child, Spec, environment
 LOOK_EVERY_S = 0.5
 WHILE_STARTING_S = 0.05
 GIVE_UP_STARTING_S = 120.0
+# Importing takes two seconds of a core for each child: what nobody waits for begins a little later.
+LATER_S = 10.0
 # A child that ends this often before the tree was ever ready cannot be started here.
 GIVE_UP_AFTER = 4
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -117,6 +119,7 @@ class Tree:
         self.plan = plan
         self.watcher = watcher
         self.children = [self._child(spec) for spec in plan.specs]
+        self.began = time.monotonic()
         self.is_ready = False
         self.stop_asked = 0
         self.exit_code = 0
@@ -133,11 +136,10 @@ class Tree:
         for number in SIGNALS:
             signal.signal(number, self._ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only to wake
-        began = time.monotonic()
         while not self.stop_asked:
             self._look()
             if not self.is_ready:
-                self._look_whether_ready(began)
+                self._look_whether_ready()
             self._sleep(wakes)
         self.stop()
         return self.exit_code
@@ -160,10 +162,13 @@ class Tree:
             if (code := child.ended()) is not None:
                 self.watcher.forget(group)
                 self._report(child, code)
-            if child.is_due() and not self.stop_asked:
+            if child.is_due() and not self.stop_asked and self._may_start(child):
                 child.start()
                 assert child.process is not None
                 self.watcher.add(child.process.pid)
+
+    def _may_start(self, child: Child) -> bool:
+        return self.is_ready or not child.spec.later or time.monotonic() > self.began + LATER_S
 
     def _report(self, child: Child, code: int) -> None:
         say("child_ended", child=child.spec.name, code=code, restart_in_s=child.wait_s())
@@ -175,12 +180,12 @@ class Tree:
         self.exit_code = 1
         self.stop_asked += 1
 
-    def _look_whether_ready(self, began: float) -> None:
+    def _look_whether_ready(self) -> None:
         if answers(*self.plan.ready_at):
             self.is_ready = True
             # T201: this is what the person at the terminal has been waiting for.
             print(self.plan.banner, flush=True)  # noqa: T201
-        elif time.monotonic() - began > GIVE_UP_STARTING_S:
+        elif time.monotonic() > self.began + GIVE_UP_STARTING_S:
             self._give_up(f"the web process does not answer after {GIVE_UP_STARTING_S:.0f} s")
 
     def stop(self) -> None:
