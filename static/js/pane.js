@@ -1,4 +1,5 @@
 // The inbox beside its action: where there is room the action opens in the pane, else the link is followed.
+let focusNext = "";
 const room = matchMedia("(min-width: 1200px)");
 
 function mark(link) {
@@ -30,6 +31,10 @@ export function startPane() {
   });
   document.body.addEventListener("htmx:afterSettle", (event) => {
     markShown();
+    if (focusNext && event.target.id === "inbox") {
+      document.getElementById(focusNext)?.focus();
+      focusNext = "";
+    }
     if (event.target.id === "new" && !hasCursor()) event.target.querySelector("a")?.click();
     if (event.target.closest?.("#pane")) document.getElementById("pane").scrollTop = 0;
   });
@@ -39,6 +44,6 @@ export function startPane() {
     if (line) line.textContent = event.detail.said || "";
     const row = document.querySelector(".cs-row.is-on");
     const next = row?.nextElementSibling || row?.previousElementSibling;
-    next?.querySelector(".cs-row-link")?.focus();
+    focusNext = next?.querySelector(".cs-row-link")?.id || "";
   });
 }
