@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from audit import services as audit
 from audit.actions import AuditAction
@@ -22,6 +23,7 @@ from gateway.tenants.roles import MACHINE, VIEW
 
 SCOPE_VARIABLES = ("args",)
 PREFIX_LENGTH = 12
+PEOPLE = "people"
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,20 @@ def create_provider(
     return provider
 
 
+@transaction.atomic
+def move_provider(provider: Provider, *, base_url: str) -> Provider:
+    """Reach the provider at another address from now on."""
+    before, provider.base_url = provider.base_url, base_url.rstrip("/")
+    provider.save()
+    audit.record(
+        AuditAction.PROVIDER_CHANGED,
+        target=Target("provider", provider.public_id),
+        scope=provider.environment.audit_scope,
+        changes={"base_url": [before, provider.base_url]},
+    )
+    return provider
+
+
 def reveal_api_key(provider: Provider) -> str:
     """The provider's key, for one outbound call."""
     return sealing.unseal(provider.sealed_api_key, **_place(provider))
@@ -153,6 +169,27 @@ def agent_of_provider(provider: Provider) -> Agent:
 def agent_of_key(key: ApiKey) -> Agent | None:
     """The agent behind a machine's key; None for a person's key."""
     return Agent.objects.filter(pk=key.agent_id).first() if key.agent_id else None
+
+
+def agent_of_principal(by: Principal) -> Agent:
+    """The agent in whose name this principal calls tools.
+
+    A machine has its own. People share one of the environment, which may propose every tool: who of
+    them asked stands in the request.
+    """
+    if by.agent_id is not None:
+        return Agent.objects.within(by.environment).get(pk=by.agent_id)
+    found = Agent.objects.within(by.environment).filter(slug=PEOPLE).first()
+    return found or _agent_of_people(by.environment)
+
+
+def _agent_of_people(environment: Environment) -> Agent:
+    try:
+        with transaction.atomic():
+            return create(environment, slug=PEOPLE, name="People, by API")
+    except (IntegrityError, Refused):
+        # Another call was faster.
+        return Agent.objects.within(environment).get(slug=PEOPLE)
 
 
 @transaction.atomic
@@ -190,6 +227,21 @@ def create_api_key(
         changes={"scopes": [None, scopes or []]},
     )
     return key, secret
+
+
+@transaction.atomic
+def revoke_api_key(key: ApiKey) -> ApiKey:
+    """End a key at once and for good; one that has ended stays as it is."""
+    now = timezone.now()
+    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+        key.revoked_at = now
+        audit.record(
+            AuditAction.API_KEY_REVOKED,
+            target=Target("api_key", key.public_id),
+            scope=key.environment.audit_scope,
+            changes={"revoked_at": [None, now.isoformat()]},
+        )
+    return key
 
 
 def principal_of_agent(agent: Agent, *, kind: str = "agent", id: str = "") -> Principal:

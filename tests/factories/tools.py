@@ -67,12 +67,12 @@ class CreateSupportTicketFactory(ShopToolFactory):
     input_schema = factory.LazyFunction(
         lambda: strict(
             customer_id=TEXT,
-            title=TEXT,
-            body=LONG_TEXT,
-            priority={"enum": ["low", "medium", "high"]},
+            subject=TEXT,
+            description=LONG_TEXT,
+            priority={"enum": ["low", "normal", "high", "urgent"]},
         )
     )
-    effect = "Open a {{ priority }} priority ticket for {{ customer_id }}: {{ title }}"
+    effect = "Open a {{ priority }} priority ticket for {{ customer_id }}: {{ subject }}"
     affected = '["customer:" + args.customer_id]'
 
 
@@ -101,6 +101,7 @@ class RefundFactory(ShopToolFactory):
     )
     side_effect = SideEffect.DESTRUCTIVE.value
     risk = Risk.HIGH.value
+    material = factory.LazyFunction(lambda: ["refunded", "remaining"])
     effect = "Refund {{ amount }} {{ currency }} on order {{ order_id }}"
     affected = '["order:" + args.order_id]'
 
@@ -111,6 +112,11 @@ SHOP_TOOLS = (
     SendEmailFactory,
     RefundFactory,
 )
+
+
+def shop_tools(base_url: str) -> list[dict[str, Any]]:
+    """The definitions of all the shop's tools, for a shop at this address."""
+    return [dict(made(base_url=base_url)) for made in SHOP_TOOLS]
 
 
 class ToolVersionFactory(DjangoModelFactory):

@@ -1,0 +1,89 @@
+"""The demo's people, rules and routes, as data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.tenants.roles import Role
+
+TENANT, TENANT_NAME, TIME_ZONE = "demo", "Halden Supply", "Europe/Oslo"
+PROVIDER, SOURCE, OPEN_SOURCE, CONNECTION = "sandbox-agent", "sandbox-agent", "try-it", "shop"
+AGENT, AGENT_NAME = "support-agent", "Support agent"
+TASK = "support_reply TICK-10021"
+TAGS = {"project_id": "support", "run_purpose": "demo"}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who works at the demo's tenant, with the same roles in both environments."""
+
+    email: str
+    name: str
+    roles: tuple[str, ...]
+    says: str
+
+
+ANA = Person(
+    "ana@demo.example", "Ana Almeida", (Role.ADMIN.value, Role.REVIEWER.value), "admin, approves"
+)
+# Owns the agent, and so never approves what it asks for.
+OWNER = Person("ola@demo.example", "Ola Berg", (Role.OPERATOR.value,), "operator, owns the agent")
+PEOPLE = (
+    ANA,
+    Person("rui@demo.example", "Rui Costa", (Role.REVIEWER.value,), "reviewer"),
+    OWNER,
+    Person("sam@demo.example", "Sam Okoro", (Role.VIEWER.value,), "viewer, only looks"),
+    Person("ida@demo.example", "Ida Lund", (Role.AUDITOR.value,), "auditor, reads the audit log"),
+)
+
+POLICY = "Support desk"
+POLICY_COMMENT = "Reading and ordinary tickets are free; what reaches a customer waits."
+REVIEWERS = ["role:reviewer"]
+RULES: list[dict[str, Any]] = [
+    {
+        "name": "ordinary tickets are free",
+        "when": 'tool.name == "create_support_ticket" && !(args.priority in ["high", "urgent"])',
+        "verdict": "allow",
+    },
+    {
+        "name": "urgent tickets wait",
+        "when": 'tool.name == "create_support_ticket"',
+        "verdict": "require_approval",
+        "reviewers": REVIEWERS,
+        "reason": "A ticket of high priority calls somebody away from other work.",
+    },
+    {
+        "name": "mail to customers waits",
+        "when": 'tool.name == "send_email"',
+        "verdict": "require_approval",
+        "reviewers": REVIEWERS,
+        "reason": "The customer reads it, and it cannot be called back.",
+    },
+    {
+        "name": "small refunds need one",
+        "when": 'tool.name == "refund" && double(args.amount) <= 200.0',
+        "verdict": "require_approval",
+        "reviewers": REVIEWERS,
+        "edit_needs_second": False,
+        # Whoever pressed the demo's button may go on and approve.
+        "exclude_run_starter": False,
+        "reason": "Money leaves the shop.",
+    },
+    {
+        "name": "large refunds need two",
+        "when": 'tool.name == "refund"',
+        "verdict": "require_approval",
+        "reviewers": REVIEWERS,
+        "quorum": 2,
+        "reason": "More than 200 leaves the shop.",
+    },
+]
+
+# What an event to the open source may lead to; every other one is only recorded.
+TICKET_ROUTE = "a customer reports a problem"
+TICKET_WHEN = 'event.type == "ticket.reported"'
+TICKET_ARGUMENTS = {
+    "customer_id": "body.data.customer_id",
+    "subject": "body.data.subject",
+    "description": "body.data.description",
+    "priority": '"high"',
+}
