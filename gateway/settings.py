@@ -198,8 +198,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "gateway.lib.pages.CursorPages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["gateway.lib.rest.StrictParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "gateway.lib.rest.OneAnswer",
+    "DEFAULT_PARSER_CLASSES": ["gateway.lib.bodies.StrictParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "gateway.lib.bodies.OneAnswer",
     "EXCEPTION_HANDLER": "gateway.lib.problems.handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -208,4 +208,13 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ActionStatus": "approvals.states.ActionStatus",
+        "RunStatus": "gateway.runs.states.RunStatus",
+        "EventStatus": "webhooks.states.EventStatus",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "gateway.api.with_problems",
+    ],
 }

@@ -63,6 +63,7 @@ DESK = [
 urlpatterns = [
     path("", desk.home, name="home"),
     path("accounts/", include(ACCOUNT)),
+    path("api/", include("gateway.api")),
     path(settings.ADMIN_PATH, admin.site.urls),
     path(PLACE, include(DESK)),
 ]

@@ -13,6 +13,7 @@ from gateway.tenants.services.members import (
     change_member,
     create_user,
     deactivate_member,
+    find_member,
     set_roles,
 )
 from gateway.tenants.services.places import create_environment, create_tenant
@@ -29,6 +30,7 @@ __all__ = [
     "create_tenant",
     "create_user",
     "deactivate_member",
+    "find_member",
     "invite",
     "open_invitation",
     "password_changed",

@@ -29,6 +29,17 @@ def create_user(email: str, *, name: str, password: str | None, scope: Scope) ->
     return user
 
 
+def find_member(tenant: Tenant, text: str) -> Member:
+    """The tenant's active member with this public id or e-mail address. Raises Refused."""
+    members = Member.objects.filter(
+        tenant=tenant, deactivated_at=None, user__is_active=True
+    ).select_related("user", "tenant")
+    found = members.public(text).first() or members.filter(user__email=text.lower()).first()
+    if found is None:
+        raise Refused("unknown_member", f"There is no active member {text[:80]!r}.")
+    return found
+
+
 def add_member(
     tenant: Tenant,
     user: User,

@@ -1,0 +1,179 @@
+"""Actions: proposing, looking, deciding."""
+
+import hashlib
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action as route
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from approvals import services
+from approvals.api.shapes import (
+    RUN_MARK,
+    ActionDetailOut,
+    ActionIn,
+    ActionOut,
+    ApproveIn,
+    CancelIn,
+    ReconcileIn,
+    RejectIn,
+)
+from approvals.models import Action
+from approvals.services.proposing import RunContext
+from approvals.states import ActionStatus
+from gateway.agents import services as agents
+from gateway.agents.models import Agent
+from gateway.lib import ids
+from gateway.lib.errors import Denied, Refused
+from gateway.lib.rest import EnvironmentViews, checked, find, wait_of
+from gateway.tenants.idempotency import idempotent, key_of
+from gateway.tenants.principals import Principal
+
+NOT_PERMITTED = "not_permitted"
+WAIT = OpenApiParameter("wait", int, description="Hold the answer until settled, at most 60 s.")
+FILTERS = [
+    OpenApiParameter("status", str, enum=ActionStatus.values),
+    OpenApiParameter("tool", str),
+    OpenApiParameter("run", str),
+    OpenApiParameter("agent", str, description="Its id or slug."),
+]
+
+
+class ActionViews(EnvironmentViews[Action]):
+    """One requested tool call, from wish to outcome."""
+
+    queryset = Action.objects.all()
+    serializer_class = ActionDetailOut
+    permissions: ClassVar[dict[str, str]] = {
+        "list": "approvals.view_action",
+        "retrieve": "approvals.view_action",
+        "create": "approvals.propose_action",
+        "approve": "approvals.decide_action",
+        "reject": "approvals.decide_action",
+        "cancel": "approvals.cancel_action",
+        "reconcile": "approvals.reconcile_action",
+    }
+
+    def get_queryset(self) -> QuerySet[Action]:
+        """A machine sees what its own agent asked for; a member all of the environment."""
+        rows = super().get_queryset().for_lists()  # type: ignore[attr-defined]
+        by: Principal | None = self.request.auth
+        return rows if by is None or by.is_member else rows.filter(agent_id=by.agent_id)
+
+    def run_context(self, text: str) -> RunContext:
+        """The run that an action is to belong to; the app that knows runs overrides this."""
+        raise Refused("unknown_run", f"There is no run {text[:40]!r} in this environment.")
+
+    @extend_schema(parameters=FILTERS, responses=ActionOut(many=True))
+    def list(self, request: Request) -> Response:
+        """Newest first."""
+        page = self.paginate_queryset(_narrowed(self.get_queryset(), request))
+        return self.get_paginated_response(ActionOut(page, many=True).data)
+
+    @extend_schema(parameters=[WAIT])
+    def retrieve(self, request: Request, id: str) -> Response:
+        """The action's state or result."""
+        wait_of(request.query_params.get("wait"))
+        return super().retrieve(request, id)
+
+    @extend_schema(
+        parameters=[WAIT],
+        request=ActionIn,
+        responses={200: ActionDetailOut, 201: ActionDetailOut},
+    )
+    @idempotent(is_atomic=False)
+    def create(self, request: Request) -> Response:
+        """Propose a tool call. The same `call_id` and arguments give the existing action (200)."""
+        wait_of(request.query_params.get("wait"))
+        body, by = checked(ActionIn, request), request.auth
+        began = timezone.now()
+        agent = agents.agent_of_principal(by)
+        wish = services.propose(
+            environment=by.environment,
+            agent=agent,
+            tool_name=body["tool"],
+            arguments=body["arguments"],
+            requester=_with_owner(by, agent),
+            call_id=body.get("call_id") or _call_of(request),
+            run=self.run_context(body["run"]) if "run" in body else None,
+            reason=body.get("reason", ""),
+            tags=body.get("tags"),
+        )
+        _refuse_invalid(wish)
+        status = 200 if wish.created_at < began else 201
+        return Response(ActionDetailOut(wish).data, status=status)
+
+    @extend_schema(request=ApproveIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def approve(self, request: Request, id: str) -> Response:
+        """Vote for exactly the version that the digest covers; members only."""
+        return self._decided(request, services.approve, ApproveIn)
+
+    @extend_schema(request=RejectIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def reject(self, request: Request, id: str) -> Response:
+        """Refuse, with the reason that the agent gets; members only."""
+        return self._decided(request, services.reject, RejectIn)
+
+    @extend_schema(request=CancelIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def cancel(self, request: Request, id: str) -> Response:
+        """Withdraw an action that has not begun."""
+        return self._decided(request, services.cancel, CancelIn)
+
+    @extend_schema(request=ReconcileIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def reconcile(self, request: Request, id: str) -> Response:
+        """Settle an unknown outcome by what a person found out; members only."""
+        return self._decided(request, services.reconcile, ReconcileIn)
+
+    def _decided(self, request: Request, decide: Any, shape: Any) -> Response:
+        body = checked(shape, request)
+        done = decide(action=self.get_object(), by=request.auth, **body)
+        return Response(ActionDetailOut(done).data)
+
+
+def _narrowed(rows: QuerySet[Action], request: Request) -> QuerySet[Action]:
+    asked = request.query_params
+    if status := asked.get("status"):
+        if status not in ActionStatus.values:
+            raise Refused("invalid", f"status is one of {', '.join(ActionStatus.values)}.")
+        rows = rows.filter(status=status)
+    if tool := asked.get("tool"):
+        rows = rows.filter(tool_name=tool)
+    if run := asked.get("run"):
+        rows = rows.filter(run_id=_run_id(run)) if _run_id(run) else rows.none()
+    if name := asked.get("agent"):
+        agent = find(Agent.objects.within(request.auth.environment), name, by="slug")
+        rows = rows.filter(agent=agent) if agent else rows.none()
+    return rows
+
+
+def _run_id(text: str) -> Any:
+    try:
+        return ids.decode(RUN_MARK, text)
+    except ids.BadId:
+        return None
+
+
+def _with_owner(by: Principal, agent: Agent) -> Principal:
+    """The key and its owner are the requester: the person behind a machine never approves."""
+    if by.owner_id is None and agent.owner is not None:
+        return replace(by, owner_id=agent.owner.user_id)
+    return by
+
+
+def _call_of(request: Request) -> str | None:
+    """Without a call id the Idempotency-Key identifies the call, even across a crash."""
+    key = key_of(request)
+    return f"key_{hashlib.sha256(key.encode()).hexdigest()[:40]}" if key else None
+
+
+def _refuse_invalid(wish: Action) -> None:
+    if wish.status == ActionStatus.INVALID and not wish.digest:
+        kind = Denied if wish.code == NOT_PERMITTED else Refused
+        raise kind(wish.code or "invalid", wish.reason, action=wish.public_id)

@@ -1,0 +1,173 @@
+"""How actions look outside. Secrets are masked as on the desk; the digest covers what is sent."""
+
+import json
+from typing import Any
+
+from rest_framework import serializers
+
+from approvals.models import Action, Approval, Execution
+from approvals.services.masking import masked
+from approvals.states import ActionStatus
+from audit.canonical import canonical
+from gateway.lib import ids
+from gateway.lib.rest import StrictFields
+
+RUN_MARK = "run"
+
+
+class ApprovalOut(serializers.Serializer[Approval]):
+    """One person's decision on one version."""
+
+    id = serializers.CharField(source="public_id")
+    user = serializers.CharField(source="user.public_id")
+    decision = serializers.CharField()
+    comment = serializers.CharField()
+    digest = serializers.CharField()
+    action_version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    void_at = serializers.DateTimeField(allow_null=True)
+
+
+class ExecutionOut(serializers.Serializer[Execution]):
+    """One attempt to carry the action out."""
+
+    id = serializers.CharField(source="public_id")
+    attempt = serializers.IntegerField()
+    status = serializers.CharField()
+    idempotency_key = serializers.CharField()
+    sent_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    response = serializers.JSONField(allow_null=True)
+    error = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class ActionOut(serializers.Serializer[Action]):
+    """An action as lists show it."""
+
+    id = serializers.CharField(source="public_id")
+    status = serializers.ChoiceField(choices=ActionStatus.choices)
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+    verdict = serializers.SerializerMethodField()
+    tool = serializers.CharField(source="tool_name")
+    arguments = serializers.SerializerMethodField()
+    agent = serializers.CharField(source="agent.public_id")
+    run = serializers.SerializerMethodField()
+    call_id = serializers.CharField()
+    requester = serializers.SerializerMethodField()
+    reason = serializers.CharField(source="agent_reason")
+    tags = serializers.JSONField()
+    effect = serializers.CharField()
+    risk = serializers.CharField()
+    target = serializers.ListField(child=serializers.CharField())
+    rule = serializers.CharField()
+    requirement = serializers.JSONField(allow_null=True)
+    code = serializers.CharField()
+    detail = serializers.CharField(source="reason")
+    result = serializers.JSONField(allow_null=True)
+    is_settled = serializers.BooleanField()
+    decide_by = serializers.DateTimeField(allow_null=True)
+    execute_by = serializers.DateTimeField(allow_null=True)
+    approved_at = serializers.DateTimeField(allow_null=True)
+    settled_at = serializers.DateTimeField(allow_null=True)
+    event = serializers.CharField(source="source_event")
+    correlation_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+    def get_verdict(self, action: Action) -> str:
+        """What the gate said: allow, deny, require_approval or invalid."""
+        if action.status == ActionStatus.INVALID and not action.digest:
+            return "invalid"
+        if action.requirement is not None:
+            return "require_approval"
+        return "allow" if action.digest else "deny"
+
+    def get_arguments(self, action: Action) -> Any:
+        """The arguments, sensitive ones masked; null where they had two meanings."""
+        return masked(action.arguments_value, sensitive_of(action))
+
+    def get_run(self, action: Action) -> str | None:
+        """The run's id, if it belongs to one."""
+        return ids.encode(RUN_MARK, action.run_id) if action.run_id else None
+
+    def get_requester(self, action: Action) -> dict[str, str]:
+        """Who chose the arguments."""
+        return {"kind": action.requester_kind, "id": action.requester_id}
+
+
+class ActionDetailOut(ActionOut):
+    """An action with everything a reviewer decides by."""
+
+    request = serializers.SerializerMethodField()
+    affected = serializers.JSONField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+    previewed_at = serializers.DateTimeField(allow_null=True)
+    trace = serializers.JSONField()
+    policy_hash = serializers.CharField()
+    approvals = ApprovalOut(many=True, source="approvals.all")
+    executions = ExecutionOut(many=True, source="executions.all")
+
+    def get_request(self, action: Action) -> Any:
+        """The exact request without secrets; a body that holds masked members is text as well."""
+        rendered = action.rendered_value
+        if rendered is None:
+            return None
+        sensitive = sensitive_of(action)
+        if isinstance(body := rendered.get("body"), str):
+            rendered = {**rendered, "body": _masked_text(body, sensitive)}
+        return masked(rendered, sensitive)
+
+
+def sensitive_of(action: Action) -> list[str]:
+    """The paths of the tool's arguments that are never shown."""
+    return list(action.tool_version.sensitive) if action.tool_version else []
+
+
+def _masked_text(text: str, sensitive: list[str]) -> str:
+    """The text byte for byte where nothing in it is secret."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    safe = masked(value, sensitive)
+    return text if safe == value else canonical(safe).decode()
+
+
+class ActionIn(StrictFields):
+    """A wish: a tool and its arguments."""
+
+    tool = serializers.CharField(max_length=80)
+    arguments = serializers.JSONField()
+    run = serializers.CharField(max_length=40, required=False)
+    call_id = serializers.CharField(max_length=200, required=False)
+    reason = serializers.CharField(max_length=4000, required=False)
+    tags = serializers.DictField(required=False)
+
+
+class ApproveIn(StrictFields):
+    """A vote for exactly what the digest covers."""
+
+    digest = serializers.CharField(max_length=64)
+    comment = serializers.CharField(max_length=4000, required=False, allow_blank=True)
+
+
+class RejectIn(StrictFields):
+    """A refusal; the agent gets the reason."""
+
+    digest = serializers.CharField(max_length=64)
+    reason = serializers.CharField(max_length=4000)
+
+
+class CancelIn(StrictFields):
+    """A withdrawal."""
+
+    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True)
+
+
+class ReconcileIn(StrictFields):
+    """What a person found out about an unknown outcome."""
+
+    outcome = serializers.ChoiceField(choices=["succeeded", "failed"])
+    evidence = serializers.CharField(max_length=4000)

@@ -1,0 +1,184 @@
+"""The REST resources of members, groups and environments."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateway.lib.rest import EnvironmentViews, StrictFields, checked
+from gateway.tenants import services
+from gateway.tenants.idempotency import idempotent
+from gateway.tenants.models import Environment, Group, Invitation, Member
+from gateway.tenants.principals import Principal
+from gateway.tenants.roles import Role
+
+
+class MemberIn(StrictFields):
+    """Whom to invite; roles by the slug of the environment."""
+
+    email = serializers.EmailField()
+    roles = serializers.DictField(
+        child=serializers.ListField(child=serializers.ChoiceField(choices=Role.choices))
+    )
+    groups = serializers.ListField(child=serializers.SlugField(), required=False)
+
+
+class MemberOut(serializers.Serializer[Member]):
+    """A person in the tenant, with the roles in this environment."""
+
+    id = serializers.CharField(source="public_id")
+    user = serializers.CharField(source="user.public_id")
+    email = serializers.CharField(source="user.email")
+    name = serializers.CharField(source="user.name")
+    roles = serializers.SerializerMethodField()
+    groups = serializers.SerializerMethodField()
+    active = serializers.BooleanField(source="is_active")
+    created_at = serializers.DateTimeField()
+
+    def get_roles(self, member: Member) -> dict[str, list[str]]:
+        """Only those of the environment that is asked in."""
+        place: Environment = self.context["request"].auth.environment
+        return {place.slug: sorted(member.roles_in(place))}
+
+    def get_groups(self, member: Member) -> list[str]:
+        """The slugs of the groups."""
+        return sorted(member.group_slugs())
+
+
+class InvitationOut(serializers.Serializer[Invitation]):
+    """An invitation, whose link is shown this once."""
+
+    id = serializers.CharField(source="public_id")
+    email = serializers.CharField()
+    roles = serializers.JSONField()
+    groups = serializers.JSONField()
+    expires_at = serializers.DateTimeField()
+    url = serializers.CharField()
+
+
+class GroupIn(StrictFields):
+    """A new group; `members` by id or e-mail address."""
+
+    slug = serializers.SlugField(max_length=40)
+    name = serializers.CharField(max_length=120)
+    members = serializers.ListField(
+        child=serializers.CharField(max_length=254), required=False, max_length=1000
+    )
+
+
+class GroupOut(serializers.Serializer[Group]):
+    """A named set of members."""
+
+    id = serializers.CharField(source="public_id")
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    members = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+
+    def get_members(self, group: Group) -> list[str]:
+        """The members' ids."""
+        return sorted(member.public_id for member in group.members.all())
+
+
+class EnvironmentOut(serializers.Serializer[Environment]):
+    """An environment of the tenant."""
+
+    id = serializers.CharField(source="public_id")
+    tenant = serializers.CharField(source="tenant.slug")
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class TenantViews(EnvironmentViews[Any]):
+    """Rows that belong to the tenant as a whole."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Only the rows of the caller's tenant."""
+        if getattr(self, "swagger_fake_view", False):
+            return self._rows().none()
+        return self._rows().filter(tenant=self.request.auth.environment.tenant)
+
+
+class MemberViews(TenantViews):
+    """People in the tenant."""
+
+    queryset = Member.objects.select_related("user").prefetch_related("roles", "groups")
+    serializer_class = MemberOut
+    named_by = "user__email"
+    permissions: ClassVar[dict[str, str]] = {
+        "list": "tenants.view_member",
+        "retrieve": "tenants.view_member",
+        "create": "tenants.change_member",
+    }
+
+    @extend_schema(request=MemberIn, responses={201: InvitationOut})
+    @idempotent(secrets=("url",))
+    def create(self, request: Request) -> Response:
+        """Invite a person. The answer's link makes them a member, once they have followed it."""
+        by: Principal = request.auth
+        made, secret = services.invite(
+            environment=by.environment, by=by, **checked(MemberIn, request)
+        )
+        link = settings.PUBLIC_URL + reverse("invitation", args=(secret,))
+        fields = InvitationOut({**_fields(made), "url": link}).data
+        return Response(fields, status=201, headers={"Cache-Control": "no-store"})
+
+
+class GroupViews(TenantViews):
+    """Named sets of members that policies route approvals to."""
+
+    queryset = Group.objects.prefetch_related("members")
+    serializer_class = GroupOut
+    named_by = "slug"
+    permissions: ClassVar[dict[str, str]] = {
+        "list": "tenants.view_member",
+        "retrieve": "tenants.view_member",
+        "create": "tenants.change_member",
+    }
+
+    @extend_schema(request=GroupIn, responses={201: GroupOut})
+    @idempotent()
+    def create(self, request: Request) -> Response:
+        """Make a group."""
+        body, by = checked(GroupIn, request), request.auth
+        members = [services.find_member(by.environment.tenant, name) for name in body.pop("members", ())]
+        with transaction.atomic():
+            made = services.create_group(environment=by.environment, by=by, **body)
+            if members:
+                services.set_group_members(made, members=members, by=by)
+        return Response(GroupOut(made).data, status=201)
+
+
+class EnvironmentListViews(TenantViews):
+    """The environments of the tenant that the caller has a place in."""
+
+    queryset = Environment.objects.select_related("tenant")
+    serializer_class = EnvironmentOut
+    named_by = "slug"
+    permissions: ClassVar[dict[str, str]] = {
+        "list": "approvals.view_action",
+        "retrieve": "approvals.view_action",
+    }
+
+    def get_queryset(self) -> QuerySet[Environment]:
+        """A key knows its own environment; a person those with a role."""
+        rows = super().get_queryset()
+        by: Principal | None = self.request.auth
+        if by is None:
+            return rows
+        if by.api_key is not None or by.user is None:
+            return rows.filter(pk=by.environment.pk)
+        return rows.filter(roles__member__user=by.user).distinct()
+
+
+def _fields(made: Invitation) -> dict[str, Any]:
+    names = ("public_id", "email", "roles", "groups", "expires_at")
+    return {name: getattr(made, name) for name in names}
