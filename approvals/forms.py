@@ -75,8 +75,12 @@ class ActionFilter(forms.Form):
     q = forms.CharField(required=False, label="Search effect or id")
     status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
     risk = forms.ChoiceField(required=False, choices=RISKS, label="Risk")
-    tool = forms.CharField(required=False, label="Tool")
-    agent = forms.CharField(required=False, label="Agent")
+    tool = forms.CharField(
+        required=False, label="Tool", widget=forms.TextInput(attrs={"placeholder": "Tool"})
+    )
+    agent = forms.CharField(
+        required=False, label="Agent", widget=forms.TextInput(attrs={"placeholder": "Agent"})
+    )
     run = forms.CharField(required=False, widget=forms.HiddenInput)
     days = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 

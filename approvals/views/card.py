@@ -1,6 +1,7 @@
 """The decision card: everything a reviewer needs before a button may be pressed."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +16,6 @@ from approvals.views.changes import ChangeRow, changes_of
 from approvals.views.notes import Note, notes_of
 from approvals.views.payload import Request, request_of
 from approvals.views.rows import Row, place
-from audit.models import AuditRecord
 from gateway.lib import ids
 from gateway.lib.errors import Denied
 from gateway.tenants.principals import of_user
@@ -26,7 +26,10 @@ ICONS = {
     "customer": "user", "person": "user", "user": "user", "order": "receipt", "email": "mail",
     "mail": "mail", "ticket": "message", "shop": "building-store", "url": "link-off",
 }  # fmt: skip
-EFFECTS = {SideEffect.WRITE: "changes something", SideEffect.DESTRUCTIVE: "cannot be undone"}
+EFFECTS = {
+    SideEffect.WRITE: "The tool changes something",
+    SideEffect.DESTRUCTIVE: "What the tool does cannot be undone",
+}
 STEPS = ("Proposed", "Policy", "Review", "Hold", "Executing", "Done")
 AT_STEP = {
     ActionStatus.PROPOSED: 1, ActionStatus.INVALID: 1, ActionStatus.DENIED: 1,
@@ -60,6 +63,7 @@ class Line:
     kind: str = ""
     id: str = ""
     tone: str = ""
+    at: datetime | None = None
 
 
 class Card(Row):
@@ -94,6 +98,8 @@ class Card(Row):
     def steps(self) -> list[Step]:
         """The state line; without a hold its step is left out."""
         at = AT_STEP.get(ActionStatus(self.action.status), len(STEPS))
+        if self.is_held:
+            at = STEPS.index("Hold")
         stopped = self.action.status in STOPPED
         steps = []
         for number, word in enumerate(STEPS):
@@ -126,6 +132,20 @@ class Card(Row):
     def hold_s(self) -> int:
         """Seconds between the last vote and the execution."""
         return int((self.action.requirement or {}).get("hold_s") or 0)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is approved and waits out its hold."""
+        action = self.action
+        is_approved = action.status == ActionStatus.APPROVED
+        return bool(is_approved and action.due_at and action.due_at > timezone.now())
+
+    @property
+    def outcome_line(self) -> str:
+        """What the bar says of an approved action."""
+        if self.is_held:
+            return f"Approved. It starts {self.hold_s} s after the last vote; until then cancel it."
+        return "Approved. It can be canceled until it is sent."
 
     @property
     def reversible(self) -> Line:
@@ -181,7 +201,7 @@ class Card(Row):
         version = self.action.tool_version
         if version and version.side_effect != SideEffect.READ:
             does = EFFECTS[SideEffect(version.side_effect)]
-            text = f"The tool {does}; its own risk is {version.risk}"
+            text = f"{does}; its own risk is {version.risk}"
             found.append(Line(text, icon="tool", code="tool.side_effect"))
         if version and version.retry_class == RetryClass.UNSAFE:
             found.append(Line("It is never repeated by itself", icon="refresh", code="tool.retry"))
@@ -260,6 +280,16 @@ class Card(Row):
         """Where it comes from."""
         return story.origin_of(self.action, may=self._may, line=Line)
 
+    @property
+    def context(self) -> list[Line]:
+        """The times and tags of the request."""
+        action = self.action
+        rows = [Line("", label="Proposed", at=action.created_at)]
+        for label, when in (("Decide by", action.decide_by), ("Execute by", action.execute_by)):
+            rows += [Line("", label=label, at=when)] if when else []
+        rows += [Line(str(value), label=name) for name, value in sorted(action.tags.items())]
+        return [*rows, Line(action.call_scope, label="Call id counts in")]
+
     @cached_property
     def similar(self) -> list[Row]:
         """The latest other actions of this tool."""
@@ -279,11 +309,9 @@ class Card(Row):
         return self.action.correlation_id
 
     @cached_property
-    def records(self) -> list[AuditRecord]:
+    def records(self) -> list[story.Record]:
         """Its audit records, for who may read them."""
-        if not self._may("audit.view_record"):
-            return []
-        return list(AuditRecord.objects.filter(target_id=self.action.public_id).order_by("id"))
+        return story.records_of(self.action) if self._may("audit.view_record") else []
 
     @property
     def audit_url(self) -> str:

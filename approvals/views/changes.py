@@ -33,10 +33,13 @@ class ChangeRow:
 
     @property
     def words(self) -> Any:
-        """Marks for the words that changed, where both sides are texts."""
-        if self.kind == "changed" and isinstance(self.before, str) and isinstance(self.after, str):
-            return diff.words(self.before, self.after)
-        return ()
+        """Marks for the words that changed, where both sides are texts of several words."""
+        both = (self.before, self.after)
+        if self.kind != "changed" or not all(
+            isinstance(text, str) and " " in text for text in both
+        ):
+            return ()
+        return diff.words(self.before, self.after)
 
 
 def changes_of(action: Action) -> tuple[str, list[ChangeRow]]:

@@ -13,7 +13,9 @@ from approvals.models import Action
 from approvals.states import ActionStatus, ExecutionStatus
 from approvals.views.rows import place
 from audit.canonical import canonical
+from audit.models import AuditRecord
 from gateway.lib import ids
+from gateway.tenants.models import User
 
 TRACE_LOOKS = {
     "matched": ("ok", "check", "matched"),
@@ -67,6 +69,17 @@ class Ending:
     title: str
     text: str
     result: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One audit record, its actor by name."""
+
+    action: str
+    by: str
+    outcome: str
+    reason: str
+    occurred_at: datetime
 
 
 def trace_of(action: Action) -> list[TraceRow]:
@@ -165,6 +178,32 @@ def _tool(action: Action, *, may: Callable[[str], bool], line: Any) -> Any:
         return line(action.tool_name, label="Tool")
     url = place(action, "tools:detail", tool=action.tool.public_id)
     return line(action.tool_name, label="Tool", url=url)
+
+
+def records_of(action: Action) -> list[Record]:
+    """The audit records of the action and its executions, with names as they are today."""
+    targets = [action.public_id, *(row.public_id for row in action.executions.all())]
+    rows = list(AuditRecord.objects.filter(target_id__in=targets).order_by("id"))
+    names = _names({row.actor_id for row in rows if row.actor_kind == "person"})
+    return [
+        Record(
+            row.action,
+            names.get(row.actor_id, _machine(row)),
+            row.outcome,
+            row.reason,
+            row.occurred_at,
+        )
+        for row in rows
+    ]
+
+
+def _names(people: set[str]) -> dict[str, str]:
+    keys = [ids.decode(User.PREFIX, person) for person in people if person.startswith("usr_")]
+    return {user.public_id: str(user) for user in User.objects.filter(pk__in=keys)}
+
+
+def _machine(row: AuditRecord) -> str:
+    return row.actor_kind if row.actor_kind == "system" else f"{row.actor_kind} {row.actor_id}"
 
 
 def audit_address(correlation_id: str) -> str:

@@ -53,8 +53,8 @@ def test_a_customer_is_looked_up_without_a_preview(ask: Make) -> None:
 def test_a_refund_shows_the_amounts_before_and_after_and_whom_it_touches(ask: Make) -> None:
     seen = SANDBOX.preview(ask("refund", REFUND))
     assert seen is not None
-    assert (seen.before["refunded"], seen.before["remaining"]) == ("0.00", "240.00")
-    assert (seen.after["refunded"], seen.after["remaining"]) == ("120.00", "120.00")
+    assert (seen.before["refunded"], seen.before["remaining"]) == ("0.00", "24000.00")
+    assert (seen.after["refunded"], seen.after["remaining"]) == ("120.00", "23880.00")
     assert {k for k in seen.before if seen.before[k] != seen.after[k]} == {"refunded", "remaining"}
     assert seen.affected == (MARA, Affected("order", "ORD-1043"))
 
@@ -98,10 +98,10 @@ def test_the_shop_can_say_whether_it_happened(ask: Make) -> None:
 
 
 def test_the_shops_refusal_is_a_failure_with_its_answer(ask: Make, shop: str) -> None:
-    outcome = SANDBOX.execute(ask("refund", {**REFUND, "amount": "999.00"}))
+    outcome = SANDBOX.execute(ask("refund", {**REFUND, "amount": "99999.00"}))
     assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "http_409")
     assert outcome.response is not None
-    assert "240.00" in outcome.response.body
+    assert "24000.00" in outcome.response.body
     assert not outcome.may_have_happened
     assert ledger(shop) == []
 
