@@ -84,11 +84,11 @@ def _email(task: str, answers: Sequence[Answered]) -> Wanted:
         "send_email",
         {
             "to": customer.get("email", ""),
-            "subject": f"Your espresso machine ({TICKET_ID})",
+            "subject": f"Your espresso machines ({TICKET_ID})",
             "body": (
-                f"Dear {name},\n\nwe are sorry that your espresso machine arrived with a dented "
-                f"lid.{reference} We would like to refund part of the price, and you keep the "
-                "machine.\n\nKind regards\nThe demo shop"
+                f"Dear {name},\n\nwe are sorry that one of your espresso machines arrived with a "
+                f"dented lid.{reference} We would like to refund part of its price, and you keep "
+                "the machine.\n\nKind regards\nThe demo shop"
             ),
         },
     )

@@ -97,8 +97,10 @@ def _check(values: dict[str, Any]) -> None:
     try:
         schema.check_definition(values["input_schema"])
         render.check_effect(values["effect"], values["input_schema"])
+        # The connector judges the preview as well: it sees it where it will find it when called.
+        preview = {"preview": values["preview"]} if values["preview"] else {}
         registry.connector(values["connector"]).check(
-            values["operation"], values["config"], values["input_schema"]
+            values["operation"], {**values["config"], **preview}, values["input_schema"]
         )
         if values["affected"]:
             compile_expression(values["affected"], AFFECTED_VARIABLES)
