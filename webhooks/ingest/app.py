@@ -22,6 +22,7 @@ from webhooks.ingest.bell import Bell
 from webhooks.ingest.client import client_address
 from webhooks.ingest.group import Group
 from webhooks.ingest.judge import Rejected
+from webhooks.ingest.lines import make_logger
 from webhooks.ingest.sources import Entry, SourceMap
 from webhooks.ingest.stores import make_store
 from webhooks.ingest.tally import Tally, try_write
@@ -29,7 +30,7 @@ from webhooks.models import Event
 from webhooks.schemes.base import Reason
 from webhooks.schemes.verifier import Header
 
-log = structlog.get_logger("webhooks")
+log = structlog.get_logger(__name__)
 PREFIX = "/webhooks/"
 FLUSH_S = 1.0
 # Refusals wait for a reading of the sources; more than this many are answered at once.
@@ -49,6 +50,7 @@ class Intake:
         self.sources = SourceMap(self._elsewhere)
         self.group = Group(make_store(), Bell())
         self.tally = Tally()
+        self.line = make_logger()
         self.waiting = 0
         self.flushing: asyncio.TimerHandle | None = None
 
@@ -121,7 +123,7 @@ class Intake:
         answer = refusal(reason)
         self.tally.refused[entry.source_id if entry else None, reason] += 1
         self._flush_soon()
-        log.info(
+        self.line.info(
             "webhook_refused",
             source=entry.public_id if entry else "",
             status=answer.status,
@@ -144,10 +146,10 @@ class Intake:
             correlation_id=arrival.correlation_id,
             status=entry.success_status,
         )
-        log.info(
+        self.line.info(
             "webhook",
             source=entry.public_id,
-            event=event,
+            id=event,
             outcome=outcome,
             status=answer.status,
             correlation_id=arrival.correlation_id,

@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import Count, Sum
+from django.db.models import Count, Max, Sum
 
 from gateway.lib import sealing
 from webhooks.models import Secret, Source
@@ -108,13 +108,15 @@ class Entry:
 
 
 Entries = dict[str, Entry]
-State = tuple[int, int]
+State = tuple[int, int, datetime | None]
 
 
 def read_state() -> State:
-    """A pair that differs after every committed change of a source, its secrets or its routes."""
-    found = Source.objects.aggregate(count=Count("pk"), versions=Sum("version"))
-    return found["count"], found["versions"] or 0
+    """What differs after every committed change of a source, its secrets or its routes."""
+    found = Source.objects.aggregate(
+        count=Count("pk"), versions=Sum("version"), newest=Max("created_at")
+    )
+    return found["count"], found["versions"] or 0, found["newest"]
 
 
 def read_entries(known: Entries) -> Entries:

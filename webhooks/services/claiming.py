@@ -64,7 +64,7 @@ def _due() -> list[Event]:
 def _give_back(event: Event) -> None:
     """The lease ran out: back to the due ones, or given up when it cost its worker too often."""
     count = event.lost_leases + 1
-    log.warning("event_lease_lost", event=event.public_id, count=count)
+    log.warning("event_lease_lost", id=event.public_id, count=count)
     if count < MAX_LOST_LEASES:
         move(
             event,

@@ -62,7 +62,7 @@ def carry_out(event: Event) -> Done:
     rules = [Rule(route.name, route.when, route.arguments) for route in routes]
     choice = routing.choose(rules, seen.facts)
     for trouble in choice.trouble:
-        log.info("route_passed_over", event=event.public_id, trouble=trouble)
+        log.info("route_passed_over", id=event.public_id, trouble=trouble)
     if choice.index is None:
         return _by_default(seen)
     return _by_route(seen, routes[choice.index])

@@ -70,7 +70,7 @@ def _process(event: Event, plain: dict[Plain, list[Event]]) -> None:
         except RunNotReady as error:
             _fail(event, str(error), after_s=NOT_READY_S)
         except Exception as error:  # one bad event must not stop the others of its chunk
-            log.exception("event_failed", event=event.public_id)
+            log.exception("event_failed", id=event.public_id)
             _fail(event, f"{type(error).__name__}: {error}", is_hopeless=_is_spent(event))
         else:
             if done.had_effect:
@@ -101,7 +101,7 @@ def _finish(event: Event, done: Done) -> None:
                 event_type=done.event_type,
                 run_id=done.run_id,
             )
-    log.info("event", event=event.public_id, status=_status(done), route=done.route)
+    log.info("event", id=event.public_id, status=_status(done), route=done.route)
 
 
 def _finish_plain(plain: dict[Plain, list[Event]]) -> None:
@@ -125,7 +125,7 @@ def _finish_plain(plain: dict[Plain, list[Event]]) -> None:
                 )
     for kind, events in plain.items():
         for event in events:
-            log.info("event", event=event.public_id, status=kind.status, route=kind.route)
+            log.info("event", id=event.public_id, status=kind.status, route=kind.route)
 
 
 def _fail(
@@ -141,7 +141,7 @@ def _fail(
         move(held, EventStatus.FAILED, due_at=due_at, lease_until=None, reason=reason[:500])
         if is_hopeless:
             bury(held, reason=reason)
-    log.warning("event_not_processed", event=event.public_id, reason=reason, gives_up=is_hopeless)
+    log.warning("event_not_processed", id=event.public_id, reason=reason, gives_up=is_hopeless)
 
 
 def _held(event: Event) -> Event | None:

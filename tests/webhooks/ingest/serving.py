@@ -1,0 +1,107 @@
+"""Starts a real ASGI server of the intake on the test's own database."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import httpx
+from django.db import connection
+
+from webhooks.models import Source
+from webhooks.schemes.secrets import key_of
+from webhooks.schemes.signer import sign
+
+NUMBERS = count(1)
+APPLICATION = "gateway.intake:application"
+COMMANDS = {
+    "uvicorn": ["-m", "uvicorn", APPLICATION, "--no-access-log", "--no-proxy-headers", "--fd"],
+    "daphne": ["-m", "daphne", APPLICATION, "-v", "0", "--fd"],
+}
+
+
+@dataclass
+class Server:
+    """A started server; `logged()` is what it wrote so far."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Any
+
+    def logged(self) -> str:
+        """What it wrote to standard error."""
+        self.log.seek(0)
+        return str(self.log.read().decode())
+
+    def client(self, **options: Any) -> httpx.Client:
+        """A client of this server."""
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **options)
+
+
+@dataclass
+class Sender:
+    """Signs and sends as the provider of one source."""
+
+    source: Source
+    secret: str
+    client: httpx.Client
+    headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
+
+    def request(self, body: bytes = b"{}", *, event_id: str = "", **changes: Any) -> httpx.Request:
+        """A signed request; `headers` and `path` replace what would be sent."""
+        name = event_id or f"msg_{next(NUMBERS)}"
+        scheme = self.source.rules
+        sent_at = changes.pop("sent_at", int(time.time()))
+        signed = sign(
+            scheme, key_of(scheme, self.secret), body, event_id=name, sent_at=sent_at,
+            event_type="push",
+        )  # fmt: skip
+        headers = {**self.headers, **signed, **changes.pop("headers", {})}
+        path = changes.pop("path", f"/webhooks/{self.source.address}")
+        kept = {name: value for name, value in headers.items() if value is not None}
+        return self.client.build_request("POST", path, content=body, headers=kept)
+
+    def send(self, body: bytes = b"{}", **options: Any) -> httpx.Response:
+        """Send one delivery."""
+        return self.client.send(self.request(body, **options))
+
+
+def database_url() -> str:
+    """The address of the test's database, as another process needs it."""
+    found = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{found['NAME']}"
+    host = found["HOST"] or os.environ.get("PGHOST", "")
+    return f"postgresql://{found['USER']}:{found['PASSWORD']}@/{found['NAME']}?host={host}" + (
+        f"&port={found['PORT']}" if found["PORT"] else ""
+    )
+
+
+@contextmanager
+def started(kind: str, **environment: str) -> Iterator[Server]:
+    """A server on a free port; killed at the end."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        port = listening.getsockname()[1]
+        number = str(listening.fileno())
+        command = [sys.executable, *COMMANDS[kind], number]
+        surroundings = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "DATABASE_URL": database_url(),
+            **environment,
+        }
+        with tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(
+                command, env=surroundings, pass_fds=[int(number)], stderr=log, stdout=log
+            )
+            try:
+                yield Server(f"http://127.0.0.1:{port}", process, log)
+            finally:
+                process.kill()
+                process.wait()

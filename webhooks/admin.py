@@ -1,0 +1,52 @@
+"""Read-only pages of sources, routes, events and refusals; bodies are read on the desk, recorded."""
+
+from django.contrib import admin
+
+from gateway.lib.admin import ReadOnlyAdmin
+from webhooks.models import Event, Refusal, Route, Secret, Source
+
+
+@admin.register(Source)
+class SourceAdmin(ReadOnlyAdmin):
+    list_display = ("slug", "name", "environment", "scheme", "provider", "is_enabled")
+    list_select_related = ("environment__tenant", "provider")
+    list_filter = ("is_enabled", "scheme")
+    search_fields = ("slug", "name", "address__exact")
+
+
+@admin.register(Secret)
+class SecretAdmin(ReadOnlyAdmin):
+    within = "source__environment"
+    list_display = ("source", "fingerprint", "not_before", "not_after", "last_used_at")
+    list_select_related = ("source",)
+    search_fields = ("fingerprint",)
+
+
+@admin.register(Route)
+class RouteAdmin(ReadOnlyAdmin):
+    within = "source__environment"
+    list_display = ("source", "position", "name", "effect", "agent", "provider", "tool")
+    list_select_related = ("source", "agent", "provider")
+    list_filter = ("effect",)
+    search_fields = ("name", "tool")
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = (
+        "received_at", "status", "source", "environment", "event_type", "event_id",
+        "correlation_id",
+    )  # fmt: skip
+    list_select_related = ("environment__tenant", "source")
+    list_filter = ("status",)
+    search_fields = ("event_id__exact", "correlation_id__exact", "event_type", "body_sha256__exact")
+    date_hierarchy = "received_at"
+    hidden = ("headers", "body", "created_at")
+
+
+@admin.register(Refusal)
+class RefusalAdmin(ReadOnlyAdmin):
+    within = "source__environment"
+    list_display = ("hour", "source", "reason", "count", "last_at")
+    list_select_related = ("source",)
+    list_filter = ("reason",)
