@@ -12,21 +12,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-import redis
 import structlog
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, models
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from approvals.models import Action
-from gateway.lib import heartbeat
+from gateway.lib import broker, heartbeat
 from gateway.runs.models import Report, Run
 from webhooks.models import Event
 
 log = structlog.get_logger(__name__)
-QUEUE_TIMEOUT_S = 2
 # The sweep comes every second; what is due for minutes is stuck.
 LATEST_DUE_S = 300
 # Every column that says "something must still happen with this row".
@@ -88,17 +85,9 @@ def database() -> Check:
 
 def queue() -> Check:
     """Whether Redis answers. Without it work goes on by the sweep alone, that is not at all."""
-    client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=QUEUE_TIMEOUT_S, socket_connect_timeout=QUEUE_TIMEOUT_S
-    )
-    try:
-        client.ping()
-    except (redis.RedisError, OSError) as error:
-        log.warning("queue_not_ready", error=repr(error))
-        return Check(False, "Redis does not answer: see the log.")
-    finally:
-        client.close()
-    return Check(True, "")
+    if broker.is_reachable():
+        return Check(True, "")
+    return Check(False, "Redis does not answer: see the log.")
 
 
 def worker() -> Check:

@@ -141,3 +141,15 @@ def ring_now(name: JobName, *ids: str, delay_ms: int = 0) -> None:
         broker.enqueue(message, delay=delay_ms or None)
     except (dramatiq.ConnectionError, dramatiq.QueueNotFound, redis.RedisError, OSError) as error:
         log.warning("bell_lost", job=name, ids=ids, error=repr(error))
+
+
+def is_reachable() -> bool:
+    """Whether the queue's server answers within two seconds; for health checks."""
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        return bool(client.ping())
+    except (redis.RedisError, OSError) as error:
+        log.warning("queue_not_reachable", error=repr(error))
+        return False
+    finally:
+        client.close()

@@ -4,6 +4,8 @@ import socket
 from pathlib import Path
 
 BACKLOG = 1024
+PING = b"*1\r\n$4\r\nPING\r\n"
+PING_TIMEOUT_S = 2.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -46,3 +48,15 @@ def _free(port: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
         return int(probe.getsockname()[1])
+
+
+def says_pong(path: Path) -> bool:
+    """Whether a Redis that has loaded its data answers on this unix socket."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(PING_TIMEOUT_S)
+        try:
+            caller.connect(str(path))
+            caller.sendall(PING)
+            return caller.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False

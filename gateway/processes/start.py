@@ -4,11 +4,9 @@ import fcntl
 import os
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
-import redis
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections
@@ -121,12 +119,9 @@ def _start_queue(watcher: Watcher) -> int:
     path.unlink(missing_ok=True)
     process = spawn(plan.queue())
     watcher.add(process.pid)
-    client = redis.Redis(unix_socket_path=str(path))
     give_up = time.monotonic() + QUEUE_START_S
     while time.monotonic() < give_up and process.poll() is None:
-        with suppress(redis.RedisError):
-            client.ping()
-            client.close()
+        if sockets.says_pong(path):
             return process.pid
         time.sleep(PAUSE_S)
     raise CannotStart(f"The embedded queue does not start: see {settings.DATA_DIR / 'redis.log'}.")
