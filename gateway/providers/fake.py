@@ -28,13 +28,9 @@ class FakeProvider:
         """A run named after the idempotency key, so that a repetition finds the same one."""
         self._may_fail()
         self.started.setdefault(request.idempotency_key, start)
-        return RunUpdate(
-            f"fake-{request.idempotency_key}", RunStatus.RUNNING, event="start"
-        )
+        return RunUpdate(f"fake-{request.idempotency_key}", RunStatus.RUNNING, event="start")
 
-    def submit_result(
-        self, request: ProviderRequest, run_id: str, answer: ToolAnswer
-    ) -> RunUpdate:
+    def submit_result(self, request: ProviderRequest, run_id: str, answer: ToolAnswer) -> RunUpdate:
         """Keeps the answer; the run goes on."""
         self._may_fail()
         self.answers.append((run_id, answer))
@@ -52,9 +48,7 @@ class FakeProvider:
             return None
         try:
             run_id, status, *tools = payload.decode().split()
-            calls = tuple(
-                ToolCall(None, index, name, {}) for index, name in enumerate(tools)
-            )
+            calls = tuple(ToolCall(None, index, name, {}) for index, name in enumerate(tools))
             return RunUpdate(run_id, RunStatus(status), calls, event=status)
         except ValueError as error:
             raise Unparsable(str(error)) from error

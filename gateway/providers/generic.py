@@ -58,9 +58,7 @@ class GenericProvider:
             )
         return RunUpdate(body["run_id"], _status(body.get("status")), event="start")
 
-    def submit_result(
-        self, request: ProviderRequest, run_id: str, answer: ToolAnswer
-    ) -> None:
+    def submit_result(self, request: ProviderRequest, run_id: str, answer: ToolAnswer) -> None:
         """Hand over one answer. The reply's body has no meaning: what follows comes by webhook."""
         body: dict[str, Any] = {"tool_call_id": answer.call_id}
         if answer.error is not None:
@@ -81,9 +79,7 @@ class GenericProvider:
         if (status := _EVENTS.get(event)) is None:
             return None
         if not _is_id(body.get("run_id")):
-            raise Unparsable(
-                f"run_id is missing or not a text of 1 to {MAX_ID_LENGTH} characters"
-            )
+            raise Unparsable(f"run_id is missing or not a text of 1 to {MAX_ID_LENGTH} characters")
         return RunUpdate(
             run_id=body["run_id"],
             status=status,
@@ -168,9 +164,7 @@ def _calls(body: dict[str, Any], *, wanted: bool) -> tuple[ToolCall, ...]:
         return ()
     calls = value if isinstance(value, list) else [value]
     if len(calls) > MAX_CALLS:
-        raise Unparsable(
-            f"tool_call has {len(calls)} entries; at most {MAX_CALLS} are taken"
-        )
+        raise Unparsable(f"tool_call has {len(calls)} entries; at most {MAX_CALLS} are taken")
     found = tuple(_call(call, index) for index, call in enumerate(calls))
     named = [call.id for call in found if call.id is not None]
     if len(set(named)) != len(named):
@@ -188,9 +182,7 @@ def _call(value: Any, index: int) -> ToolCall:
     if call_id is not None and not _is_id(call_id):
         raise Unparsable(f"{at}.id is not a text of 1 to {MAX_ID_LENGTH} characters")
     if not _is_id(value.get("name")):
-        raise Unparsable(
-            f"{at}.name is missing or not a text of 1 to {MAX_ID_LENGTH} characters"
-        )
+        raise Unparsable(f"{at}.name is missing or not a text of 1 to {MAX_ID_LENGTH} characters")
     if "arguments" not in value:
         raise Unparsable(f"{at}.arguments is missing")
     arguments = value["arguments"]
