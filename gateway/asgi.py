@@ -8,10 +8,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 from django.core.asgi import get_asgi_application  # noqa: E402 - settings first
 
-django_application = get_asgi_application()
+django = get_asgi_application()
 
 from gateway import health  # noqa: E402 - they import models, so the apps have to be ready
 from gateway.intake import application as intake  # noqa: E402
+from gateway.streams.application import around  # noqa: E402
+
+django_application = around(django)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

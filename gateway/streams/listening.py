@@ -1,0 +1,79 @@
+"""News for one listener, until it hangs up or loses the right to listen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing, suppress
+from typing import Any
+
+from gateway.lib.live import News, follow
+from gateway.streams.tickets import Ticket, watch
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+# What was published while the subscription was on its way is read after this pause.
+SETTLING_S = 0.3
+
+
+async def listen(
+    *topics: str, receive: Receive | None, ticket: Ticket | None, quiet_s: float
+) -> AsyncIterator[News | None]:
+    """The news of these topics; None soon after the start and after each `quiet_s` of silence.
+
+    Ends when the client disconnects (where `receive` is given) or the ticket counts no more.
+    """
+    ends = []
+    if receive is not None:
+        ends.append(asyncio.ensure_future(_disconnected(receive)))
+    if ticket is not None:
+        ends.append(asyncio.ensure_future(_revoked(ticket)))
+    try:
+        async with aclosing(follow(*topics, quiet_s=quiet_s)) as source:
+            async for news in _until(ends, source):
+                yield news
+    finally:
+        for end in ends:
+            await _stop(end)
+
+
+async def _until(
+    ends: list["asyncio.Task[None]"], source: AsyncIterator[News | None]
+) -> AsyncIterator[News | None]:
+    pause: float | None = SETTLING_S
+    coming = asyncio.ensure_future(anext(source))
+    try:
+        while True:
+            await asyncio.wait({coming, *ends}, timeout=pause, return_when="FIRST_COMPLETED")
+            if any(end.done() for end in ends):
+                return
+            pause = None
+            news = None
+            if coming.done():
+                news = coming.result()
+                coming = asyncio.ensure_future(anext(source))
+            yield news
+    finally:
+        await _stop(coming)
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Returns once the client has hung up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _revoked(ticket: Ticket) -> None:
+    """Returns once the ticket counts no more."""
+    end = watch().hold(ticket)
+    try:
+        await end.wait()
+    finally:
+        watch().drop(ticket)
+
+
+async def _stop(task: "asyncio.Future[Any]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError, StopAsyncIteration):
+        await task
