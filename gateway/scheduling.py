@@ -30,7 +30,7 @@ def holder() -> str:
 def hold(me: str, *, lease_s: int = LEASE_S) -> bool:
     """Take or extend the lease; False while somebody else holds it."""
     until = Now() + timedelta(seconds=lease_s)
-    free = Q(holder=me) | Q(until__lt=Now())
+    free = Q(holder=me) | Q(until__lte=Now())
     with transaction.atomic():
         if Lease.objects.filter(free, name=NAME).update(holder=me, until=until):
             return True
