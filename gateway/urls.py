@@ -60,6 +60,7 @@ DESK = [
     path("", include("webhooks.urls")),
 ]
 
+admin.autodiscover()
 urlpatterns = [
     path("", desk.home, name="home"),
     path("accounts/", include(ACCOUNT)),

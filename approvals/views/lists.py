@@ -12,6 +12,7 @@ from gateway.lib.html import csv_answer, page, paged, show
 CSV_HEADER = (
     "id", "status", "risk", "tool", "agent", "effect", "reason", "proposed", "settled",
 )  # fmt: skip
+RULE_HEADER = ("policy", "version", "on", "rule", "when", "verdict", "asks", "reason")
 FILTERS = ("q", "status", "risk", "tool", "agent")
 
 
@@ -35,6 +36,9 @@ def actions(request: Any) -> HttpResponse:
 def policies(request: Any) -> HttpResponse:
     """The rules of the environment, in the order in which they are asked."""
     found = list(Policy.objects.within(request.environment))
+    if request.GET.get("format") == "csv":
+        rows = (_rule_cells(policy, _rule(rule)) for policy in found for rule in policy.rules)
+        return csv_answer(request, "policies", header=RULE_HEADER, rows=rows)
     context = {"policies": [(policy, [_rule(r) for r in policy.rules]) for policy in found]}
     return show(
         request, "approvals/policies.html", fragment="approvals/policies.html", context=context
@@ -46,6 +50,11 @@ def cells(action: Action) -> tuple[object, ...]:
     what = (action.tool_name, action.agent.slug, Row(action).effect, action.reason)
     state = (action.public_id, action.status, action.risk)
     return (*state, *what, action.created_at, action.settled_at)
+
+
+def _rule_cells(policy: Policy, rule: dict[str, Any]) -> tuple[object, ...]:
+    names = ("name", "when", "verdict", "asks", "reason")
+    return (policy.name, policy.version, policy.is_enabled, *(rule.get(name) for name in names))
 
 
 def _rule(rule: dict[str, Any]) -> dict[str, Any]:
