@@ -48,7 +48,8 @@ LOGGING = logs.configure(LOG_LEVEL)
 INSTALLED_APPS = [
     # Its only part as an app is `runserver`; importing Twisted costs every other process 22 MB.
     *(["daphne"] if "runserver" in sys.argv[:2] else []),
-    "django.contrib.admin",
+    # The Django admin, read only: see gateway/desk/adminsite.py.
+    "gateway.desk.apps.RecordsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -10,6 +10,7 @@ from tests.factories import (
     approvals,
     audit,
     connections,
+    gateway,
     runs,
     tenants,
     tools,
@@ -17,18 +18,8 @@ from tests.factories import (
 )
 from tests.factories.approvals import ActionFactory, ApprovalFactory
 
-MODULES = (agents, approvals, audit, connections, runs, tenants, tools, webhooks)
-LABELS = {
-    "tenants",
-    "connections",
-    "tools",
-    "agents",
-    "runs",
-    "notices",
-    "approvals",
-    "webhooks",
-    "audit",
-}
+MODULES = (agents, approvals, audit, connections, gateway, runs, tenants, tools, webhooks)
+ROOTS = {"gateway", "approvals", "webhooks", "audit"}
 FACTORIES = {
     value._meta.model: value
     for module in MODULES
@@ -37,8 +28,9 @@ FACTORIES = {
 }
 MODELS = [
     model
-    for model in apps.get_models()
-    if model._meta.app_label in LABELS and not model._meta.auto_created
+    for config in apps.get_app_configs()
+    if config.name.partition(".")[0] in ROOTS
+    for model in config.get_models()
 ]
 
 

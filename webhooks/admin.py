@@ -1,4 +1,4 @@
-"""Read-only pages of sources, routes, events and refusals; bodies are read on the desk, recorded."""
+"""Read-only pages of sources, routes, events and refusals. Bodies are read on the desk only."""
 
 from django.contrib import admin
 

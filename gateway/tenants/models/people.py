@@ -6,8 +6,9 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.functional import cached_property
 
-from audit.context import Actor
+from audit.context import Actor, Scope
 from gateway.lib import ids
 from gateway.lib.rows import Row
 from gateway.tenants.models.places import Environment, Tenant
@@ -65,6 +66,20 @@ class User(AbstractBaseUser, PermissionsMixin):
     def audit_actor(self) -> Actor:
         """This person in an audit record."""
         return Actor("person", self.public_id)
+
+    @cached_property
+    def audited_environments(self) -> "list[Environment]":
+        """The environments in whose audit log this person may look; a superuser's are all."""
+        places = Environment.objects.select_related("tenant").order_by("created_at")
+        if self.is_superuser:
+            return list(places)
+        held = places.filter(roles__member__user=self).distinct()
+        return [place for place in held if self.has_perm("audit.view_record", place)]
+
+    @property
+    def audit_scopes(self) -> list[Scope]:
+        """The same for the audit log, which knows ids only."""
+        return [place.audit_scope for place in self.audited_environments]
 
     @property
     def initials(self) -> str:

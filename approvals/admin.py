@@ -1,0 +1,48 @@
+"""Read-only pages of policies, actions, approvals and executions.
+
+Arguments, requests and results are shown on the desk, where masked fields are revealed one by one
+and each reveal is recorded.
+"""
+
+from django.contrib import admin
+
+from approvals.models import Action, Approval, Execution, Policy
+from gateway.lib.admin import ReadOnlyAdmin
+
+
+@admin.register(Policy)
+class PolicyAdmin(ReadOnlyAdmin):
+    list_display = ("name", "environment", "position", "version", "is_enabled", "comment")
+    list_select_related = ("environment__tenant",)
+    list_filter = ("is_enabled",)
+    search_fields = ("name", "comment")
+
+
+@admin.register(Action)
+class ActionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "created_at", "status", "tool_name", "agent", "environment", "risk", "correlation_id",
+    )  # fmt: skip
+    list_select_related = ("environment__tenant", "agent")
+    list_filter = ("status", "risk")
+    search_fields = ("tool_name", "correlation_id__exact", "call_id__exact", "digest__exact")
+    date_hierarchy = "created_at"
+    hidden = ("arguments", "rendered", "result", "nonce")
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin):
+    within = "action__environment"
+    list_display = ("created_at", "action", "action_version", "user", "decision", "void_at")
+    list_select_related = ("action", "user")
+    list_filter = ("decision",)
+    search_fields = ("digest__exact", "user__email")
+
+
+@admin.register(Execution)
+class ExecutionAdmin(ReadOnlyAdmin):
+    within = "action__environment"
+    list_display = ("created_at", "action", "attempt", "status", "sent_at", "finished_at")
+    list_select_related = ("action",)
+    list_filter = ("status",)
+    search_fields = ("idempotency_key__exact",)

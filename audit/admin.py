@@ -1,0 +1,259 @@
+"""The records for people: search, filters, one journey in one click; nothing changes anything."""
+
+import hashlib
+import json
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+
+from audit.actions import AuditAction
+from audit.context import KINDS, Scope
+from audit.models import AuditRecord, RefusalCount
+
+OUTCOMES = ("ok", "refused")
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """A filter whose choices are known without asking the table."""
+
+    values: ClassVar[tuple[str, ...]] = ()
+    condition: ClassVar[str] = ""
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Every value as it is."""
+        return [(value, value) for value in self.values]
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows with the chosen value."""
+        return queryset.filter(**{self.condition: self.value()}) if self.value() else queryset
+
+
+class AreaFilter(ChoiceFilter):
+    """What the record is about, such as approvals.action."""
+
+    title = "area"
+    parameter_name = "area"
+    condition = "action__startswith"
+    values = tuple(sorted({f"{action.rpartition('.')[0]}." for action in AuditAction}))
+
+
+class OutcomeFilter(ChoiceFilter):
+    """Done, or refused."""
+
+    title = "outcome"
+    parameter_name = "outcome_is"
+    condition = "outcome"
+    values = OUTCOMES
+
+
+class ActorFilter(ChoiceFilter):
+    """Who acted: a person, a machine, a rule."""
+
+    title = "actor"
+    parameter_name = "actor_is"
+    condition = "actor_kind"
+    values = tuple(sorted(KINDS))
+
+
+class EnvironmentFilter(admin.SimpleListFilter):
+    """One of the environments in which the person may read."""
+
+    title = "environment"
+    parameter_name = "environment_is"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """The environments by what people call them."""
+        known = [scope.environment for scope in request.user.audit_scopes if scope.environment]
+        labels = model_admin.admin_site.labels_of(known)
+        return sorted(((id_, labels.get(id_, id_)) for id_ in known), key=lambda pair: pair[1])
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of the chosen one."""
+        return queryset.filter(environment=self.value()) if self.value() else queryset
+
+
+class EvidenceAdmin(admin.ModelAdmin):
+    """No row is added, changed or deleted, by no button and no address."""
+
+    is_read_only: ClassVar[bool] = True
+    actions = None
+    list_per_page = 100
+    show_full_result_count = False
+
+    class Media:
+        css: ClassVar[dict[str, list[str]]] = {"all": ["css/admin.css"]}
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never: services write records."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may open the admin at all; the queryset says which rows."""
+        return self.admin_site.has_permission(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """As for viewing."""
+        return self.admin_site.has_permission(request)
+
+
+@admin.register(AuditRecord)
+class AuditRecordAdmin(EvidenceAdmin):
+    """The log of the tenants, and environments, in which the person may read it."""
+
+    list_display = ("occurred_at", "action", "result", "actor", "target", "place", "journey")
+    list_filter = (AreaFilter, OutcomeFilter, ActorFilter, EnvironmentFilter)
+    list_display_links = ("occurred_at", "action")
+    search_fields = (
+        "correlation_id__exact",
+        "target_id__exact",
+        "actor_id__exact",
+        "action__contains",
+        "reason__contains",
+    )
+    search_help_text = "An id of anything, a correlation id, or part of an action or reason."
+    date_hierarchy = "occurred_at"
+    ordering = ("-id",)
+    fields = (
+        "occurred_at", "action", "result", "actor", "target", "place", "journey", "log",
+        "changes", "text_matches_digest", "body_sha256", "record",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: Any) -> QuerySet[Any]:
+        """The person's own tenants only; a superuser's are all."""
+        rows = super().get_queryset(request).defer("body", "body_json")
+        if request.user.is_superuser:
+            return rows
+        return rows.filter(_allowed(request.user.audit_scopes))
+
+    def get_changelist_instance(self, request: Any) -> Any:
+        """The page with the names of its actors, targets and environments, asked for at once."""
+        page = super().get_changelist_instance(request)
+        self._name(page.result_list)
+        return page
+
+    def get_object(self, request: Any, object_id: str, from_field: str | None = None) -> Any:
+        """One record with its names."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            self._name([found])
+        return found
+
+    def _name(self, records: Any) -> None:
+        rows = list(records)
+        known = {
+            id_ for row in rows for id_ in (row.actor_id, row.target_id, row.environment) if id_
+        }
+        labels = self.admin_site.labels_of(known)  # type: ignore[attr-defined]
+        for row in rows:
+            row.labels = labels
+
+    @admin.display(description="outcome", ordering="outcome")
+    def result(self, row: Any) -> str:
+        """How it ended, and why it was refused."""
+        return _ascii(f"{row.outcome}: {row.reason}" if row.reason else row.outcome)
+
+    @admin.display(ordering="actor_id")
+    def actor(self, row: Any) -> str:
+        """Who did it, by today's name."""
+        return _named(row, row.actor_kind, row.actor_id)
+
+    @admin.display(ordering="target_id")
+    def target(self, row: Any) -> str:
+        """What it was done to, and everything that was ever done to it."""
+        url = _list_url({"target_id": row.target_id})
+        return format_html('<a href="{}">{}</a>', url, _named(row, row.target_kind, row.target_id))
+
+    @admin.display(description="environment")
+    def place(self, row: Any) -> str:
+        """Where."""
+        return _ascii(row.labels.get(row.environment, row.environment or row.tenant or "-"))
+
+    @admin.display(description="correlation", ordering="correlation_id")
+    def journey(self, row: Any) -> str:
+        """All records of one journey, from the first webhook to the last result."""
+        url = _list_url({"correlation_id": row.correlation_id})
+        return format_html('<a href="{}">{}</a>', url, row.correlation_id)
+
+    @admin.display
+    def changes(self, row: Any) -> str:
+        """What changed, before and after."""
+        return _json(json.loads(row.body)["changes"])
+
+    @admin.display(description="record")
+    def record(self, row: Any) -> str:
+        """The whole record, laid out."""
+        return _json(json.loads(row.body))
+
+    @admin.display(description="text matches its digest", boolean=True)
+    def text_matches_digest(self, row: Any) -> bool:
+        """Whether text, digest and search copy still belong together."""
+        is_whole = hashlib.sha256(row.body.encode()).hexdigest() == row.body_sha256
+        return is_whole and json.loads(row.body) == row.body_json
+
+
+@admin.register(RefusalCount)
+class RefusalCountAdmin(EvidenceAdmin):
+    """How often somebody was refused beyond the first record of a minute."""
+
+    list_display = ("minute", "action", "why", "actor_id", "count")
+    search_fields = ("actor_id__exact", "action__contains", "reason__contains")
+    date_hierarchy = "minute"
+    ordering = ("-minute",)
+    fields = ("minute", "action", "why", "actor_id", "tenant", "count")
+    readonly_fields = fields
+
+    def get_queryset(self, request: Any) -> QuerySet[Any]:
+        """The person's own tenants only; a superuser's are all."""
+        rows = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        return rows.filter(tenant__in={scope.tenant for scope in request.user.audit_scopes})
+
+    @admin.display(description="reason", ordering="reason")
+    def why(self, row: Any) -> str:
+        """The reason, with whatever cannot be seen escaped."""
+        return _ascii(row.reason)
+
+
+def _allowed(scopes: list[Scope]) -> Q:
+    """Tenant-wide records of the person's tenants, and those of the environments."""
+    tenants = {scope.tenant for scope in scopes}
+    environments = {scope.environment for scope in scopes if scope.environment}
+    in_place = Q(environment__isnull=True) | Q(environment__in=environments)
+    return Q(tenant__in=tenants) & in_place
+
+
+def _list_url(query: dict[str, str]) -> str:
+    return f"{reverse('admin:audit_auditrecord_changelist')}?{urlencode(query)}"
+
+
+def _named(row: Any, kind: str, id_: str) -> str:
+    label = row.labels.get(id_)
+    return _ascii(f"{label} ({kind} {id_})" if label else f"{kind} {id_}")
+
+
+def _json(value: Any) -> str:
+    # Escapes keep whatever a reader could not see visible.
+    return format_html('<pre class="cs-json">{}</pre>', json.dumps(value, indent=2))
+
+
+def _ascii(text: str) -> str:
+    """The text with everything escaped that is not a plain printable character or a letter."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
