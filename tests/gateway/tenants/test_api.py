@@ -1,0 +1,65 @@
+"""Members, groups and environments by API."""
+
+import pytest
+
+from gateway.tenants.models import IdempotencyKey, Invitation
+from tests import people
+from tests.callers import key_of, signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def here():
+    return people.ready()
+
+
+@pytest.fixture
+def admin(here):
+    return key_of(here, here.admin)
+
+
+def test_a_member_is_invited_by_a_link(here, admin, client):
+    body = {"email": "lee@example.com", "roles": {here.environment.slug: ["reviewer"]}}
+    answer = admin.post("members", body, Idempotency_Key="one")
+    assert answer.status_code == 201, answer.content
+    link = answer.json()["url"]
+    assert client.get("/" + link.split("/", 3)[3]).status_code == 200
+    assert Invitation.objects.get().email == "lee@example.com"
+    assert link.rsplit("/", 2)[1] not in str(IdempotencyKey.objects.get().answer)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"email": "nobody"}, {"roles": {"sandbox": ["king"]}}, {"roles": {"moon": ["viewer"]}},
+     {"groups": ["nothing"]}, {"roles": {}}],
+)  # fmt: skip
+def test_a_wrong_invitation_is_refused(admin, change):
+    body = {"email": "lee@example.com", "roles": {"sandbox": ["viewer"]}} | change
+    assert admin.post("members", body).status_code == 422
+    assert not Invitation.objects.exists()
+
+
+def test_members_are_those_of_the_tenant(here, admin):
+    shown = admin.get("members").json()["items"]
+    assert here.stranger.email not in {row["email"] for row in shown}
+    reviewer = next(row for row in shown if row["email"] == here.may.email)
+    assert reviewer["roles"] == {here.environment.slug: ["reviewer"]}
+    foreign = here.stranger.memberships.get()
+    assert admin.get(f"members/{foreign.public_id}").status_code == 404
+
+
+def test_a_group_is_made_with_its_members(here, admin):
+    body = {"slug": "finance", "name": "Finance", "members": [here.may.email]}
+    made = admin.post("groups", body).json()
+    assert made["members"] == [here.member(here.may).public_id]
+    stranger = {"slug": "others", "name": "Others", "members": [here.stranger.email]}
+    assert admin.post("groups", stranger).status_code == 422
+    assert [row["slug"] for row in admin.get("groups").json()["items"]] == ["finance"]
+
+
+def test_a_key_knows_its_own_environment_only(here, admin):
+    slugs = [row["slug"] for row in admin.get("environments").json()["items"]]
+    assert slugs == [here.environment.slug]
+    page = signed_in(here.admin, here.environment).get("environments").json()
+    assert [row["tenant"] for row in page["items"]] == [here.environment.tenant.slug]
