@@ -1,11 +1,11 @@
 """What a reviewer posts, and the filters of the lists."""
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
-from django.utils.timezone import timedelta
 
 from approvals.states import ActionStatus
 from gateway.lib import ids
@@ -84,7 +84,7 @@ class ActionFilter(forms.Form):
     run = forms.CharField(required=False, widget=forms.HiddenInput)
     days = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
-    def narrow(self, actions: QuerySet[Any]) -> QuerySet[Any]:
+    def narrow(self, actions: Any) -> Any:
         """The actions that fit; a value that cannot be fits nothing."""
         if not self.is_valid():
             return actions.none()
@@ -99,7 +99,7 @@ class ActionFilter(forms.Form):
             actions = actions.filter(created_at__gte=timezone.now() - timedelta(chosen["days"]))
         return self._of_run(actions)
 
-    def _of_run(self, actions: QuerySet[Any]) -> QuerySet[Any]:
+    def _of_run(self, actions: Any) -> Any:
         if not (run := self.cleaned_data["run"]):
             return actions
         try:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from gateway.lib import ids
 from webhooks.states import EventStatus
@@ -20,7 +20,7 @@ class EventFilter(forms.Form):
     )
     status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
 
-    def narrow(self, events: QuerySet[Any]) -> QuerySet[Any]:
+    def narrow(self, events: Any) -> Any:
         """The events that fit; a value that cannot be fits nothing."""
         if not self.is_valid():
             return events.none()
@@ -39,7 +39,7 @@ class SourceFilter(forms.Form):
 
     q = forms.CharField(required=False, label="Search name or scheme")
 
-    def narrow(self, sources: QuerySet[Any]) -> QuerySet[Any]:
+    def narrow(self, sources: Any) -> Any:
         """The sources that fit."""
         if not self.is_valid():
             return sources.none()

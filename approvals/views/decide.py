@@ -92,7 +92,7 @@ def _refused(request: Any, action: Action, error: DomainError) -> HttpResponse:
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     name = "conflict" if status == 409 else "refused"
     card = Card(request, _find(request, action.public_id))
-    return _show(request, card, status=status, **{name: error.detail})
+    return _show(request, card, status=status, note={name: error.detail})
 
 
 def _ask(request: Any, action: Action, form: Any, *, kind: str) -> HttpResponse:
@@ -114,10 +114,15 @@ def _ask(request: Any, action: Action, form: Any, *, kind: str) -> HttpResponse:
 
 
 def _show(
-    request: Any, card: Card, *, status: int = 200, has_count: bool = False, **note: str
+    request: Any,
+    card: Card,
+    *,
+    status: int = 200,
+    has_count: bool = False,
+    note: dict[str, str] | None = None,
 ) -> HttpResponse:
     is_pane = "pane" in request.GET or "pane" in request.POST
-    context = {"card": card, "is_pane": is_pane, "has_count": has_count, **note}
+    context = {"card": card, "is_pane": is_pane, "has_count": has_count, **(note or {})}
     name = "approvals/_answer.html" if is_fragment(request) else "approvals/detail.html"
     answer = render(request, name, context, status=status)
     answer["Vary"] = "HX-Request"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 STATES = (("", "On or off"), ("on", "On"), ("off", "Off"))
 
@@ -14,7 +14,7 @@ class AgentFilter(forms.Form):
     q = forms.CharField(required=False, label="Search name")
     state = forms.ChoiceField(required=False, choices=STATES, label="State")
 
-    def narrow(self, agents: QuerySet[Any]) -> QuerySet[Any]:
+    def narrow(self, agents: Any) -> Any:
         """The agents that fit; a value that is none of the choices fits nothing."""
         if not self.is_valid():
             return agents.none()

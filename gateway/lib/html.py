@@ -56,8 +56,8 @@ def page(permission: str) -> Callable[[View], View]:
 
 def is_fragment(request: Any) -> bool:
     """Whether htmx asks for a part; coming back by the history wants the whole page."""
-    htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    htmx: Any = getattr(request, "htmx", None)
+    return bool(htmx) and not (htmx.boosted or htmx.history_restore_request)
 
 
 def show(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from gateway.lib import ids
 from gateway.runs.states import RunStatus
@@ -20,7 +20,7 @@ class RunFilter(forms.Form):
         required=False, label="Agent", widget=forms.TextInput(attrs={"placeholder": "Agent"})
     )
 
-    def narrow(self, runs: QuerySet[Any]) -> QuerySet[Any]:
+    def narrow(self, runs: Any) -> Any:
         """The runs that fit; a value that cannot be fits nothing."""
         if not self.is_valid():
             return runs.none()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from gateway.tools.models import Risk, SideEffect
 
@@ -19,7 +19,7 @@ class ToolFilter(forms.Form):
         required=False, choices=[("", "Any risk"), *Risk.choices], label="Risk"
     )
 
-    def narrow(self, tools: QuerySet[Any]) -> QuerySet[Any]:
+    def narrow(self, tools: Any) -> Any:
         """The tools that fit; a value that is none of the choices fits nothing."""
         if not self.is_valid():
             return tools.none()

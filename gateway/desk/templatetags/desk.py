@@ -111,7 +111,7 @@ def first_line(text: str) -> str:
 
 
 @register.filter
-def as_json(value: object) -> str:
+def as_json(value: Any) -> str:
     """A value as canonical JSON text, so that it reads the same everywhere."""
     try:
         return canonical(value).decode()
@@ -147,7 +147,7 @@ def span(length: timedelta | None) -> str:
     seconds = max(0.0, length.total_seconds())
     if 0 < seconds < 10:
         return f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds:.2f} s"
-    parts = []
+    parts: list[str] = []
     rest = int(seconds)
     for size, unit in UNITS:
         count, rest = divmod(rest, size)

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
 from gateway.agents.models import Agent
 from gateway.lib.errors import DomainError
@@ -69,13 +70,13 @@ def start_demo(request: Any) -> HttpResponse:
     """Start one more run of the demo's agent."""
     agent = _demo_agent(request)
     if request.method != "POST" or agent is None:
-        return redirect("runs:list", **_where(request))
+        return redirect(_listed(request))
     by = of_user(request.user, request.environment)
     try:
         run = services.start(request.environment, agent=agent, provider=None, task=DEMO_TASK, by=by)
     except DomainError as error:
         messages.error(request, error.detail)
-        return redirect("runs:list", **_where(request))
+        return redirect(_listed(request))
     return redirect(place(run, "runs:detail", run=run.public_id))
 
 
@@ -101,8 +102,9 @@ def _demo_agent(request: Any) -> Agent | None:
     return agents.filter(slug=DEMO_AGENT, is_enabled=True, provider__isnull=False).first()
 
 
-def _where(request: Any) -> dict[str, str]:
-    return {"tenant": request.environment.tenant.slug, "environment": request.environment.slug}
+def _listed(request: Any) -> str:
+    here = request.environment
+    return reverse("runs:list", kwargs={"tenant": here.tenant.slug, "environment": here.slug})
 
 
 def _cells(run: Run) -> tuple[object, ...]:
