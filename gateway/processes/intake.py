@@ -22,6 +22,8 @@ def main() -> None:
         loop="uvloop",
         http="httptools",
         access_log=False,
+        # Proxies are counted by COUNTERSIGN_TRUSTED_PROXIES, nowhere else.
+        proxy_headers=False,
         log_config=None,
         server_header=False,
         date_header=False,

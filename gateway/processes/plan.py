@@ -116,7 +116,7 @@ def _names(kind: str, count: int) -> list[str]:
 
 
 def _demo(demo: DemoService, known: dict[str, str | None]) -> Spec:
-    command = [sys.executable, MANAGE, "demo_service", "--port", str(demo.port)]
+    command = [sys.executable, "-m", "gateway.processes.demo_service", "--port", str(demo.port)]
     command += ["--webhook-url", demo.webhook_url]
     command += ["--state-dir", str(settings.DATA_DIR / "demo")]
     known = known | {HOOK_VARIABLE: demo.webhook_secret, KEY_VARIABLE: demo.api_key}
