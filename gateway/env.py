@@ -130,3 +130,27 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or query.pop("port", "")),
         "OPTIONS": query,
     }
+
+
+def email(url: str) -> dict[str, Any]:
+    """Django's mail settings from `smtp://user:password@host:port` (`smtps://` for TLS at once).
+
+    Empty means that no mail is sent. Raises BadSetting for anything else.
+    """
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    parts = urlsplit(url)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise BadSetting("COUNTERSIGN_EMAIL_URL must be smtp://user:password@host:port.")
+    is_tls_at_once = parts.scheme == "smtps"
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if is_tls_at_once else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": is_tls_at_once,
+        # A user name must never travel in the clear; a relay on the same host may need none.
+        "EMAIL_USE_TLS": not is_tls_at_once and bool(parts.username),
+        "EMAIL_TIMEOUT": 10,
+    }

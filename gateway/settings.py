@@ -154,6 +154,10 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "gateway.tenants.accounts.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
 
+EMAIL_URL = env.text("COUNTERSIGN_EMAIL_URL", "")
+locals().update(env.email(EMAIL_URL))
+DEFAULT_FROM_EMAIL = f"Countersign <countersign@{_public.hostname}>"
+
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_NAME = "__Host-countersign" if IS_HTTPS else "countersign"
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "countersign-csrf"

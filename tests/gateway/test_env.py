@@ -109,3 +109,14 @@ def test_a_sqlite_path_may_be_absolute_or_relative() -> None:
 def test_another_kind_of_database_is_refused() -> None:
     with pytest.raises(env.BadSetting, match="DATABASE_URL"):
         env.database("mysql://localhost/gate")
+
+
+def test_mail_address_becomes_djangos_settings() -> None:
+    settings = env.email("smtp://me:p%40ss@mail.example:2525")
+    assert (settings["EMAIL_HOST"], settings["EMAIL_PORT"]) == ("mail.example", 2525)
+    assert (settings["EMAIL_HOST_PASSWORD"], settings["EMAIL_USE_TLS"]) == ("p@ss", True)
+
+
+def test_mail_address_of_another_kind_stops_the_start() -> None:
+    with pytest.raises(env.BadSetting, match="COUNTERSIGN_EMAIL_URL"):
+        env.email("http://mail.example")
