@@ -22,7 +22,7 @@ from webhooks.ingest.bell import Bell
 from webhooks.ingest.client import client_address
 from webhooks.ingest.group import Group
 from webhooks.ingest.judge import Rejected
-from webhooks.ingest.lines import make_logger
+from webhooks.ingest.lines import Lines
 from webhooks.ingest.sources import Entry, SourceMap
 from webhooks.ingest.stores import make_store
 from webhooks.ingest.tally import Tally, try_write
@@ -50,7 +50,7 @@ class Intake:
         self.sources = SourceMap(self._elsewhere)
         self.group = Group(make_store(), Bell())
         self.tally = Tally()
-        self.line = make_logger()
+        self.lines = Lines()
         self.waiting = 0
         self.flushing: asyncio.TimerHandle | None = None
 
@@ -123,7 +123,7 @@ class Intake:
         answer = refusal(reason)
         self.tally.refused[entry.source_id if entry else None, reason] += 1
         self._flush_soon()
-        self.line.info(
+        self.lines.add(
             "webhook_refused",
             source=entry.public_id if entry else "",
             status=answer.status,
@@ -146,7 +146,7 @@ class Intake:
             correlation_id=arrival.correlation_id,
             status=entry.success_status,
         )
-        self.line.info(
+        self.lines.add(
             "webhook",
             source=entry.public_id,
             id=event,

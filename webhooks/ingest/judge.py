@@ -105,7 +105,7 @@ def _check_own_limits(entry: Entry, body: bytes) -> None:
 
 def kept(headers: Sequence[Header]) -> bytes:
     """The headers as lines, in the order of arrival, without what may be a credential."""
-    lines = b"\n".join([b"%b: %b" % pair for pair in headers if pair[0] not in DROPPED])
+    lines = b"\n".join([name + b": " + value for name, value in headers if name not in DROPPED])
     if len(lines) > MAX_HEADER_BYTES:
         raise Rejected(Reason.TOO_LARGE)
     return lines
@@ -113,8 +113,8 @@ def kept(headers: Sequence[Header]) -> bytes:
 
 def _correlation(headers: Sequence[Header]) -> str:
     """The sender's correlation id, when it sent one that can be taken over."""
-    for name, value in headers:
-        if name == b"x-correlation-id":
-            text = value.decode("latin-1")
-            return text if well_formed(text) else ""
-    return ""
+    value = dict(headers).get(b"x-correlation-id")
+    if value is None:
+        return ""
+    text = value.decode("latin-1")
+    return text if well_formed(text) else ""

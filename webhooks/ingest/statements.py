@@ -126,9 +126,10 @@ class Sqlite:
     def values(batch: list[Arrival], status: str) -> list[Any]:
         """The parameters of `insert`, in the forms that Django's columns have."""
         values: list[Any] = [datetime.now(UTC).replace(tzinfo=None).isoformat(" ")]
+        is_new = status == EventStatus.RECEIVED
         for a in batch:
             sent_at = _moment(a.sent_at) if a.sent_at >= 0 else None
-            digest = a.replay_digest if status == EventStatus.RECEIVED else ""
+            digest = a.replay_digest if is_new else ""
             values += (
                 a.id.hex, a.entry.environment_hex, a.entry.source_hex, a.event_id, a.event_type,
                 sent_at, a.headers, a.body, a.body_sha256, digest or None, a.correlation_id,
@@ -172,8 +173,9 @@ class Postgres:
     def values(batch: list[Arrival], status: str) -> list[Any]:
         """The parameters of `insert`."""
         values: list[Any] = []
+        is_new = status == EventStatus.RECEIVED
         for a in batch:
-            digest = a.replay_digest if status == EventStatus.RECEIVED else ""
+            digest = a.replay_digest if is_new else ""
             values += (
                 a.id, a.entry.environment_id, a.entry.source_id, a.event_id, a.event_type,
                 float(a.sent_at), a.headers, a.body, a.body_sha256, digest, a.correlation_id,
@@ -218,5 +220,6 @@ def _find(keys: Any) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(" ")

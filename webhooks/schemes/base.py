@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 
 class Encoding(StrEnum):
@@ -147,8 +148,7 @@ class Unverified(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """What a genuine delivery says about itself.
 
     `sent_at` is in seconds since 1970, None where the scheme signs no time. `event_type` is empty
