@@ -1,11 +1,11 @@
 """Writing records. Reading goes through the models; proving comes with the tree."""
 
 import hashlib
-import os
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F
 from uuid_utils.compat import uuid7
 
@@ -38,25 +38,29 @@ def record(
     payload_sha256: str | None = None,
     approval_ref: str | None = None,
     actor: Actor | None = None,
+    correlation_id: str = "",
 ) -> AuditRecord:
     """Append one record inside the caller's transaction, so neither is there without the other.
 
     `changes` maps a path to [before, after], already redacted. Personal values never belong here.
+    `correlation_id` is that of the journey the target belongs to, where it differs from the one of
+    the request that touches it.
     """
     bound = context.current()
     who = actor or bound.actor
     record_id = uuid7()
     occurred_at = datetime.now(UTC)
+    correlation_id = correlation_id or bound.correlation_id
     body = {
         "v": RECORD_VERSION,
         "id": str(record_id),
         "log": scope.tenant or SYSTEM_LOG,
         "tenant": scope.tenant,
         "environment": scope.environment,
-        "correlation_id": bound.correlation_id,
+        "correlation_id": correlation_id,
         "occurred_at": occurred_at.isoformat(timespec="microseconds"),
         "recorded_by": {
-            "process": os.environ.get("COUNTERSIGN_PROCESS", "manage"),
+            "process": settings.PROCESS,
             "version": RELEASE,
         },
         "actor": {"kind": who.kind, "id": who.id, "auth": who.auth, "session": who.session},
@@ -87,7 +91,7 @@ def record(
         actor_id=who.id,
         target_kind=target.kind,
         target_id=target.id,
-        correlation_id=bound.correlation_id,
+        correlation_id=correlation_id,
         body=text.decode(),
         body_sha256=hashlib.sha256(text).hexdigest(),
         body_json=body,
@@ -96,7 +100,9 @@ def record(
     return row
 
 
-def record_refusal(action: AuditAction, *, target: Target, scope: Scope, reason: str) -> None:
+def record_refusal(
+    action: AuditAction, *, target: Target, scope: Scope, reason: str, correlation_id: str = ""
+) -> None:
     """Record a refused attempt; within a minute the same actor's same refusal is only counted."""
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     key = {
@@ -108,7 +114,10 @@ def record_refusal(action: AuditAction, *, target: Target, scope: Scope, reason:
     }
     if not RefusalCount.objects.filter(**key).update(count=F("count") + 1):
         RefusalCount.objects.create(**key)
-        record(action, target=target, scope=scope, outcome="refused", reason=reason)
+        record(
+            action, target=target, scope=scope, outcome="refused", reason=reason,
+            correlation_id=correlation_id,
+        )  # fmt: skip
 
 
 def _safe(value: Any) -> Any:

@@ -13,6 +13,8 @@ import structlog
 from django.apps import apps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+if not apps.ready:  # `manage.py` and tests import the tasks as well
+    os.environ.setdefault("COUNTERSIGN_PROCESS", "worker")
 # dramatiq's default of a second adds 375 ms to the first message after a pause; read at its import.
 os.environ.setdefault("dramatiq_worker_timeout", "100")  # noqa: SIM112 - dramatiq spells it so
 if not apps.ready:

@@ -54,7 +54,7 @@ def changes(kind: str, *, verify_key: str = "", allow: Iterable[str] = ()) -> di
 
     An empty variable means "this process does not get this key"; the rest it reads as we did.
     """
-    found: dict[str, str | None] = {}
+    found: dict[str, str | None] = {"COUNTERSIGN_PROCESS": kind}
     for name in KEYS - MAY_HOLD[kind]:
         found |= {name: "", f"{name}_FILE": None}
     if VERIFYING in MAY_HOLD[kind] and verify_key:

@@ -23,6 +23,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     options = _options()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+    os.environ.setdefault("COUNTERSIGN_PROCESS", "web")
     django.setup()
     from django.urls import get_resolver  # noqa: PLC0415 - after django.setup()
 

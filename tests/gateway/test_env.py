@@ -120,3 +120,25 @@ def test_mail_address_becomes_djangos_settings() -> None:
 def test_mail_address_of_another_kind_stops_the_start() -> None:
     with pytest.raises(env.BadSetting, match="COUNTERSIGN_EMAIL_URL"):
         env.email("http://mail.example")
+
+
+def test_a_mail_address_is_taken_apart() -> None:
+    found = env.email("smtp://ana:p%40ss@mail.example:2525")
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == ("mail.example", 2525)
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("ana", "p@ss")
+    assert (found["EMAIL_USE_TLS"], found["EMAIL_USE_SSL"]) == (True, False)
+
+
+def test_mail_over_tls_has_its_own_port() -> None:
+    found = env.email("smtps://mail.example")
+    assert (found["EMAIL_PORT"], found["EMAIL_USE_SSL"], found["EMAIL_USE_TLS"]) == (
+        465,
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize("url", ["mail.example", "imap://mail.example", "smtp://"])
+def test_a_mail_address_of_another_kind_is_refused(url: str) -> None:
+    with pytest.raises(env.BadSetting, match="COUNTERSIGN_EMAIL_URL"):
+        env.email(url)

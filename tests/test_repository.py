@@ -1,0 +1,69 @@
+"""What may stand in a tracked file: no secret, no address of a registry, no path of one machine."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+MAX_BYTES = 1_000_000
+# Keys that people paste by accident. Test secrets are made by tests, or marked beside this list.
+SECRETS = re.compile(
+    rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----|AKIA[0-9A-Z]{16}|gh[pousr]_[0-9A-Za-z]{36}"
+    rb"|xox[abprs]-[0-9A-Za-z-]{20}|sk_live_[0-9A-Za-z]{20}|csk_(?!0{26})[0-9a-z]{26}"
+)
+MACHINE = re.compile(rb"(?<![\w.])/(?:home|root|Users)/[a-z]+/")
+
+
+def tracked() -> list[Path]:
+    """Every file that is committed or about to be; skips where this is no checkout."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    files = [ROOT / name for name in done.stdout.decode().split("\0") if name]
+    return [file for file in files if file.is_file()]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_holds_names_versions_and_hashes_but_no_address(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    assert "://" not in text
+    pinned = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert pinned
+    assert all("==" in line for line in pinned)
+    assert text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_the_developers_lock_holds_the_runtimes_versions() -> None:
+    def pinned(name: str) -> set[str]:
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        return {line.split(" ")[0] for line in lines if line and not line.startswith((" ", "#"))}
+
+    assert pinned("requirements.lock") <= pinned("requirements-dev.lock")
+
+
+def test_no_lock_of_another_kind_is_tracked() -> None:
+    names = {file.name for file in tracked()}
+    assert not {name for name in names if re.fullmatch(r"uv\.lock|pylock.*\.toml", name)}
+
+
+def test_no_file_holds_a_key() -> None:
+    assert not [
+        str(file.relative_to(ROOT)) for file in tracked() if SECRETS.search(file.read_bytes())
+    ]
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    here = str(ROOT).encode()
+    found = [
+        str(file.relative_to(ROOT))
+        for file in tracked()
+        if MACHINE.search(content := file.read_bytes()) or here in content
+    ]
+    assert not found
+
+
+def test_no_file_is_large() -> None:
+    assert not [str(file) for file in tracked() if file.stat().st_size > MAX_BYTES]
