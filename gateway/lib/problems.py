@@ -17,20 +17,25 @@ MEDIA_TYPE = "application/problem+json"
 STATUS = {Refused: 422, Denied: 403, Conflict: 409}
 
 
-def problem(status: int, code: str, detail: str, **extra: Any) -> dict[str, Any]:
-    """The body of a problem: its code for machines, its detail for people, the id for support."""
+def problem(status: int, code: str, detail: str, /, **extra: Any) -> dict[str, Any]:
+    """The body of a problem: its code for machines, its detail for people, the id for support.
+
+    The state of the row it is about travels as `current_status`, beside the answer's own status.
+    """
+    if "status" in extra:
+        extra["current_status"] = extra.pop("status")
     return {
+        **extra,
         "type": f"urn:countersign:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": detail,
         "request_id": current().request_id or correlation_id(),
-        **extra,
     }
 
 
-def problem_response(status: int, code: str, detail: str, **extra: Any) -> JsonResponse:
+def problem_response(status: int, code: str, detail: str, /, **extra: Any) -> JsonResponse:
     """A problem as a plain Django answer, for places outside the REST framework."""
     return JsonResponse(
         problem(status, code, detail, **extra), status=status, content_type=MEDIA_TYPE
