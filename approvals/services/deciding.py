@@ -115,6 +115,7 @@ def _attempt(action: Action) -> AbstractContextManager[None]:
         attempt=AuditAction.ACTION_REFUSED,
         target=trail.target(action),
         scope=action.environment.audit_scope,
+        correlation_id=action.correlation_id,
     )
 
 

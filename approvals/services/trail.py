@@ -38,6 +38,7 @@ def record(
         approval_ref=approval.public_id if approval else None,
         meta={"tool": action.tool_name, **(meta or {})},
         actor=actor,
+        correlation_id=action.correlation_id,
     )
 
 
@@ -51,4 +52,5 @@ def record_execution(execution: Execution, what: AuditAction, **meta: Any) -> No
         digest=action.digest,
         payload_sha256=action.arguments_sha256,
         meta={"action": action.public_id, "tool": action.tool_name, **meta},
+        correlation_id=action.correlation_id,
     )

@@ -16,7 +16,9 @@ from gateway.lib.errors import DomainError
 
 
 @contextmanager
-def unit_of_work(*, attempt: AuditAction, target: Target, scope: Scope) -> Iterator[None]:
+def unit_of_work(
+    *, attempt: AuditAction, target: Target, scope: Scope, correlation_id: str = ""
+) -> Iterator[None]:
     """Run the block in one transaction; a DomainError leaves a record of the refused attempt.
 
     Repeated refusals of one actor for one reason within a minute are counted, not repeated, so that
@@ -27,5 +29,8 @@ def unit_of_work(*, attempt: AuditAction, target: Target, scope: Scope) -> Itera
             yield
     except DomainError as error:
         with transaction.atomic():
-            audit.record_refusal(attempt, target=target, scope=scope, reason=error.code)
+            audit.record_refusal(
+                attempt, target=target, scope=scope, reason=error.code,
+                correlation_id=correlation_id,
+            )  # fmt: skip
         raise

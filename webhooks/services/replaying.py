@@ -57,7 +57,12 @@ def release(*, event: Event, by: Principal) -> Event:
 
 
 def _attempt(event: Event, action: AuditAction) -> AbstractContextManager[None]:
-    return unit_of_work(attempt=action, target=_target(event), scope=event.environment.audit_scope)
+    return unit_of_work(
+        attempt=action,
+        target=_target(event),
+        scope=event.environment.audit_scope,
+        correlation_id=event.correlation_id,
+    )
 
 
 def _check_permission(by: Principal, permission: str) -> None:
@@ -82,5 +87,6 @@ def _record(event: Event, action: AuditAction, *, before: str, by: Principal) ->
         changes={"status": [before, event.status]},
         payload_sha256=event.body_sha256,
         actor=by.actor,
+        correlation_id=event.correlation_id,
     )
     ring(JobName.PROCESS_EVENTS)

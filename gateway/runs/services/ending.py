@@ -100,4 +100,5 @@ def _attempt(run: Run) -> AbstractContextManager[None]:
         attempt=AuditAction.RUN_REFUSED,
         target=Target("run", run.public_id),
         scope=run.environment.audit_scope,
+        correlation_id=run.correlation_id,
     )

@@ -48,6 +48,7 @@ def shift(run: Run, to: RunStatus, *, actor: Actor | None = None, **fields: Any)
         scope=run.environment.audit_scope,
         changes={"status": [before, str(to)]},
         actor=actor,
+        correlation_id=run.correlation_id,
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 from approvals.models import Action, Approval
 from approvals.services import approve, cancel, reconcile, reject
 from approvals.states import ActionStatus
+from audit.context import bind
 from audit.models import AuditRecord
 from gateway.agents.services import create_api_key, principal_of_agent
 from gateway.lib.errors import Conflict, Denied, Refused, StaleState
@@ -39,6 +40,17 @@ def test_reviewer_approves_and_the_action_goes_to_execution(people: People, acti
     assert action.due_at is not None
     assert action.execute_by is not None
     assert names_of(action) == ["approvals.approval.cast", "approvals.action.approved"]
+
+
+def test_a_decision_is_told_under_the_actions_own_correlation_id(
+    people: People, action: Action
+) -> None:
+    with pytest.raises(Denied):
+        approve(action=action, by=people.principal(people.may_not), digest=action.digest)
+    with bind(correlation_id="another-request"):
+        approve(action=action, by=people.principal(people.may), digest=action.digest)
+    told = set(AuditRecord.objects.values_list("correlation_id", flat=True))
+    assert told == {action.correlation_id}
 
 
 def test_rejection_needs_a_reason_and_keeps_it(people: People, action: Action) -> None:
