@@ -1,4 +1,4 @@
-"""A really started `manage.py up`: in a folder and on ports of its own, looked at from outside only.
+"""A really started `manage.py up`: folder and ports of its own, looked at from outside only.
 
 The queue is the embedded one, or the fallback. The database is the one of the test run: a SQLite
 file of the tree, or a fresh database on the PostgreSQL that `DATABASE_URL` names.

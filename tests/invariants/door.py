@@ -1,4 +1,4 @@
-"""The intake application in this process, and deliveries signed by the `standardwebhooks` package."""
+"""The intake application in this process, and deliveries signed by `standardwebhooks`."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ def deliver(
 ) -> list[Answered]:
     """Send all at the same time, spread over so many intake applications; their answers in order.
 
-    `before_answer` runs in a thread at the moment an answer begins; `prepare` gets each application.
+    `before_answer` runs in a thread at the moment an answer begins; `prepare` gets each door.
     """
     return asyncio.run(_deliver(deliveries, doors, before_answer=before_answer, prepare=prepare))
 
