@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -15,6 +16,7 @@ from audit.actions import AuditAction
 from audit.context import KINDS, Scope
 from audit.models import AuditRecord, RefusalCount
 
+SHORT = 12
 OUTCOMES = ("ok", "refused")
 
 
@@ -113,9 +115,9 @@ class EvidenceAdmin(admin.ModelAdmin):
 class AuditRecordAdmin(EvidenceAdmin):
     """The log of the tenants, and environments, in which the person may read it."""
 
-    list_display = ("occurred_at", "action", "result", "actor", "target", "place", "journey")
+    list_display = ("when", "action", "result", "journey", "actor", "target", "place")
     list_filter = (AreaFilter, OutcomeFilter, ActorFilter, EnvironmentFilter)
-    list_display_links = ("occurred_at", "action")
+    list_display_links = ("when", "action")
     search_fields = (
         "correlation_id__exact",
         "target_id__exact",
@@ -127,7 +129,7 @@ class AuditRecordAdmin(EvidenceAdmin):
     date_hierarchy = "occurred_at"
     ordering = ("-id",)
     fields = (
-        "occurred_at", "action", "result", "actor", "target", "place", "journey", "log",
+        "when", "action", "result", "actor", "target", "place", "journey", "log",
         "changes", "text_matches_digest", "body_sha256", "record",
     )  # fmt: skip
     readonly_fields = fields
@@ -161,6 +163,11 @@ class AuditRecordAdmin(EvidenceAdmin):
         for row in rows:
             row.labels = labels
 
+    @admin.display(description="when (UTC)", ordering="occurred_at")
+    def when(self, row: Any) -> str:
+        """To the microsecond, as the record says it."""
+        return row.occurred_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
     @admin.display(description="outcome", ordering="outcome")
     def result(self, row: Any) -> str:
         """How it ended, and why it was refused."""
@@ -186,7 +193,8 @@ class AuditRecordAdmin(EvidenceAdmin):
     def journey(self, row: Any) -> str:
         """All records of one journey, from the first webhook to the last result."""
         url = _list_url({"correlation_id": row.correlation_id})
-        return format_html('<a href="{}">{}</a>', url, row.correlation_id)
+        text, whole = _ascii(row.correlation_id[:SHORT]), _ascii(row.correlation_id)
+        return format_html('<a href="{}" title="{}">{}…</a>', url, whole, text)
 
     @admin.display
     def changes(self, row: Any) -> str:
@@ -243,7 +251,8 @@ def _list_url(query: dict[str, str]) -> str:
 
 def _named(row: Any, kind: str, id_: str) -> str:
     label = row.labels.get(id_)
-    return _ascii(f"{label} ({kind} {id_})" if label else f"{kind} {id_}")
+    shown = _ascii(f"{kind} {label}" if label else f"{kind} {id_}")
+    return format_html('<span title="{}">{}</span>', id_, shown)
 
 
 def _json(value: Any) -> str:

@@ -22,6 +22,8 @@ class ReadingRoom(admin.AdminSite):
     site_title = "Countersign records"
     index_title = "Read only"
     site_url = "/"
+    # The tables are wide.
+    enable_nav_sidebar = False
 
     def register(
         self,
