@@ -81,7 +81,7 @@ def kept_secret(name: str, folder: Path, *, generate: Callable[[], str], require
     if required:
         raise BadSetting(
             f"{name} is not set. Production refuses to start without it; "
-            f"`manage.py doctor --keys` prints a fresh set."
+            f"`COUNTERSIGN_ENV=dev python manage.py doctor --keys` prints a fresh set."
         )
     path = folder / name.removeprefix(PREFIX).lower()
     if not path.exists():

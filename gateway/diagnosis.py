@@ -1,0 +1,187 @@
+"""What `doctor` looks at: one finding a check, each with what to do where something is wrong."""
+
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from audit import triggers
+from gateway.embedded import redis
+from gateway.lib import broker, heartbeat
+
+AUDIT_TABLE = triggers.TABLES[0]
+
+
+class Grade(StrEnum):
+    """How bad it is: a note needs nobody, something wrong makes `doctor` end with 1."""
+
+    OK = "ok"
+    NOTE = "note"
+    WRONG = "WRONG"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    grade: Grade
+    subject: str
+    text: str
+
+
+def examine() -> Iterator[Finding]:
+    """Every check, in the order of what depends on what."""
+    yield _python()
+    yield from _rights()
+    yield _keys()
+    yield from _database()
+    yield _queue()
+    yield from _processes()
+    yield _address()
+    yield _outbound()
+
+
+def _when_in_production(condition: bool) -> Grade:
+    """What is a note on one's own machine is wrong where it counts."""
+    if not condition:
+        return Grade.OK
+    return Grade.WRONG if settings.PRODUCTION else Grade.NOTE
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info >= (3, 11)
+    return Finding(Grade.OK if good else Grade.WRONG, "python", f"{found}, 3.11 or newer is needed")
+
+
+def _rights() -> Iterator[Finding]:
+    folder = Path(settings.DATA_DIR)
+    yield _closed(folder, "data folder", 0o700)
+    if settings.KEY_DIR.exists():
+        for file in sorted(settings.KEY_DIR.iterdir()):
+            yield _closed(file, f"key file {file.name}", 0o600)
+
+
+def _closed(path: Path, subject: str, wanted: int) -> Finding:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        text = f"mode {mode:o} lets others in: chmod {wanted:o} {path}"
+        return Finding(Grade.WRONG, subject, text)
+    return Finding(Grade.OK, subject, f"{path} is its owner's alone")
+
+
+def _keys() -> Finding:
+    if settings.PRODUCTION:
+        return Finding(Grade.OK, "keys", "all come from the environment")
+    text = f"made and kept in {settings.KEY_DIR}; COUNTERSIGN_ENV=production demands its own"
+    return Finding(Grade.NOTE, "keys", text)
+
+
+def _database() -> Iterator[Finding]:
+    try:
+        connection.ensure_connection()
+        yield Finding(Grade.OK, "database", f"{connection.display_name} answers")
+        yield _migrations()
+        yield _triggers()
+        yield from _settings_of_sqlite() if connection.vendor == "sqlite" else _roles()
+    except DatabaseError as error:
+        yield Finding(Grade.WRONG, "database", f"does not answer: {error}".strip())
+
+
+def _migrations() -> Finding:
+    executor = MigrationExecutor(connection)
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if missing:
+        return Finding(Grade.WRONG, "migrations", f"{missing} are missing: manage.py migrate")
+    return Finding(Grade.OK, "migrations", "all applied")
+
+
+def _triggers() -> Finding:
+    missing = triggers.expected(connection) - triggers.installed(connection)
+    if missing:
+        text = f"{', '.join(sorted(missing))} missing: manage.py migrate puts them back"
+        return Finding(Grade.WRONG, "audit triggers", text)
+    return Finding(Grade.OK, "audit triggers", "records refuse change")
+
+
+def _settings_of_sqlite() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+        synchronous = cursor.execute("PRAGMA synchronous").fetchone()[0]
+    safe = mode == "wal" and synchronous >= 2
+    text = f"journal {mode}, synchronous {synchronous}"
+    yield Finding(Grade.OK if safe else Grade.WRONG, "sqlite", text)
+    yield Finding(
+        _when_in_production(True),
+        "roles",
+        "one owner can drop the audit triggers; PostgreSQL with two roles prevents that",
+    )
+
+
+def _roles() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_has_role(current_user, tableowner, 'MEMBER') OR "
+            "has_table_privilege(current_user, tablename, 'TRUNCATE') "
+            "FROM pg_tables WHERE tablename = %s AND schemaname = current_schema()",
+            [AUDIT_TABLE],
+        )
+        row = cursor.fetchone()
+    too_much = row is None or bool(row[0])
+    text = (
+        "this role owns the audit table: migrate with an owner, run with a role that may only "
+        "insert and select there"
+        if too_much
+        else "the runtime role cannot change the audit table"
+    )
+    yield Finding(_when_in_production(too_much), "roles", text)
+
+
+def _queue() -> Finding:
+    answers = broker.is_reachable()
+    given = "REDIS_URL" if not str(settings.REDIS_URL).startswith("unix:") else redis.kind()
+    if answers:
+        return Finding(Grade.OK, "queue", f"{given} answers")
+    return Finding(_when_in_production(True), "queue", f"{given} does not answer: is `up` running?")
+
+
+def _processes() -> Iterator[Finding]:
+    for kind, without in (
+        ("worker", "approved actions wait"),
+        ("scheduler", "lost bells and deadlines wait"),
+    ):
+        missing = not heartbeat.alive(kind)
+        text = f"no sign of life: {without}" if missing else "gives signs of life"
+        yield Finding(_when_in_production(missing), kind, text)
+
+
+def _address() -> Finding:
+    text = settings.PUBLIC_URL
+    if not settings.IS_HTTPS:
+        text += " is not https: cookies and webhooks travel in the clear"
+    return Finding(_when_in_production(not settings.IS_HTTPS), "public url", text)
+
+
+def _outbound() -> Finding:
+    allowed = ", ".join(settings.OUTBOUND_ALLOW) or "nothing"
+    return Finding(Grade.OK, "outbound", f"private addresses that may be called: {allowed}")
+
+
+KEY_NAMES = (
+    "COUNTERSIGN_SECRET_KEY",
+    "COUNTERSIGN_ENCRYPTION_KEYS",
+    "COUNTERSIGN_APPROVAL_SIGNING_KEY",
+)
+
+
+def fresh_keys(generate: Callable[[], str], public_key: Callable[[str], str]) -> dict[str, str]:
+    """A set of keys that nobody has, with the public half of the one that signs."""
+    keys = {name: generate() for name in KEY_NAMES}
+    seed = keys["COUNTERSIGN_APPROVAL_SIGNING_KEY"]
+    return keys | {"COUNTERSIGN_APPROVAL_VERIFY_KEY": public_key(seed)}
