@@ -1,7 +1,7 @@
 """News for one listener, until it hangs up or loses the right to listen."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -19,7 +19,7 @@ SETTLING_S = 0.3
 
 async def listen(
     *topics: str, receive: Receive | None, ticket: Ticket | None, quiet_s: float
-) -> AsyncIterator[News | None]:
+) -> AsyncGenerator[News | None, None]:
     """The news of these topics; None soon after the start and after each `quiet_s` of silence.
 
     Ends when the client disconnects (where `receive` is given) or the ticket counts no more.
@@ -30,8 +30,12 @@ async def listen(
     if ticket is not None:
         ends.append(asyncio.ensure_future(_revoked(ticket)))
     try:
-        async with aclosing(follow(*topics, quiet_s=quiet_s)) as source:
-            async for news in _until(ends, source):
+        # The inner one is closed before the one it reads: a generator that runs cannot be closed.
+        async with (
+            aclosing(follow(*topics, quiet_s=quiet_s)) as source,
+            aclosing(_until(ends, source)) as heard,
+        ):
+            async for news in heard:
                 yield news
     finally:
         for end in ends:
@@ -40,7 +44,7 @@ async def listen(
 
 async def _until(
     ends: list["asyncio.Task[None]"], source: AsyncIterator[News | None]
-) -> AsyncIterator[News | None]:
+) -> AsyncGenerator[News | None, None]:
     pause: float | None = SETTLING_S
     coming = asyncio.ensure_future(anext(source))
     try:
