@@ -41,17 +41,23 @@ demo: $(RUNTIME)
 
 test: test-sqlite test-postgres
 
+# Flows start whole process trees and kill them: one after the other.
+TESTS := $(PY) -m pytest -q
+UNITS := $(TESTS) -n 2 --ignore=tests/flows
+
 test-sqlite: $(DEV) browser
-	$(PY) -m pytest
+	$(UNITS)
+	$(TESTS) tests/flows
 
 test-postgres: $(DEV) browser
-	$(POSTGRES) $(PY) -m pytest
+	$(POSTGRES) $(UNITS)
+	$(POSTGRES) $(TESTS) tests/flows
 
 test-long: $(DEV) browser
-	$(PY) -m pytest -m long
+	$(TESTS) -m long
 
 test-release: $(DEV) browser
-	$(POSTGRES) $(PY) -m pytest -m "long or release"
+	$(POSTGRES) $(TESTS) -m "long or release"
 
 # Debian's chromium where the machine lets us; without it the browser's tests are skipped, loudly.
 browser:
