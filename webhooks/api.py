@@ -15,6 +15,7 @@ from gateway.agents.models import Agent, Provider
 from gateway.lib import ids
 from gateway.lib.errors import Refused
 from gateway.lib.rest import EnvironmentViews, StrictFields, checked, find, named
+from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
 from gateway.tenants.principals import Principal
 from webhooks import services
@@ -131,7 +132,7 @@ class SourceViews(EnvironmentViews[Source]):
     @idempotent()
     def create(self, request: Request) -> Response:
         """Open a source. Its `url` is what the provider is to be given."""
-        body, by = checked(SourceIn, request), request.auth
+        body, by = checked(SourceIn, request), caller(request)
         made = services.create_source(
             by.environment,
             scheme=body["scheme"],
@@ -149,7 +150,7 @@ class EventOut(serializers.Serializer[Event]):
     """One accepted webhook, without its body."""
 
     id = serializers.CharField(source="public_id")
-    source = serializers.CharField(source="source.public_id")
+    source = serializers.CharField(source="source.public_id")  # type: ignore[assignment]
     event_id = serializers.CharField()
     type = serializers.CharField(source="event_type")
     status = serializers.ChoiceField(choices=EventStatus.choices)
@@ -195,7 +196,7 @@ class EventViews(EnvironmentViews[Event]):
                 raise Refused("invalid", f"status is one of {', '.join(EventStatus.values)}.")
             rows = rows.filter(status=status)
         if name := asked.get("source"):
-            source = find(Source.objects.within(request.auth.environment), name, by="slug")
+            source = find(Source.objects.within(caller(request).environment), name, by="slug")
             rows = rows.filter(source=source) if source else rows.none()
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
@@ -214,7 +215,9 @@ class EventViews(EnvironmentViews[Event]):
 
     def _ordered(self, request: Request, order: Any) -> Response:
         checked(StrictFields, request)
-        return Response(EventOut(order(event=self.get_object(), by=request.auth)).data, status=202)
+        return Response(
+            EventOut(order(event=self.get_object(), by=caller(request))).data, status=202
+        )
 
 
 class ProviderIn(StrictFields):
@@ -224,7 +227,7 @@ class ProviderIn(StrictFields):
     adapter = serializers.CharField(max_length=40)
     base_url = serializers.URLField(max_length=300)
     api_key = serializers.CharField(max_length=2000)
-    source = serializers.CharField(max_length=40, required=False)
+    source = serializers.CharField(max_length=40, required=False)  # type: ignore[assignment]
 
 
 class ProviderOut(serializers.Serializer[Provider]):
@@ -259,7 +262,7 @@ class ProviderViews(EnvironmentViews[Provider]):
     @idempotent()
     def create(self, request: Request) -> Response:
         """Configure a provider, and bind the source that carries its runs."""
-        body, place = checked(ProviderIn, request), request.auth.environment
+        body, place = checked(ProviderIn, request), caller(request).environment
         sources = Source.objects.within(place).filter(archived_at=None)
         source = named(sources, body.pop("source", None), by="slug", what="source")
         with transaction.atomic():

@@ -30,6 +30,7 @@ from gateway.agents.models import Agent
 from gateway.lib import ids
 from gateway.lib.errors import Denied, Refused
 from gateway.lib.rest import EnvironmentViews, checked, find, wait_of
+from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent, key_of
 from gateway.tenants.principals import Principal
 
@@ -61,8 +62,9 @@ class ActionViews(EnvironmentViews[Action]):
     def get_queryset(self) -> QuerySet[Action]:
         """A machine sees what its own agent asked for; a member all of the environment."""
         rows = super().get_queryset().for_lists()  # type: ignore[attr-defined]
-        by: Principal | None = self.request.auth
-        return rows if by is None or by.is_member else rows.filter(agent_id=by.agent_id)
+        if self.is_described or caller(self.request).is_member:
+            return rows
+        return rows.filter(agent_id=caller(self.request).agent_id)
 
     def run_context(self, text: str) -> RunContext:
         """The run that an action is to belong to; the app that knows runs overrides this."""
@@ -71,8 +73,8 @@ class ActionViews(EnvironmentViews[Action]):
     @extend_schema(parameters=FILTERS, responses=ActionOut(many=True))
     def list(self, request: Request) -> Response:
         """Newest first."""
-        page = self.paginate_queryset(_narrowed(self.get_queryset(), request))
-        return self.get_paginated_response(ActionOut(page, many=True).data)
+        page = self.paginate_queryset(_narrowed(self.get_queryset(), request)) or []
+        return self.get_paginated_response([ActionOut(row).data for row in page])
 
     @extend_schema(parameters=[WAIT])
     def retrieve(self, request: Request, id: str) -> Response:
@@ -89,7 +91,7 @@ class ActionViews(EnvironmentViews[Action]):
     def create(self, request: Request) -> Response:
         """Propose a tool call. The same `call_id` and arguments give the existing action (200)."""
         wait_of(request.query_params.get("wait"))
-        body, by = checked(ActionIn, request), request.auth
+        body, by = checked(ActionIn, request), caller(request)
         began = timezone.now()
         agent = agents.agent_of_principal(by)
         wish = services.propose(
@@ -133,7 +135,7 @@ class ActionViews(EnvironmentViews[Action]):
 
     def _decided(self, request: Request, decide: Any, shape: Any) -> Response:
         body = checked(shape, request)
-        done = decide(action=self.get_object(), by=request.auth, **body)
+        done = decide(action=self.get_object(), by=caller(request), **body)
         return Response(ActionDetailOut(done).data)
 
 
@@ -148,7 +150,7 @@ def _narrowed(rows: QuerySet[Action], request: Request) -> QuerySet[Action]:
     if run := asked.get("run"):
         rows = rows.filter(run_id=_run_id(run)) if _run_id(run) else rows.none()
     if name := asked.get("agent"):
-        agent = find(Agent.objects.within(request.auth.environment), name, by="slug")
+        agent = find(Agent.objects.within(caller(request).environment), name, by="slug")
         rows = rows.filter(agent=agent) if agent else rows.none()
     return rows
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from approvals import services
 from approvals.models import Policy
 from gateway.lib.rest import EnvironmentViews, StrictFields, checked
+from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
 
 
@@ -52,5 +53,5 @@ class PolicyViews(EnvironmentViews[Policy]):
     @idempotent()
     def create(self, request: Request) -> Response:
         """Save a policy. A rule that does not compile is refused with the place of the fault."""
-        saved = services.save_policy(request.auth.environment, **checked(PolicyIn, request))
+        saved = services.save_policy(caller(request).environment, **checked(PolicyIn, request))
         return Response(PolicyOut(saved).data, status=201)

@@ -14,6 +14,7 @@ from gateway.lib import ids
 from gateway.lib.errors import Denied, Refused
 from gateway.lib.rest import EnvironmentViews, StrictFields, checked, named
 from gateway.tenants import services as tenants
+from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
 from gateway.tenants.models import ApiKey, Member
 from gateway.tenants.principals import Principal
@@ -69,10 +70,10 @@ class AgentViews(EnvironmentViews[Agent]):
     @idempotent()
     def create(self, request: Request) -> Response:
         """Create an agent. `owner`, a member's id or e-mail address, never approves its actions."""
-        body, place = checked(AgentIn, request), request.auth.environment
+        body, place = checked(AgentIn, request), caller(request).environment
         providers = Provider.objects.within(place)
         body["provider"] = named(providers, body.get("provider"), by="slug", what="provider")
-        body["owner"] = _member(request.auth, body.get("owner"))
+        body["owner"] = _member(caller(request), body.get("owner"))
         return Response(AgentOut(services.create(place, **body)).data, status=201)
 
 
@@ -127,7 +128,7 @@ class ApiKeyViews(EnvironmentViews[ApiKey]):
     @idempotent(secrets=("key",))
     def create(self, request: Request) -> Response:
         """Make a key; its text is in this answer and nowhere else."""
-        body, by = checked(ApiKeyIn, request), request.auth
+        body, by = checked(ApiKeyIn, request), caller(request)
         agents = Agent.objects.within(by.environment)
         body["agent"] = named(agents, body.get("agent"), by="slug", what="agent")
         body["member"] = _member(by, body.get("member"))

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from gateway.connections import services
 from gateway.connections.models import Connection
 from gateway.lib.rest import EnvironmentViews, StrictFields, checked
+from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
 
 
@@ -53,5 +54,5 @@ class ConnectionViews(EnvironmentViews[Connection]):
     @idempotent()
     def create(self, request: Request) -> Response:
         """Store a credential, sealed."""
-        made = services.create(request.auth.environment, **checked(ConnectionIn, request))
+        made = services.create(caller(request).environment, **checked(ConnectionIn, request))
         return Response(ConnectionOut(made).data, status=201)

@@ -6,7 +6,7 @@ so five hundred open desks cost one subscription.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
@@ -98,7 +98,7 @@ def hub() -> Hub:
     return _hubs.setdefault(loop, Hub())
 
 
-async def follow(*topics: str, quiet_s: float = 15.0) -> AsyncIterator[News | None]:
+async def follow(*topics: str, quiet_s: float = 15.0) -> AsyncGenerator[News | None, None]:
     """The news of these topics as they come; None after every `quiet_s` seconds of silence.
 
     The None lets a stream send a heartbeat and read the rows again, so lost news only delays.

@@ -54,9 +54,10 @@ class EnvironmentViews(GenericViewSet[Any], Generic[Row]):
 
     def get_queryset(self) -> QuerySet[Row]:
         """Only what belongs to the environment of the key or session."""
-        if getattr(self, "swagger_fake_view", False):
-            return self._rows().none()
-        return cast(QuerySet[Row], self._rows().within(self.request.auth.environment))
+        if self.is_described:
+            return self.rows().none()
+        environment = cast(Any, self.request.auth).environment
+        return cast(QuerySet[Row], self.rows().within(environment))
 
     def get_object(self) -> Row:
         """The named row; one of another environment does not exist here (404)."""
@@ -74,8 +75,14 @@ class EnvironmentViews(GenericViewSet[Any], Generic[Row]):
         """One row."""
         return Response(self.get_serializer(self.get_object()).data)
 
-    def _rows(self) -> Any:
-        return self.queryset
+    @property
+    def is_described(self) -> bool:
+        """Whether nobody asks: the OpenAPI document is being written."""
+        return bool(getattr(self, "swagger_fake_view", False))
+
+    def rows(self) -> Any:
+        """Every row of every environment, to be narrowed."""
+        return cast(Any, self).queryset.all()
 
 
 def find(rows: QuerySet[Row], text: str, *, by: str = "") -> Row | None:

@@ -22,6 +22,7 @@ from gateway.lib.rest import EnvironmentViews, StrictFields, checked, find, name
 from gateway.runs import services
 from gateway.runs.models import Run, RunEvent
 from gateway.runs.states import RunStatus
+from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
 from gateway.tenants.principals import Principal
 
@@ -116,8 +117,7 @@ class RunViews(EnvironmentViews[Run]):
     def get_queryset(self) -> QuerySet[Run]:
         """A machine sees its own agent's runs; a member all of the environment."""
         rows = super().get_queryset()
-        by: Principal | None = self.request.auth
-        return rows if by is None else visible(by, rows)
+        return rows if self.is_described else visible(caller(self.request), rows)
 
     @extend_schema(parameters=FILTERS)
     def list(self, request: Request) -> Response:
@@ -136,7 +136,7 @@ class RunViews(EnvironmentViews[Run]):
     def create(self, request: Request) -> Response:
         """Start a run (202); with `wait`, the ended run (200) if it ends in time."""
         wait_of(request.query_params.get("wait"))
-        body, by = checked(RunIn, request), request.auth
+        body, by = checked(RunIn, request), caller(request)
         agent, provider = _runner(by, body)
         run = services.start(
             by.environment,
@@ -155,7 +155,7 @@ class RunViews(EnvironmentViews[Run]):
         """End a run and withdraw its open actions."""
         body = checked(RunCancelIn, request)
         return Response(
-            RunOut(services.cancel(run=self.get_object(), by=request.auth, **body)).data
+            RunOut(services.cancel(run=self.get_object(), by=caller(request), **body)).data
         )
 
     @extend_schema(request=None, responses={202: RunOut})
@@ -163,7 +163,7 @@ class RunViews(EnvironmentViews[Run]):
     @idempotent()
     def retry(self, request: Request, id: str) -> Response:
         """Run the same task again, as a new run linked to this one."""
-        again = services.retry(run=self.get_object(), by=request.auth)
+        again = services.retry(run=self.get_object(), by=caller(request))
         return Response(RunOut(again).data, status=202)
 
     @extend_schema(
@@ -184,7 +184,7 @@ class RunActionViews(ActionViews):
 
     def run_context(self, text: str) -> RunContext:
         """The caller's open run. Raises Refused for an unknown one, Conflict for one that ended."""
-        by: Principal = self.request.auth
+        by = caller(self.request)
         run = find(visible(by, Run.objects.within(by.environment)), text)
         if run is None:
             return super().run_context(text)
@@ -196,7 +196,7 @@ class RunActionViews(ActionViews):
 def visible(by: Principal, rows: QuerySet[Run]) -> QuerySet[Run]:
     """The runs that this principal may see, with what the API shows of them."""
     rows = rows.select_related("agent", "provider", "retry_of", "environment__tenant")
-    return rows if by.is_member else rows.filter(agent_id=by.agent_id)
+    return rows if by.is_member else rows.filter(agent=by.agent_id)
 
 
 def stored_events(run: Run, *, after: int) -> Iterator[RunEvent]:
@@ -249,6 +249,6 @@ def _narrowed(rows: QuerySet[Run], request: Request) -> QuerySet[Run]:
             raise Refused("invalid", f"status is one of {', '.join(RunStatus.values)}.")
         rows = rows.filter(status=status)
     if name := asked.get("agent"):
-        agent = find(Agent.objects.within(request.auth.environment), name, by="slug")
+        agent = find(Agent.objects.within(caller(request).environment), name, by="slug")
         rows = rows.filter(agent=agent) if agent else rows.none()
     return rows

@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -98,19 +98,15 @@ async def _fresh(
     read: Any, topic: str, ended: str, *, receive: Receive, seconds: int
 ) -> Answer | None:
     """The last reading: of the ended row, or of what it was when the time was over."""
-    fresh: Answer | None = None
-    try:
-        async with asyncio.timeout(seconds):
-            async with aclosing(
-                listen(topic, receive=receive, ticket=None, quiet_s=QUIET_S)
-            ) as heard:
-                async for _ in heard:
-                    fresh = await asyncio.shield(read())
-                    if not fresh.is_good or fresh.fields()[ended]:
-                        return fresh
-    except TimeoutError:
-        return await read() if fresh is not None else None
-    return fresh
+    heard = listen(topic, receive=receive, ticket=None, quiet_s=QUIET_S)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), aclosing(heard):
+            async for _ in heard:
+                now: Answer = await asyncio.shield(read())
+                if not now.is_good or now.fields()[ended]:
+                    return now
+            return None  # the client has gone
+    return await read()
 
 
 def _merge(kept: Answer, fresh: Answer | None, *, is_ended_run: bool) -> None:

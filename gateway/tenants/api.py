@@ -13,9 +13,9 @@ from rest_framework.response import Response
 
 from gateway.lib.rest import EnvironmentViews, StrictFields, checked
 from gateway.tenants import services
+from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
 from gateway.tenants.models import Environment, Group, Invitation, Member
-from gateway.tenants.principals import Principal
 from gateway.tenants.roles import Role
 
 
@@ -43,7 +43,7 @@ class MemberOut(serializers.Serializer[Member]):
 
     def get_roles(self, member: Member) -> dict[str, list[str]]:
         """Only those of the environment that is asked in."""
-        place: Environment = self.context["request"].auth.environment
+        place = caller(self.context["request"]).environment
         return {place.slug: sorted(member.roles_in(place))}
 
     def get_groups(self, member: Member) -> list[str]:
@@ -52,13 +52,18 @@ class MemberOut(serializers.Serializer[Member]):
 
 
 class InvitationOut(serializers.Serializer[Invitation]):
-    """An invitation, whose link is shown this once."""
+    """An open invitation."""
 
     id = serializers.CharField(source="public_id")
     email = serializers.CharField()
     roles = serializers.JSONField()
     groups = serializers.JSONField()
     expires_at = serializers.DateTimeField()
+
+
+class NewInvitationOut(InvitationOut):
+    """A new invitation, with its link for this once."""
+
     url = serializers.CharField()
 
 
@@ -102,9 +107,9 @@ class TenantViews(EnvironmentViews[Any]):
 
     def get_queryset(self) -> QuerySet[Any]:
         """Only the rows of the caller's tenant."""
-        if getattr(self, "swagger_fake_view", False):
-            return self._rows().none()
-        return self._rows().filter(tenant=self.request.auth.environment.tenant)
+        if self.is_described:
+            return self.rows().none()
+        return self.rows().filter(tenant=caller(self.request).environment.tenant)
 
 
 class MemberViews(TenantViews):
@@ -119,17 +124,17 @@ class MemberViews(TenantViews):
         "create": "tenants.change_member",
     }
 
-    @extend_schema(request=MemberIn, responses={201: InvitationOut})
+    @extend_schema(request=MemberIn, responses={201: NewInvitationOut})
     @idempotent(secrets=("url",))
     def create(self, request: Request) -> Response:
         """Invite a person. The answer's link makes them a member, once they have followed it."""
-        by: Principal = request.auth
+        by = caller(request)
         made, secret = services.invite(
             environment=by.environment, by=by, **checked(MemberIn, request)
         )
         link = settings.PUBLIC_URL + reverse("invitation", args=(secret,))
-        fields = InvitationOut({**_fields(made), "url": link}).data
-        return Response(fields, status=201, headers={"Cache-Control": "no-store"})
+        fields = InvitationOut(made).data
+        return Response({**fields, "url": link}, status=201, headers={"Cache-Control": "no-store"})
 
 
 class GroupViews(TenantViews):
@@ -148,8 +153,10 @@ class GroupViews(TenantViews):
     @idempotent()
     def create(self, request: Request) -> Response:
         """Make a group."""
-        body, by = checked(GroupIn, request), request.auth
-        members = [services.find_member(by.environment.tenant, name) for name in body.pop("members", ())]
+        body, by = checked(GroupIn, request), caller(request)
+        members = [
+            services.find_member(by.environment.tenant, name) for name in body.pop("members", ())
+        ]
         with transaction.atomic():
             made = services.create_group(environment=by.environment, by=by, **body)
             if members:
@@ -171,14 +178,9 @@ class EnvironmentListViews(TenantViews):
     def get_queryset(self) -> QuerySet[Environment]:
         """A key knows its own environment; a person those with a role."""
         rows = super().get_queryset()
-        by: Principal | None = self.request.auth
-        if by is None:
+        if self.is_described:
             return rows
+        by = caller(self.request)
         if by.api_key is not None or by.user is None:
             return rows.filter(pk=by.environment.pk)
         return rows.filter(roles__member__user=by.user).distinct()
-
-
-def _fields(made: Invitation) -> dict[str, Any]:
-    names = ("public_id", "email", "roles", "groups", "expires_at")
-    return {name: getattr(made, name) for name in names}

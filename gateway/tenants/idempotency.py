@@ -20,8 +20,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway.lib.errors import Conflict, DomainError, Refused
+from gateway.tenants.authentication import caller
 from gateway.tenants.models import IdempotencyKey
-from gateway.tenants.principals import Principal
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -107,13 +107,13 @@ def _around(
 
 def _claim(request: Request, key: str) -> IdempotencyKey:
     """A fresh row of ours, or the finished one of an earlier call."""
-    principal: Principal = request.auth
-    caller = f"{principal.kind}:{principal.id}:{principal.environment.public_id}"
-    rows = IdempotencyKey.objects.filter(principal=caller)
+    principal = caller(request)
+    who = f"{principal.kind}:{principal.id}:{principal.environment.public_id}"
+    rows = IdempotencyKey.objects.filter(principal=who)
     rows.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()
     rows.filter(key=key, status=None, created_at__lt=timezone.now() - IN_PROGRESS_FOR).delete()
     row = IdempotencyKey(
-        environment=principal.environment, principal=caller, key=key,
+        environment=principal.environment, principal=who, key=key,
         request_sha256=_request_digest(request),
     )  # fmt: skip
     try:

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from gateway.connections.models import Connection
 from gateway.lib.rest import EnvironmentViews, StrictFields, checked, named
+from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
 from gateway.tools import services
 from gateway.tools.models import RetryClass, Risk, SideEffect, Tool
@@ -92,14 +93,14 @@ class ToolViews(EnvironmentViews[Tool]):
 
     def get_serializer_class(self) -> type[serializers.Serializer[Tool]]:
         """A machine learns what a tool takes, not how and where it is carried out."""
-        is_described = getattr(self, "swagger_fake_view", False)
-        return ToolDetailOut if is_described or self.request.auth.is_member else ToolOut
+        knows_all = self.is_described or caller(self.request).is_member
+        return ToolDetailOut if knows_all else ToolOut
 
     @extend_schema(request=ToolIn, responses={201: ToolDetailOut})
     @idempotent()
     def create(self, request: Request) -> Response:
         """Define a tool. Every part is checked; the answer to a bad one names it."""
-        body, place = checked(ToolIn, request), request.auth.environment
+        body, place = checked(ToolIn, request), caller(request).environment
         connections = Connection.objects.within(place).filter(archived_at=None)
         body["connection"] = named(
             connections, body.get("connection"), by="slug", what="connection"
