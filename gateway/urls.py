@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 from gateway.desk import errors
 from gateway.desk import views as desk
 from gateway.tenants import views as tenants
+from webhooks.ingest.direct import receive
 
 handler400 = errors.bad_request
 handler403 = errors.forbidden
@@ -65,6 +66,8 @@ urlpatterns = [
     path("", desk.home, name="home"),
     path("accounts/", include(ACCOUNT)),
     path("api/", include("gateway.api")),
+    # Under daphne and uvicorn the intake in front of Django answers; this is for other servers.
+    path("webhooks/<path:address>", receive),
     path(settings.ADMIN_PATH, admin.site.urls),
     path(PLACE, include(DESK)),
 ]

@@ -182,7 +182,7 @@ class Event(EnvironmentRow, DueColumns):
     headers = models.BinaryField(null=True, help_text="`name: value` lines, as received.")
     body = models.BinaryField(null=True)
     body_sha256 = models.CharField(max_length=SHA256_HEX_LENGTH)
-    replay_digest = models.CharField(max_length=SHA256_HEX_LENGTH, null=True)  # noqa: DJ001 - null leaves the unique index
+    replay_digest = models.CharField(max_length=SHA256_HEX_LENGTH, null=True, blank=True)  # noqa: DJ001 - null leaves the unique index
     status = models.CharField(
         max_length=20, choices=EventStatus.choices, default=EventStatus.RECEIVED
     )

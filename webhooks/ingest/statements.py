@@ -214,9 +214,11 @@ def _insert(rows: Any) -> str:
 
 
 def _find(keys: Any) -> str:
+    # In this order: SQLite would answer `(a, b) IN (VALUES …)` by reading the whole table.
     return (
-        f"SELECT source_id, event_id, id FROM {TABLE} "  # noqa: S608 - no input in it
-        f"WHERE (source_id, event_id) IN (VALUES {','.join(keys)})"
+        f"WITH wanted (source_id, event_id) AS (VALUES {','.join(keys)}) "  # noqa: S608 - no input
+        f"SELECT e.source_id, e.event_id, e.id FROM wanted w CROSS JOIN {TABLE} e "
+        "WHERE e.source_id = w.source_id AND e.event_id = w.event_id"
     )
 
 

@@ -47,8 +47,12 @@ class Tally:
 def write(tally: Tally, now: datetime) -> None:
     """Add the counts to the rows, in one transaction."""
     with transaction.atomic():
+        named = {source_id for source_id, _ in tally.refused if source_id}
+        # Counts of a source that is gone would fail every time, and all others with them.
+        known = {None, *Source.objects.filter(pk__in=named).values_list("pk", flat=True)}
         for (source_id, reason), count in tally.refused.items():
-            _count_refusal(source_id, reason, count=count, now=now)
+            if source_id in known:
+                _count_refusal(source_id, reason, count=count, now=now)
         for secret_id, seconds in tally.used.items():
             Secret.objects.filter(pk=secret_id).update(last_used_at=_moment(seconds))
         for source_id, seconds in tally.heard.items():

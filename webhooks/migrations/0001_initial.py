@@ -235,7 +235,7 @@ class Migration(migrations.Migration):
                 ),
                 ("body", models.BinaryField(null=True)),
                 ("body_sha256", models.CharField(max_length=64)),
-                ("replay_digest", models.CharField(max_length=64, null=True)),
+                ("replay_digest", models.CharField(blank=True, max_length=64, null=True)),
                 (
                     "status",
                     models.CharField(

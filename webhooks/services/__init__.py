@@ -12,19 +12,23 @@ from webhooks.services.configuring import (
 )
 from webhooks.services.processing import process_chunk
 from webhooks.services.replaying import release, replay
+from webhooks.services.sending import SignedEvent, numbered, sign_event
 from webhooks.services.sweeping import sweep
 
 __all__ = [
     "NewRoute",
     "NewSecret",
+    "SignedEvent",
     "add_secret",
     "create_source",
+    "numbered",
     "process_chunk",
     "release",
     "replace_routes",
     "replay",
     "retire_secret",
     "rotate_secret",
+    "sign_event",
     "sweep",
     "update_source",
 ]

@@ -1,5 +1,6 @@
 """A signed source, and senders for it."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -62,3 +63,16 @@ def sender(server: Server, make_source: Callable[..., tuple[Source, str]]) -> It
     source, secret = make_source()
     with server.client() as client:
         yield Sender(source, secret, client)
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Waits for something that another process does, at most ten seconds."""
+
+    def wait(happened: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + 10
+        while not happened():
+            assert time.monotonic() < give_up, "it did not happen in ten seconds"
+            time.sleep(0.02)
+
+    return wait

@@ -1,0 +1,136 @@
+"""The hand-written SQL agrees with the model, on the database the tests run on."""
+
+import asyncio
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+
+from gateway.lib import ids
+from tests.factories.webhooks import EventFactory, SourceFactory
+from webhooks.ingest import statements, stores
+from webhooks.ingest.arrival import Arrival, Outcome
+from webhooks.ingest.sources import Entry, entry_of
+from webhooks.models import Event
+from webhooks.states import EVENT, EventStatus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SENT_AT = 1_790_000_000
+
+
+def arrival(entry: Entry, event_id: str, **changes: object) -> Arrival:
+    row_id = ids.new_id()
+    fields = {
+        "id": row_id, "public_id": ids.encode("evt", row_id), "entry": entry,
+        "secret_id": uuid.uuid4(), "event_id": event_id, "event_type": "push",
+        "sent_at": SENT_AT, "headers": b"a: b\nc: \xff", "body": b"\x00\xff{}",
+        "body_sha256": "a" * 64, "replay_digest": "", "correlation_id": "cor_1",
+    }  # fmt: skip
+    return Arrival(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def entry() -> Entry:
+    return entry_of(SourceFactory())
+
+
+def by_store(batch: list[Arrival]) -> None:
+    asyncio.run(stores.make_store().commit(batch))
+
+
+@pytest.fixture(params=[by_store, stores.commit_by_django], ids=["store", "django"])
+def commit(request, monkeypatch):
+    monkeypatch.setitem(
+        stores.settings.DATABASES["default"], "NAME", connection.settings_dict["NAME"]
+    )
+    return request.param
+
+
+def test_statement_names_every_column_of_the_model_once():
+    assert sorted(statements.COLUMNS) == sorted(field.column for field in Event._meta.fields)
+    assert Event._meta.db_table == statements.TABLE
+
+
+def test_states_that_the_statement_writes_are_declared_starts():
+    assert EVENT.starts == {EventStatus.RECEIVED, EventStatus.QUARANTINED}
+
+
+def test_stored_row_is_what_the_model_would_have_stored(commit, entry):
+    given = arrival(entry, "msg_1")
+    commit([given])
+
+    stored = Event.objects.get()
+    made = EventFactory(source=stored.source, event_id="msg_2")
+    assert given.outcome is Outcome.ACCEPTED
+    assert stored.pk == given.id
+    assert bytes(stored.body) == b"\x00\xff{}"
+    assert bytes(stored.headers) == b"a: b\nc: \xff"
+    assert stored.sent_at == datetime.fromtimestamp(SENT_AT, UTC)
+    assert abs((made.received_at - stored.received_at).total_seconds()) < 60
+    assert stored.due_at == stored.received_at
+    assert Event.objects.due().filter(pk=stored.pk).exists()
+    stored.full_clean()
+    untouched = ("status", "attempts", "lost_leases", "reason", "route", "duplicates", "replays",
+                 "run_id", "pruned_at", "lease_until", "replay_digest")  # fmt: skip
+    for name in untouched:
+        assert getattr(stored, name) == getattr(made, name), name
+
+
+def test_absent_values_are_null(commit, entry):
+    commit([arrival(entry, "msg_1", sent_at=-1)])
+
+    stored = Event.objects.get()
+    assert stored.sent_at is None
+    assert stored.replay_digest is None
+
+
+def test_batch_tells_new_known_repeated_and_replayed_apart(commit, entry):
+    first = arrival(entry, "a", replay_digest="d" * 64)
+    commit([first])
+    batch = [
+        arrival(entry, "a", replay_digest="e" * 64),
+        arrival(entry, "b", replay_digest="d" * 64),
+        arrival(entry, "c", replay_digest="f" * 64),
+        arrival(entry, "c", replay_digest="f" * 64),
+        arrival(entry, "d", replay_digest="f" * 64),
+    ]
+    commit(batch)
+
+    assert [a.outcome for a in batch] == [
+        Outcome.DUPLICATE, Outcome.QUARANTINED, Outcome.ACCEPTED, Outcome.DUPLICATE,
+        Outcome.QUARANTINED,
+    ]  # fmt: skip
+    assert batch[0].existing == first.id
+    assert batch[3].existing == batch[2].id
+    held = Event.objects.filter(status=EventStatus.QUARANTINED)
+    assert set(held.values_list("event_id", "replay_digest", "due_at")) == {
+        ("b", None, None), ("d", None, None),
+    }  # fmt: skip
+
+
+def test_second_try_after_a_lost_connection_recognises_its_own_rows(commit, entry):
+    batch = [arrival(entry, "a"), arrival(entry, "b")]
+    commit(batch)
+    commit(batch)
+
+    assert [a.outcome for a in batch] == [Outcome.ACCEPTED] * 2
+
+
+def test_largest_batch_goes_in_at_once(commit, entry):
+    batch = [arrival(entry, f"msg_{n:03}") for n in range(statements.MAX_ROWS)]
+    commit(batch)
+
+    assert {a.outcome for a in batch} == {Outcome.ACCEPTED}
+    assert Event.objects.count() == statements.MAX_ROWS
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_due_events_are_found_by_the_partial_index_alone():
+    plan = Event.objects.due().order_by("due_at").explain()
+    assert "event_due" in plan
+    assert "TEMP B-TREE" not in plan
+    found = "EXPLAIN QUERY PLAN " + statements.Sqlite.find(2)
+    with connection.cursor() as cursor:
+        raw = cursor.connection.execute(found, ["a", "b", "c", "d"]).fetchall()
+    assert any("SEARCH e USING INDEX" in str(row) for row in raw), raw

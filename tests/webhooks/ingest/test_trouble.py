@@ -1,0 +1,116 @@
+"""When the database is away or the queue is down: 503 before, never after an acceptance."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.webhooks.ingest.serving import Sender, started
+from webhooks.ingest import Intake
+from webhooks.ingest import app as intake_app
+from webhooks.ingest import group as grouping
+from webhooks.models import Event, Refusal
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_locked_database_is_answered_503_and_nothing_is_stored(uvicorn, make_source, monkeypatch):
+    source, secret = make_source()
+    with uvicorn.client() as client:
+        sender = Sender(source, secret, client)
+        assert sender.send().status_code == 202
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                answer = sender.send(event_id="late")
+            finally:
+                cursor.execute("ROLLBACK")
+
+        assert (answer.status_code, answer.json()) == (503, {"error": "unavailable"})
+        assert answer.headers["retry-after"] == "5"
+        assert sender.send(event_id="late").json()["status"] == "accepted"
+    assert Event.objects.count() == 2
+
+
+def test_database_that_cannot_be_reached_refuses_nobody_for_good(make_source):
+    source, secret = make_source()
+    nowhere = "sqlite:////nonexistent/nowhere.sqlite3"
+    with started("uvicorn", DATABASE_URL=nowhere) as server, server.client() as client:
+        sender = Sender(source, secret, client)
+        answers = [sender.send(), sender.send(path="/webhooks/in_" + "0" * 26)]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+
+
+def call(intake: Intake, path: str) -> dict[str, Any]:
+    """One request in this process."""
+    sent: list[Any] = []
+
+    async def run() -> None:
+        scope = {
+            "type": "http", "method": "POST", "path": path, "client": ("127.0.0.1", 1),
+            "headers": [(b"content-type", b"application/json")],
+        }  # fmt: skip
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"{}"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await intake(scope, receive, send)
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    return {"status": sent[0]["status"], **json.loads(sent[1]["body"])}
+
+
+def test_full_list_sheds_load_before_reading_and_tells_known_from_unknown_nothing(monkeypatch):
+    monkeypatch.setattr(grouping, "MAX_PENDING", 0)
+
+    assert call(Intake(), "/webhooks/anything") == {"status": 503, "error": "unavailable"}
+
+
+def test_refusals_are_counted_by_source_and_reason(sender, until):
+    sender.send(headers={"webhook-signature": "v1,AAAA"})
+    sender.send(headers={"webhook-signature": "v1,AAAA"})
+    sender.send(sent_at=1)
+    sender.send(path="/webhooks/unknown")
+
+    def counted() -> bool:
+        rows = Refusal.objects.values_list("source", "reason", "count")
+        return set(rows) == {
+            (sender.source.pk, "malformed_signature", 2),
+            (sender.source.pk, "stale_timestamp", 1),
+            (None, "unknown_source", 1),
+        }
+
+    until(counted)
+
+
+def test_use_of_a_secret_and_the_last_event_are_noted(sender, until):
+    sender.send()
+
+    def noted() -> bool:
+        sender.source.refresh_from_db()
+        secret = sender.source.secrets.get()
+        return bool(secret.last_used_at and sender.source.last_event_at)
+
+    until(noted)
+
+
+def test_counts_that_cannot_be_written_are_kept(monkeypatch):
+    intake = Intake()
+    intake.tally.refused[None, "unknown_source"] += 3
+    monkeypatch.setattr(intake_app, "try_write", lambda tally: False)
+
+    async def run() -> None:
+        await intake.flush()
+        assert intake.flushing is not None
+        intake.flushing.cancel()
+
+    asyncio.run(run())
+    assert intake.tally.refused == {(None, "unknown_source"): 3}

@@ -1,0 +1,57 @@
+"""Test events: signed with a source's own secret, as its provider would sign them."""
+
+import json
+import time
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from gateway.lib import ids, sealing
+from gateway.lib.errors import Refused
+from webhooks.models import Source
+from webhooks.schemes.secrets import key_of
+from webhooks.schemes.signer import sign
+
+COUNTER = "test_number"
+
+
+@dataclass(frozen=True)
+class SignedEvent:
+    """What to POST where."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def sign_event(
+    source: Source, body: bytes, *, event_id: str = "", event_type: str = ""
+) -> SignedEvent:
+    """The request of a genuine delivery, stamped now; raises Refused without a live secret."""
+    now = timezone.now()
+    secret = next((kept for kept in source.secrets.order_by("-id") if kept.is_live(now)), None)
+    if secret is None:
+        raise Refused("no_live_secret", f"Source {source.slug} has no secret that counts now.")
+    key = key_of(source.rules, sealing.unseal(secret.sealed, **secret.place(source)))
+    signed = sign(
+        source.rules,
+        key,
+        body,
+        event_id=event_id or ids.random_token("test"),
+        sent_at=int(time.time()),
+        event_type=event_type,
+    )
+    return SignedEvent(source.url, {"content-type": "application/json", **signed}, body)
+
+
+def numbered(body: bytes, number: int) -> bytes:
+    """The body as the n-th of several: a JSON object gets one more member, other text an end."""
+    if number == 1:
+        return body
+    try:
+        value = json.loads(body)
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        return json.dumps(value | {COUNTER: number}, ensure_ascii=False).encode()
+    return body + b" " * number
