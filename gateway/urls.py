@@ -3,6 +3,7 @@
 from allauth.account import views as account
 from django.conf import settings
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import converters, include, path, re_path, register_converter
 from django.views.generic import RedirectView
 
@@ -64,6 +65,8 @@ DESK = [
 admin.autodiscover()
 urlpatterns = [
     path("", desk.home, name="home"),
+    # Browsers ask for it where a page names no icon, such as the admin's.
+    path("favicon.ico", RedirectView.as_view(url=static("img/mark.svg")), name="favicon"),
     path("accounts/", include(ACCOUNT)),
     path("api/", include("gateway.api")),
     # Under daphne and uvicorn the intake in front of Django answers; this is for other servers.

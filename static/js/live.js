@@ -3,6 +3,8 @@
 const POLL_MS = 15000;
 const GATHER_MS = 120;
 const waiting = new Map();
+// The newest version heard of, by "kind:id": an answer that was on its way meanwhile may show an older one.
+const newest = new Map();
 
 function show(dot, state, word) {
   dot.dataset.state = state;
@@ -28,6 +30,10 @@ function tell(kind, id) {
   }
 }
 
+function isBehind(element) {
+  return Number(element.dataset.version) < (newest.get(element.dataset.live) || 0);
+}
+
 function wakeAll() {
   for (const element of document.querySelectorAll("[data-live]")) wake(element);
 }
@@ -42,7 +48,10 @@ export function startLive() {
   const hear = (event) => {
     let news;
     try { news = JSON.parse(event.data); } catch { return; }
-    if (news && news.kind) tell(news.kind, news.id);
+    if (!news || !news.kind) return;
+    const key = `${news.kind}:${news.id}`;
+    newest.set(key, Math.max(news.version || 0, newest.get(key) || 0));
+    tell(news.kind, news.id);
   };
   const stop = () => {
     stream?.close();
@@ -69,6 +78,9 @@ export function startLive() {
       if (!poll) poll = setInterval(wakeAll, POLL_MS);
     };
   };
+  document.body.addEventListener("htmx:afterSettle", () => {
+    for (const element of document.querySelectorAll("[data-live][data-version]")) if (isBehind(element)) wake(element);
+  });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { missed = true; stop(); } else start();
   });
