@@ -17,7 +17,8 @@ class StrictParser(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """The body's value. Raises Refused, naming the place that has two meanings."""
-        raw = stream.read()
+        # One byte too many is enough to refuse the rest unread.
+        raw = stream.read(strictjson.MAX_BYTES + 1)
         if not raw.strip():
             return {}
         try:
