@@ -13,6 +13,7 @@ PRODUCTION = ENV == "production"
 DATA_DIR = Path(env.text("COUNTERSIGN_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 KEY_DIR = DATA_DIR / "keys"
+CONNECTION_DIR = Path(env.text("COUNTERSIGN_CONNECTION_DIR", str(DATA_DIR / "connections")))
 
 
 def _key(name: str) -> str:
@@ -108,7 +109,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'countersign.sqlite3'}")
+DATABASE_URL = env.text("DATABASE_URL", "") or f"sqlite:///{DATA_DIR / 'countersign.sqlite3'}"
 DATABASES = {"default": env.database(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
@@ -122,7 +123,8 @@ else:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.text("REDIS_URL", f"unix://{socket_path(DATA_DIR)}?db=0")
+EMBEDDED_REDIS_URL = f"unix://{socket_path(DATA_DIR)}?db=0"
+REDIS_URL = env.text("REDIS_URL", "") or EMBEDDED_REDIS_URL
 # "stub" keeps messages in memory: for unit tests only.
 TASK_BROKER = "redis"
 CHANNEL_LAYERS = {

@@ -1,9 +1,9 @@
 """Creating connections, and the one place where a credential is opened."""
 
 import os
-from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -16,6 +16,7 @@ from gateway.lib import sealing
 from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment
 
+ENV_PREFIX = "COUNTERSIGN_CONNECTION_"
 CONFIG_FIELDS = {"bearer": set(), "basic": {"username"}, "header": {"header"}}
 
 
@@ -29,7 +30,9 @@ def create(
     name: str = "",
     config: dict[str, Any] | None = None,
 ) -> Connection:
-    """Store a credential sealed; `value` may be a reference `env:NAME` or `file:/path`.
+    """Store a credential sealed; `value` may be a reference `env:NAME` or `file:NAME`.
+
+    The variable begins with COUNTERSIGN_CONNECTION_, the file lies in COUNTERSIGN_CONNECTION_DIR.
 
     Raises Refused for an unknown kind, missing settings, an empty value or a slug in use.
     """
@@ -73,28 +76,40 @@ def _check(
         raise Refused("unknown_kind", f"Connection kind {kind!r} is not one of {known}.")
     if missing := CONFIG_FIELDS[kind] - set(config):
         raise Refused("missing_field", f"A {kind} connection needs {', '.join(sorted(missing))}.")
-    if not value:
+    if value:
+        _resolve(value)
+    else:
         raise Refused("empty_value", "A connection needs a value, or a reference to one.")
     if Connection.objects.within(environment).filter(slug=slug).exists():
         raise Refused("slug_in_use", f"There is a connection {slug!r} already.")
 
 
 def _resolve(value: str) -> str:
+    """The secret behind a reference; only places that operators set aside for it may be named.
+
+    Whoever may make connections could otherwise send this server's own secrets anywhere.
+    """
     scheme, _, rest = value.partition(":")
     if scheme == "env":
-        if rest not in os.environ:
-            raise Refused(
-                "reference_missing", f"The variable {rest} that holds a secret is not set."
-            )
+        if not rest.startswith(ENV_PREFIX) or rest not in os.environ:
+            raise Refused("reference_missing", f"There is no variable {rest[:80]} with a secret.")
         return os.environ[rest]
     if scheme == "file":
-        try:
-            return Path(rest).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise Refused(
-                "reference_missing", f"The secret's file {rest} cannot be read."
-            ) from error
+        return _from_file(rest)
     return value
+
+
+def _from_file(name: str) -> str:
+    folder = settings.CONNECTION_DIR.resolve()
+    path = (folder / name).resolve()
+    try:
+        if not path.is_relative_to(folder):
+            raise FileNotFoundError(name)
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Refused(
+            "reference_missing", f"There is no file {name[:80]} with a secret."
+        ) from error
 
 
 def _place(connection: Connection) -> dict[str, str]:

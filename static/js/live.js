@@ -43,7 +43,7 @@ export function startLive() {
   if (!dot) return;
   let stream = null;
   let poll = null;
-  let missed = false;
+  let missed = true;
 
   const hear = (event) => {
     let news;

@@ -19,6 +19,8 @@ from gateway.runs.states import FINAL, RunStatus
 from gateway.tenants import principals
 
 REPORT_FOR = timedelta(hours=24)
+# The requester of a run's own tool calls is its agent; by API it is a key or a person.
+PROVIDERS_CALL = "agent"
 BUDGET_CODE = "budget_exceeded"
 
 
@@ -89,8 +91,12 @@ def _keep_caps(run: Run) -> None:
 
 
 def _owe_report(run: Run, action: Action) -> None:
-    """Open the one report of a settled action; an ended run is owed nothing any more."""
-    if run.status in FINAL or run.provider_run_id is None:
+    """Open the one report of a settled action; an ended run is owed nothing any more.
+
+    A call made by API within the run is not one the provider made: its caller reads the outcome.
+    """
+    by_provider = action.requester_kind == PROVIDERS_CALL
+    if run.status in FINAL or run.provider_run_id is None or not by_provider:
         return
     report, created = Report.objects.get_or_create(
         action=action,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from approvals.models import Action
-from approvals.services import approve, reject
+from approvals.services import approve, propose, reject
 from approvals.states import ActionStatus
 from gateway.agents.models import Provider
 from gateway.http.errors import OutsideError
@@ -292,3 +292,22 @@ def test_constraint_asks_for_a_person_where_policy_would_not(
 def test_unknown_constraint_is_refused(people: People, provider: Provider) -> None:
     with pytest.raises(Refused, match="max_fun"):
         begin(people, provider, constraints={"max_fun": 1})
+
+
+def test_call_made_by_api_within_a_run_is_not_reported_to_the_provider(
+    people: People, provider: Provider, fake: FakeProvider, settle: Settle
+) -> None:
+    run = begin(people, provider)
+    settle()
+    run.refresh_from_db()
+    propose(
+        environment=run.environment,
+        agent=run.agent,
+        tool_name="look",
+        arguments={"note": "a"},
+        requester=people.principal(people.operator),
+        run=services.context_of(run),
+    )
+    settle()
+    assert Action.objects.get().status == ActionStatus.SUCCEEDED
+    assert not Report.objects.exists()
