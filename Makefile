@@ -34,7 +34,7 @@ $(DEV): requirements-dev.lock requirements-bootstrap.lock
 	@$(PYTHON) .ci/bootstrap.py requirements-dev.lock $@
 
 run: $(RUNTIME)
-	@exec $(PY) manage.py up --port $(PORT)
+	@exec $(PY) manage.py up --port $(PORT) --end-with-parent
 
 demo: $(RUNTIME)
 	@$(PY) manage.py demo --reset

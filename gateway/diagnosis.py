@@ -145,7 +145,8 @@ def _roles() -> Iterator[Finding]:
 
 def _queue() -> Finding:
     answers = broker.is_reachable()
-    given = "REDIS_URL" if not str(settings.REDIS_URL).startswith("unix:") else redis.kind()
+    is_embedded = settings.REDIS_URL == settings.EMBEDDED_REDIS_URL
+    given = redis.kind() if is_embedded else "Redis of REDIS_URL"
     if answers:
         return Finding(Grade.OK, "queue", f"{given} answers")
     return Finding(_when_in_production(True), "queue", f"{given} does not answer: is `up` running?")

@@ -31,6 +31,16 @@ class CannotStart(Exception):
 
 
 @dataclass(frozen=True)
+class _Prepared:
+    """What the tree takes over from the preparation."""
+
+    watcher: Watcher
+    adopted: dict[str, int]
+    text: str
+    parent: int
+
+
+@dataclass(frozen=True)
 class Wish:
     """What `up` was asked for."""
 
@@ -41,18 +51,21 @@ class Wish:
     intake_port: int
     workers: int
     demo: bool
+    ends_with_parent: bool
 
 
 def run(wish: Wish) -> NoReturn:
     """Prepare everything and become the tree; raises CannotStart."""
     os.umask(0o077)
+    parent = os.getppid() if wish.ends_with_parent else 0
     public_url = _public_url(wish)
     lock = _lock_data_dir()
     web = _listen(wish.host, wish.port)
     intake = _listen(wish.host, wish.intake_port) if wish.intake else -1
     watcher = Watcher(plan.watcher(lock))
     watcher.start()
-    adopted = {} if os.environ.get("REDIS_URL") else {"redis": _start_queue(watcher)}
+    is_embedded = settings.REDIS_URL == settings.EMBEDDED_REDIS_URL
+    adopted = {"redis": _start_queue(watcher)} if is_embedded else {}
     _migrate()
     seeded = _seed(wish, public_url) if wish.demo else None
     shape = plan.Shape(
@@ -65,7 +78,8 @@ def run(wish: Wish) -> NoReturn:
         demo=seeded.service if seeded else None,
     )
     text = banner.text(public_url, seeded=seeded, intake_port=wish.intake_port * bool(wish.intake))
-    _become_the_tree(shape, watcher, adopted=adopted, text=text, ready_at=(wish.host, wish.port))
+    prepared = _Prepared(watcher, adopted, text, parent)
+    _become_the_tree(shape, prepared, ready_at=(wish.host, wish.port))
 
 
 def _public_url(wish: Wish) -> str:
@@ -148,13 +162,9 @@ def _seed(wish: Wish, public_url: str) -> Seeded:
 
 
 def _become_the_tree(
-    shape: plan.Shape,
-    watcher: Watcher,
-    *,
-    adopted: dict[str, int],
-    text: str,
-    ready_at: tuple[str, int],
+    shape: plan.Shape, prepared: _Prepared, *, ready_at: tuple[str, int]
 ) -> NoReturn:
+    watcher = prepared.watcher
     signing = settings.APPROVAL_SIGNING_KEY
     verify_key = settings.APPROVAL_VERIFY_KEY or (digest.public_key(signing) if signing else "")
     assert watcher.process is not None
@@ -162,11 +172,12 @@ def _become_the_tree(
     tree = Plan(
         specs=plan.specs(shape, verify_key=verify_key),
         watcher=watcher.spec,
-        banner=text,
+        banner=prepared.text,
         ready_at=ready_at,
-        adopted=adopted,
+        adopted=prepared.adopted,
         watcher_pid=watcher.process.pid,
         watcher_pipe=_stays_open(watcher.pipe.fileno()),
+        parent=prepared.parent,
     )
     connections.close_all()
     command = [sys.executable, "-m", "gateway.processes.tree", str(_pipe_with(tree.to_json()))]

@@ -39,6 +39,8 @@ class Plan:
     adopted: dict[str, int] = field(default_factory=dict)
     watcher_pid: int = 0
     watcher_pipe: int = 0
+    # Stop when this process is no longer our parent; 0 means that we stand on our own.
+    parent: int = 0
 
     def to_json(self) -> str:
         """For the pipe."""
@@ -140,6 +142,8 @@ class Tree:
             self._look()
             if not self.is_ready:
                 self._look_whether_ready()
+            if self.plan.parent and os.getppid() != self.plan.parent:
+                self._ask_to_stop()
             self._sleep(wakes)
         self.stop()
         return self.exit_code

@@ -25,6 +25,10 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes")
         parser.add_argument("--no-demo", action="store_true", help="no sandbox agent and shop")
 
+        parser.add_argument(
+            "--end-with-parent", action="store_true", help="stop when the caller is gone"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Never returns: the tree takes this process over."""
         wish = start.Wish(
@@ -34,6 +38,7 @@ class Command(BaseCommand):
             intake=options["intake"],
             intake_port=options["intake_port"],
             workers=options["workers"],
+            ends_with_parent=options["end_with_parent"],
             demo=not options["no_demo"] and not settings.PRODUCTION,
         )
         try:

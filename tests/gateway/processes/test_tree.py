@@ -153,6 +153,26 @@ def test_nothing_outlives_a_tree_that_was_killed(
     until(lambda: not any(map(lives, pids)), "no orphan is left")
 
 
+def test_a_tree_that_belongs_to_somebody_ends_with_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gateway.processes.watcher"]
+    plan = Plan([spec(tmp_path, "child")], Spec("watcher", command, {}, 9, 0.0), "", ("::1", 1))
+    (tmp_path / "plan.json").write_text(plan.to_json())
+    code = (
+        "import os, sys; from gateway.processes.tree import *;"
+        "plan = Plan.from_json(open(sys.argv[1]).read()); plan.parent = os.getppid();"
+        "watcher = Watcher(plan.watcher); watcher.start(); sys.exit(Tree(plan, watcher).run())"
+    )
+    start = "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", start, sys.executable, "-c", code, str(tmp_path / "plan.json")]
+    )
+    notes = Notes(tmp_path)
+    until(lambda: notes.pids("child"), "it has started")
+    parent.kill()
+    parent.wait()
+    until(lambda: not lives(notes.pids("child")[0]), "it has ended")
+
+
 def test_a_child_that_cannot_start_ends_the_tree_with_an_error(
     tree: Callable[..., subprocess.Popen[str]],
 ) -> None:
