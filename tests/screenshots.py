@@ -18,7 +18,7 @@ django.setup()
 from playwright.sync_api import Browser, BrowserContext, Page  # noqa: E402 - settings first
 
 from tests.flows.browser import CHROMIUM, chromium, routes, sign_in  # noqa: E402
-from tests.flows.demo import ADMIN, AUDITOR, REVIEWER, Demo, demo  # noqa: E402
+from tests.flows.demo import ADMIN, Demo, demo  # noqa: E402
 
 FOLDER = Path("screenshots")
 SIZES = {
@@ -47,6 +47,7 @@ def main(folder: Path) -> int:
         print(f"There is no {CHROMIUM}: install Debian's chromium.", file=sys.stderr)  # noqa: T201
         return 1
     with demo() as here, chromium() as browser:
+        _fill(here)
         for size in SIZES:
             for theme in THEMES:
                 target = folder / f"{size}-{theme}"
@@ -58,15 +59,23 @@ def main(folder: Path) -> int:
     return 0
 
 
+def _fill(here: Demo) -> None:
+    """A few more actions that wait; the first page shows the refund."""
+    here.ask("send_email", to="mara.lindqvist@example.com", subject="Your order", body="Hello Mara")
+    here.known["action"] = here.ask_refund("120.00")["id"]
+
+
 def _signed_in(context: BrowserContext, here: Demo, folder: Path) -> None:
-    page = sign_in(context, here.tree, ADMIN)
+    page = sign_in(context, here, ADMIN)
     for name, address in routes(here.known).items():
         if name not in NO_PAGES | SIGNED_OUT:
             _take(page, here.tree.url + address, folder / f"{name.replace(':', '-')}.png")
     for name, address in here.other_pages.items():
         _take(page, here.tree.url + address, folder / f"{name}.png")
-    inbox = f"{here.tree.url}/demo/sandbox/inbox/"
-    _take(page, f"{inbox}?action={here.known['action']}", folder / "inbox-open.png")
+    page.goto(f"{here.tree.url}/demo/sandbox/inbox/?selected={here.known['action']}")
+    page.locator(".cs-live[data-state=live]").wait_for(state="attached")
+    # One screen, as it is seen: this is the README's picture.
+    page.screenshot(path=folder / "desk.png")
 
 
 def _signed_out(context: BrowserContext, here: Demo, folder: Path) -> None:
@@ -81,6 +90,8 @@ def _take(page: Page, url: str, target: Path) -> None:
     answer = page.goto(url, wait_until="load")
     if answer is not None and answer.status == 405:
         return
+    if "/api/docs" in url:
+        page.locator(".swagger-ui .info").wait_for()
     page.screenshot(path=target, full_page=True)
     print(f"{answer.status if answer else '---'} {target}")  # noqa: T201 - a command's output
 

@@ -1,6 +1,5 @@
 """Debian's chromium, signed in at a running tree, with ears for everything that must not happen."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tests.flows.tree import Tree
+from tests.flows.demo import Demo
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -57,19 +56,13 @@ class Ears:
         return heard
 
 
-def logins(tree: Tree) -> dict[str, str]:
-    """The demo's people and their passwords, as `up` prints and keeps them."""
-    kept = json.loads((tree.data_dir / "demo.json").read_text(encoding="utf-8"))
-    return dict(kept["passwords"])
-
-
-def sign_in(context: BrowserContext, tree: Tree, email: str) -> Page:
-    """A page of this person, on the first page that the desk shows."""
+def sign_in(context: BrowserContext, here: Demo, email: str) -> Page:
+    """A page of one of the demo's people, on the first page that the desk shows."""
     page = context.new_page()
     page.set_default_timeout(TIMEOUT_MS)
-    page.goto(tree.url + SIGN_IN)
+    page.goto(here.tree.url + SIGN_IN)
     page.fill("input[name=login]", email)
-    page.fill("input[name=password]", logins(tree)[email])
+    page.fill("input[name=password]", here.kept()["passwords"][email])
     page.click("main button[type=submit], form button[type=submit]")
     page.wait_for_url(lambda url: SIGN_IN not in url)
     return page

@@ -1,8 +1,12 @@
 """The running demo: its people, and one row of every kind, so that every page has something."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
 
 from tests.flows.scenes import Place
 from tests.flows.tree import Tree, started, until
@@ -21,6 +25,28 @@ class Demo:
     place: Place
     known: dict[str, str] = field(default_factory=dict)
     other_pages: dict[str, str] = field(default_factory=dict)
+
+    def kept(self) -> dict[str, Any]:
+        """What `up` prints and keeps: passwords, the agent's key, where the shop is."""
+        return dict(json.loads((self.tree.data_dir / "demo.json").read_text(encoding="utf-8")))
+
+    def ask(self, tool: str, **arguments: str) -> Any:
+        """The demo's agent asks for something, by its own key; the action."""
+        with self.tree.client(self.kept()["agent_api_key"]) as client:
+            answer = client.post("/actions", json={"tool": tool, "arguments": arguments})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def ask_refund(self, amount: str = "12.50") -> Any:
+        """A refund, which waits for one reviewer."""
+        return self.ask(
+            "refund", order_id="ORD-1043", amount=amount, currency="EUR", reason="Late delivery"
+        )
+
+    def ledger(self) -> list[Any]:
+        """What the shop really did."""
+        port = self.kept()["service_port"]
+        return list(httpx.get(f"http://127.0.0.1:{port}/ledger", timeout=5).json()["items"])
 
 
 @contextmanager
@@ -54,5 +80,10 @@ def _look_around(here: Demo) -> None:
     here.other_pages = {
         "admin": "/admin/",
         "admin-audit": "/admin/audit/auditrecord/",
+        "admin-audit-record": f"/admin/audit/auditrecord/{_newest_record(place)}/change/",
         "api-docs": "/api/docs",
     }
+
+
+def _newest_record(place: Place) -> str:
+    return str(place.get("/audit")["items"][0]["record"]["id"])
