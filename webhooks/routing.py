@@ -83,11 +83,11 @@ def _read_form(raw: bytes) -> Json:
         )
     except ValueError:
         return None
-    fields = dict(pairs)
+    fields: dict[str, Json] = dict(pairs)
     if len(fields) != len(pairs):
         return None
     if set(fields) == {FORM_JSON}:
-        return read_body(fields[FORM_JSON].encode(), "application/json")
+        return read_body(str(fields[FORM_JSON]).encode(), "application/json")
     return fields
 
 
@@ -133,7 +133,7 @@ def facts(event: Mapping[str, Json], headers: Sequence[tuple[str, str]], body: J
 
 def choose(rules: Sequence[Rule], seen: Facts) -> Choice:
     """The first rule whose filter holds; one that has no value for this event does not hold."""
-    trouble = []
+    trouble: list[str] = []
     for index, rule in enumerate(rules):
         try:
             if compile_expression(rule.when, VARIABLES, result="bool").evaluate(seen) is True:

@@ -184,31 +184,18 @@ class Intake:
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
     """The whole body; None when the sender went away. Raises Rejected beyond the limit."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body") and message["type"] == "http.request":
-        parts = [body]
-    else:
-        parts = await _read_on(receive, message, limit=limit)
-        if parts is None:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
             return None
-    body = b"".join(parts) if len(parts) > 1 else parts[0]
-    if len(body) > limit:
-        raise Rejected(Reason.TOO_LARGE)
-    return body
-
-
-async def _read_on(receive: Receive, message: Message, *, limit: int) -> list[bytes] | None:
-    parts, size = [], 0
-    while message["type"] == "http.request":
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:
             raise Rejected(Reason.TOO_LARGE)
         if not message.get("more_body"):
-            return parts
-        message = await receive()
-    return None
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _send(send: Send, answer: Answer) -> None:

@@ -73,7 +73,8 @@ def try_write(tally: Tally) -> bool:
 
 def _count_refusal(source_id: uuid.UUID | None, reason: str, *, count: int, now: datetime) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
-    row = Refusal.objects.filter(source_id=source_id, reason=reason, hour=hour)
+    rows = Refusal.objects.filter(reason=reason, hour=hour)
+    row = rows.filter(source_id=source_id) if source_id else rows.filter(source=None)
     if row.update(count=F("count") + count, last_at=now):
         return
     try:

@@ -1,7 +1,6 @@
 """The four effects of a route; each repeats harmlessly for the same event."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -162,10 +161,11 @@ def _propose(seen: Seen, route: Route, arguments: dict[str, routing.Json]) -> Do
 
 def requester(event: Event, route: Route) -> Principal:
     """The source, and behind it whoever edited the route last: that person chose the arguments."""
-    base: Sequence[str] = ("source", event.source.public_id, event.source.slug)
     agent = route.agent or (agents.agent_of_provider(route.provider) if route.provider else None)
     return Principal(
-        *base,
+        kind="source",
+        id=event.source.public_id,
+        label=event.source.slug,
         environment=event.source.environment,
         agent_id=agent.pk if agent else None,
         owner_id=route.edited_by_id,
