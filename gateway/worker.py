@@ -68,8 +68,9 @@ class Heartbeat(Middleware):
         heartbeat.stop("worker")
 
     def _beat(self) -> None:
-        while not self.stopping.wait(BEAT_S if heartbeat.beat("worker") else 1.0):
-            pass
+        heartbeat.beat("worker")
+        while not self.stopping.wait(BEAT_S):
+            heartbeat.beat("worker")
 
 
 broker.add_middleware(Heartbeat())
