@@ -1,4 +1,4 @@
-"""Deciding on the desk: the same service as everywhere, the digest that was shown, plain answers."""
+"""The desk's pages about actions: who sees and decides what, with htmx and without script."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The API as a whole: permissions of every resource, strict bodies, pages, schema, reference page."""
+"""The API as a whole: permissions of every resource, strict bodies, pages, schema, reference."""
 
 import json
 
