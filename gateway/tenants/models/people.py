@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 
 from audit.context import Actor, Scope
 from gateway.lib import ids
-from gateway.lib.rows import Row
+from gateway.lib.rows import Row, ScopedQuerySet
 from gateway.tenants.models.places import Environment, Tenant
 from gateway.tenants.roles import Role
 
@@ -143,7 +143,7 @@ class MemberRole(Row):
         return f"{self.role} in {self.environment}"
 
 
-class GroupQuerySet(models.QuerySet["Group"]):
+class GroupQuerySet(ScopedQuerySet):
     """Groups of a tenant."""
 
     def of(self, tenant: Tenant) -> Self:
