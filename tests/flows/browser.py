@@ -1,5 +1,6 @@
 """Debian's chromium, signed in at a running tree, with ears for everything that must not happen."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ document.addEventListener("securitypolicyviolation", event => console.error(
   "CSP " + event.violatedDirective + " " + event.blockedURI + " " + event.sourceFile + ":" +
   event.lineNumber + " " + event.sample));
 """
+PART = re.compile(r"<(?:\w+:)?(\w+)>")
 TIMEOUT_MS = 15_000
 
 
@@ -96,9 +98,4 @@ def _filled(pattern: Any, known: dict[str, str]) -> str:
     text = str(pattern)
     if not hasattr(pattern, "_route"):
         return known[text]
-    for name in pattern.converters:
-        head, _, rest = text.partition("<")
-        inner, _, tail = rest.partition(">")
-        assert inner.rpartition(":")[2] == name
-        text = head + known[name] + tail
-    return text
+    return PART.sub(lambda part: known[part[1]], text)

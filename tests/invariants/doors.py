@@ -1,5 +1,6 @@
 """Addresses of the desk and the API, filled in with rows, and keys that open the API."""
 
+import re
 from typing import Any
 
 from django.test import Client
@@ -19,6 +20,7 @@ from tests.factories.tenants import (
 from tests.factories.tools import ToolFactory
 from tests.factories.webhooks import EventFactory, SourceFactory
 
+PART = re.compile(r"<(?:\w+:)?(\w+)>")
 # Names of parts that lead to a row, as the desk's addresses call them.
 ROWS = ("action", "run", "event", "source", "agent", "tool", "member", "invitation")
 # The API's resources and the row that each is asked for.
@@ -65,10 +67,7 @@ def desk_addresses(environment: Environment, rows: dict[str, str]) -> dict[str, 
 def _collect(
     pattern: Any, prefix: str, space: str, values: dict[str, str], found: dict[str, str]
 ) -> None:
-    text = prefix + str(pattern.pattern)
-    for name in pattern.pattern.converters:
-        head, _, rest = text.partition("<")
-        text = head + values[name] + rest.partition(">")[2]
+    text = prefix + PART.sub(lambda part: values[part[1]], str(pattern.pattern))
     if isinstance(pattern, URLPattern):
         found[f"{space}{pattern.name}"] = text
         return

@@ -113,20 +113,28 @@ CHANGES = [
     ),
     Change(
         "create a provider",
-        lambda here: lambda: agents.create_provider(
-            here.environment, slug="p", adapter="generic", base_url="https://x.example", api_key="k"
+        lambda here: (
+            lambda: agents.create_provider(
+                here.environment,
+                slug="p",
+                adapter="generic",
+                base_url="https://x.example",
+                api_key="k",
+            )
         ),
     ),
     Change(
         "create a connection",
-        lambda here: lambda: connections.create(
-            here.environment, slug="c", kind="bearer", value="v"
+        lambda here: (
+            lambda: connections.create(here.environment, slug="c", kind="bearer", value="v")
         ),
     ),
     Change(
         "create a source",
-        lambda here: lambda: webhooks.create_source(
-            here.environment, scheme="generic_sha256", secrets=[NewSecret("secret-of-a-source")]
+        lambda here: (
+            lambda: webhooks.create_source(
+                here.environment, scheme="generic_sha256", secrets=[NewSecret("secret-of-a-source")]
+            )
         ),
     ),
 ]

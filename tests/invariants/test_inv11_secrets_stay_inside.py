@@ -28,9 +28,7 @@ def admin(here: Scene) -> Client:
 
 def create(client: Client, resource: str, **fields: object) -> str:
     """What the API answers to a creating call."""
-    answer = client.post(
-        f"/api/v1/{resource}", json.dumps(fields), content_type="application/json"
-    )
+    answer = client.post(f"/api/v1/{resource}", json.dumps(fields), content_type="application/json")
     assert answer.status_code == 201, answer.content
     return text(answer)
 
@@ -43,9 +41,7 @@ def test_configured_secrets_are_nowhere_in_the_clear(
         admin, "providers", slug="p", adapter="generic", base_url="https://x.example",
         api_key=SECRET,
     )  # fmt: skip
-    answers += create(
-        admin, "sources", slug="s", scheme="standard", secrets=[{"value": SIGNING}]
-    )
+    answers += create(admin, "sources", slug="s", scheme="standard", secrets=[{"value": SIGNING}])
     for resource in RESOURCES:
         answers += text(admin.get(f"/api/v1/{resource}"))
     browser, rows = signed_in(here.people.admin), rows_of(here.environment) | {"source": "s"}
