@@ -40,7 +40,8 @@ def hostile_rows(people: People) -> dict[str, str]:
     agent = AgentFactory(environment=environment, name=HOSTILE)
     action = ActionFactory(
         environment=environment, agent=agent, with_arguments={"note": HOSTILE, HOSTILE: "key"},
-        effect=HOSTILE, agent_reason=HOSTILE, target=[f"customer:{HOSTILE}"], tags={"user": HOSTILE},
+        effect=HOSTILE, agent_reason=HOSTILE, target=[f"customer:{HOSTILE}"],
+        tags={"user": HOSTILE},
         requester_label=HOSTILE[:120], reason=HOSTILE, before={"note": ""}, after={"note": HOSTILE},
         tool=ToolFactory(environment=environment, current__description=HOSTILE),
     )  # fmt: skip
