@@ -4,6 +4,7 @@ daphne in a subclass of its own, so that limits can move in front of Django.
 """
 
 import argparse
+import gc
 import os
 
 import django
@@ -30,6 +31,8 @@ def main() -> None:
     from gateway.asgi import application  # noqa: PLC0415
 
     _ = get_resolver().url_patterns  # the first request finds everything imported
+    gc.collect()  # what is loaded stays: the collector need not walk through it, which stalls
+    gc.freeze()
     WebServer(
         application,
         endpoints=build_endpoint_description_strings(

@@ -1,6 +1,6 @@
 """What senders are told: one body for everything that is not genuine, nothing about why."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from webhooks.ingest.arrival import Outcome
 from webhooks.schemes.base import Reason
@@ -11,8 +11,7 @@ RETRY_S = b"5"
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A status, headers without the body's length, and a body."""
 
     status: int

@@ -51,6 +51,7 @@ class Intake:
         self.group = Group(make_store(), Bell())
         self.tally = Tally()
         self.lines = Lines()
+        self.max_body_bytes: int = settings.MAX_BODY_BYTES
         self.waiting = 0
         self.flushing: asyncio.TimerHandle | None = None
 
@@ -69,10 +70,10 @@ class Intake:
         if scope["method"] != "POST":
             return WRONG_METHOD
         try:
-            judging.check_form(headers, max_body_bytes=settings.MAX_BODY_BYTES)
+            judging.check_form(headers, max_body_bytes=self.max_body_bytes)
             if self.group.is_full:
                 raise Rejected(Reason.OVERLOADED)
-            body = await _read(receive, settings.MAX_BODY_BYTES)
+            body = await _read(receive, self.max_body_bytes)
         except Rejected as rejected:
             return self._refused(self.sources.entries.get(address), rejected.reason)
         if body is None:
@@ -123,12 +124,8 @@ class Intake:
         answer = refusal(reason)
         self.tally.refused[entry.source_id if entry else None, reason] += 1
         self._flush_soon()
-        self.lines.add(
-            "webhook_refused",
-            source=entry.public_id if entry else "",
-            status=answer.status,
-            reason=reason,
-        )
+        source = entry.public_id if entry else ""
+        self.lines.refused(source, status=answer.status, reason=reason)
         return answer
 
     def _stored(self, arrival: Arrival, outcome: Outcome, begun: float) -> Answer:
@@ -146,14 +143,13 @@ class Intake:
             correlation_id=arrival.correlation_id,
             status=entry.success_status,
         )
-        self.lines.add(
-            "webhook",
-            source=entry.public_id,
-            id=event,
+        self.lines.stored(
+            entry.public_id,
+            event,
             outcome=outcome,
             status=answer.status,
             correlation_id=arrival.correlation_id,
-            ms=round((time.monotonic() - begun) * 1000, 1),
+            ms=(time.monotonic() - begun) * 1000,
         )
         return answer
 

@@ -1,8 +1,8 @@
 """The one line of each delivery, in the form of all others, written straight to standard error.
 
 The usual way through the library's processors costs as much as verifying and storing together. Only
-ids, numbers and words of our own go into these lines, so nothing has to be masked or escaped; lines
-of one turn of the event loop are written together.
+ids, numbers and words of our own go into these lines, none of which JSON would escape; the lines of
+one turn of the event loop are written together.
 """
 
 import asyncio
@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from audit.context import well_formed
-
 
 class Lines:
     """Collects lines and writes them at the end of the event loop's turn."""
@@ -24,16 +22,31 @@ class Lines:
         self.is_on = level <= logging.INFO
         self.waiting: list[str] = []
 
-    def add(self, event: str, **fields: str | float) -> None:
-        """One line; texts must be free of anything that JSON escapes."""
-        if not self.is_on:
-            return
+    def stored(
+        self, source: str, event: str, *, outcome: str, status: int, correlation_id: str, ms: float
+    ) -> None:
+        """A delivery that is in the database."""
+        if self.is_on:
+            self._add(
+                f'{{"source": "{source}", "id": "{event}", "outcome": "{outcome}", '
+                f'"status": {status}, "correlation_id": "{correlation_id}", "ms": {ms:.1f}, ',
+                "webhook",
+            )
+
+    def refused(self, source: str, *, status: int, reason: str) -> None:
+        """A delivery that was not taken; the source is empty where it is unknown."""
+        if self.is_on:
+            self._add(
+                f'{{"source": "{source}", "status": {status}, "reason": "{reason}", ',
+                "webhook_refused",
+            )
+
+    def _add(self, told: str, event: str) -> None:
         if not self.waiting:
             asyncio.get_running_loop().call_soon(self.write)
-        told = ", ".join([f'"{name}": {_json(value)}' for name, value in fields.items()])
+        now = datetime.fromtimestamp(time.time(), UTC).isoformat()[:-6]
         self.waiting.append(
-            f'{{{told}, "level": "info", "logger": "webhooks", '
-            f'"time": "{_now(int(time.time() * 1000))}", "event": "{event}"}}\n'
+            f'{told}"level": "info", "logger": "webhooks", "time": "{now}Z", "event": "{event}"}}\n'
         )
 
     def write(self) -> None:
@@ -41,15 +54,3 @@ class Lines:
         text, self.waiting = "".join(self.waiting), []
         sys.stderr.write(text)
         sys.stderr.flush()
-
-
-def _json(value: str | float) -> str:
-    if isinstance(value, str):
-        # Nothing else gets here; and if it did, it would not forge a line.
-        return f'"{value}"' if not value or well_formed(value) else '"?"'
-    return repr(value)
-
-
-def _now(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
