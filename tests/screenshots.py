@@ -28,7 +28,7 @@ SIZES = {
 }
 THEMES = ("light", "dark")
 # Pieces of pages, and addresses that only redirect.
-NO_PAGES = {"home", "account_email", "approvals:inbox_count", "approvals:row"}
+NO_PAGES = {"favicon", "home", "account_email", "approvals:inbox_count", "approvals:row"}
 SIGNED_OUT = {"account_login", "account_reset_password", "account_inactive", "invitation"}
 
 
