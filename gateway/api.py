@@ -1,6 +1,7 @@
 """The REST API: every app's resources under one router, its schema, and the reference page."""
 
 import json
+import threading
 from functools import cache
 from typing import Any
 
@@ -55,6 +56,7 @@ PROBLEM = {
     },
 }
 
+_generating = threading.Lock()
 router = Router()
 for _name, _views in RESOURCES.items():
     router.register(_name, _views, basename=f"api-{_name}")
@@ -102,9 +104,17 @@ def with_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-@cache
 def document() -> str:
-    """The OpenAPI document as JSON text; it cannot change while the process runs."""
+    """The OpenAPI document as JSON text; it cannot change while the process runs.
+
+    One thread makes it: the generator fails where a second one finds its classes half loaded.
+    """
+    with _generating:
+        return _document()
+
+
+@cache
+def _document() -> str:
     generator = SchemaGenerator()  # type: ignore[no-untyped-call]
     return json.dumps(generator.get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
 
