@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -259,7 +259,9 @@ def _database() -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
     try:
-        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        parts = urlsplit(server)
+        # By hand: `urlunsplit` drops the two slashes of a URL without a host.
+        yield f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
