@@ -45,9 +45,10 @@ class Intake:
     """Receives webhooks in one process; everything it needs starts with the first delivery."""
 
     def __init__(self) -> None:
-        # Sources and counts share one thread, and with it one connection of Django's.
-        self.housekeeping = ThreadPoolExecutor(1, "intake-housekeeping")
-        self.sources = SourceMap(self._elsewhere)
+        # A thread each, and with it a connection of Django's: writing counts may wait for a lock.
+        self.reader = ThreadPoolExecutor(1, "intake-sources")
+        self.counter = ThreadPoolExecutor(1, "intake-counts")
+        self.sources = SourceMap(self.reader)
         self.group = Group(make_store(), Bell())
         self.tally = Tally()
         self.lines = Lines()
@@ -162,13 +163,10 @@ class Intake:
         """Write the counts; what cannot be written now is kept for the next time."""
         self.flushing = None
         tally, self.tally = self.tally, Tally()
-        if tally and not await self._elsewhere(try_write, tally):
+        loop = asyncio.get_running_loop()
+        if tally and not await loop.run_in_executor(self.counter, try_write, tally):
             self.tally.add(tally)
             self._flush_soon()
-
-    async def _elsewhere(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.housekeeping, function, *arguments)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (message := await receive())["type"] != "lifespan.shutdown":

@@ -1,7 +1,7 @@
 """The bell after a commit: at once, then at most every 50 ms; it only says "look"."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from gateway.lib.broker import JobName, ring_now
 
@@ -15,16 +15,19 @@ class Bell:
         self.is_resting = False
         self.is_due = False
         self.thread = ThreadPoolExecutor(1, "intake-bell")
+        self.ringing: Future[None] | None = None
 
     def ring(self) -> None:
         """Wake the workers, now or when the rest is over."""
-        if self.is_resting:
+        # A queue that does not answer must not let rings pile up.
+        if self.is_resting or (self.ringing is not None and not self.ringing.done()):
             self.is_due = True
-            return
-        self.is_resting = True
-        self.is_due = False
-        self.thread.submit(ring_now, JobName.PROCESS_EVENTS)
-        asyncio.get_running_loop().call_later(REST_S, self._rested)
+        else:
+            self.is_due = False
+            self.ringing = self.thread.submit(ring_now, JobName.PROCESS_EVENTS)
+        if not self.is_resting:
+            self.is_resting = True
+            asyncio.get_running_loop().call_later(REST_S, self._rested)
 
     def _rested(self) -> None:
         self.is_resting = False

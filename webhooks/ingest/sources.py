@@ -9,7 +9,7 @@ address takes as long as a wrong signature.
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import Error, connection
 from django.db.models import Count, Max, Sum
 
 from gateway.lib import sealing
@@ -174,15 +175,11 @@ def _seconds(moment: datetime | None, default: float) -> float:
     return moment.timestamp() if moment else default
 
 
-class Unreadable(Exception):
-    """The sources cannot be read now; nothing may be refused for good."""
-
-
 class SourceMap:
-    """The sources of one event loop. `elsewhere` runs a function in the thread for housekeeping."""
+    """The sources of one event loop, read in a thread."""
 
-    def __init__(self, elsewhere: Callable[..., Awaitable[Any]]) -> None:
-        self.elsewhere = elsewhere
+    def __init__(self, reader: Executor) -> None:
+        self.reader = reader
         self.entries: Entries = {}
         self.state: State | None = None
         self.read_at = -FOREVER
@@ -196,7 +193,7 @@ class SourceMap:
     async def read_since(self, moment: float) -> None:
         """Wait until the map was read at or after this moment of the monotonic clock.
 
-        Any number of waiters share one reading. Raises Unreadable when it fails.
+        Any number of waiters share one reading. Raises what the database's driver does.
         """
         while self.read_at < moment:
             if self.reading is None:
@@ -207,13 +204,18 @@ class SourceMap:
         try:
             await asyncio.sleep(max(0.0, self.read_at + MIN_GAP_S - time.monotonic()))
             begun = time.monotonic()
-            self.state, self.entries = await self.elsewhere(self._renew)
+            loop = asyncio.get_running_loop()
+            self.state, self.entries = await loop.run_in_executor(self.reader, self._renew)
             self.read_at = begun
         finally:
             self.reading = None
 
     def _renew(self) -> tuple[State, Entries]:
-        state = read_state()
-        if state == self.state:
-            return state, self.entries
-        return state, read_entries(self.entries)
+        try:
+            state = read_state()
+            if state == self.state:
+                return state, self.entries
+            return state, read_entries(self.entries)
+        except Error:
+            connection.close()  # the next reading opens a fresh one
+            raise
