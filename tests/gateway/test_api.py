@@ -120,7 +120,7 @@ def test_pages_follow_the_cursor(here):
 
 
 def test_the_schema_is_openapi_31(client, capfd):
-    api.document.cache_clear()
+    api._document.cache_clear()
     answer = client.get("/api/schema")
     document = json.loads(answer.content)
     assert document["openapi"].startswith("3.1")
