@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from django.db import connections
 from standardwebhooks import Webhook
 
@@ -87,12 +89,19 @@ async def _deliver(
         )
     )
     for intake in intakes:
-        await intake.flush()
-        await asyncio.get_running_loop().run_in_executor(intake.housekeeping, connections.close_all)
-        store_connection = getattr(intake.group.store, "connection", None)
-        if hasattr(store_connection, "pgconn"):
-            await store_connection.close()
+        await _close(intake)
     return answers
+
+
+async def _close(intake: Intake) -> None:
+    """Write the counts, and leave no connection open that would keep the test database busy."""
+    await intake.flush()
+    for thread in vars(intake).values():
+        if isinstance(thread, ThreadPoolExecutor):
+            await asyncio.get_running_loop().run_in_executor(thread, connections.close_all)
+    connection = getattr(intake.group.store, "connection", None)
+    if isinstance(connection, psycopg.AsyncConnection):
+        await connection.close()
 
 
 async def _post(

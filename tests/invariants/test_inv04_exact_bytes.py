@@ -33,14 +33,12 @@ def github(source: Source, body: bytes, *, event_id: str) -> Delivery:
     return Delivery(source.address, body, headers)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [BODY.replace(b"  ", b" "), BODY + b"\n", BODY.replace(b"1", b"1.0"), BODY[:-1], b""],
-)
-def test_equal_meaning_in_other_bytes_is_not_genuine(body: bytes) -> None:
-    source = standard_source(ready().environment)
-    (answer,) = deliver(replace(signed(source), body=body))
-    assert answer.status == 401
+def test_equal_meaning_in_other_bytes_is_not_genuine() -> None:
+    genuine = signed(standard_source(ready().environment))
+    others = [BODY.replace(b"  ", b" "), BODY + b"\n", BODY.replace(b"1", b"1.0"), BODY[:-1], b""]
+    answers = deliver(*(replace(genuine, body=body) for body in others))
+    assert [answer.status for answer in answers] == [401] * len(others)
+    assert not Event.objects.exists()
 
 
 def test_the_stored_bytes_are_those_that_were_verified() -> None:
@@ -49,12 +47,11 @@ def test_the_stored_bytes_are_those_that_were_verified() -> None:
     assert Event.objects.get().raw == BODY
 
 
-@pytest.mark.parametrize("minutes", [-10, 10])
-def test_stale_and_future_stamps_are_refused(minutes: int) -> None:
-    source = standard_source(ready().environment)
-    at = datetime.now(UTC) + timedelta(minutes=minutes)
-    (answer,) = deliver(signed(source, at=at))
-    assert answer.status == 401
+def test_stale_and_future_stamps_are_refused() -> None:
+    source, now = standard_source(ready().environment), datetime.now(UTC)
+    stamps = [now - timedelta(minutes=10), now + timedelta(minutes=10)]
+    answers = deliver(*(signed(source, at=at) for at in stamps))
+    assert [answer.status for answer in answers] == [401, 401]
     assert not Event.objects.exists()
 
 
