@@ -37,7 +37,7 @@ def people() -> People:
 def hostile_rows(people: People) -> dict[str, str]:
     """A row of each kind whose every free text is hostile."""
     environment = people.environment
-    agent = AgentFactory(environment=environment, name=HOSTILE)
+    agent = AgentFactory(environment=environment, name=HOSTILE[:120])
     action = ActionFactory(
         environment=environment, agent=agent, with_arguments={"note": HOSTILE, HOSTILE: "key"},
         effect=HOSTILE, agent_reason=HOSTILE, target=[f"customer:{HOSTILE}"],
