@@ -25,8 +25,9 @@ def _error(status: int, word: str, *headers: tuple[bytes, bytes]) -> Answer:
 
 NOT_GENUINE = _error(401, "invalid_signature")
 WRONG_METHOD = _error(405, "method_not_allowed", (b"allow", b"POST"))
+TOO_LARGE = _error(413, "too_large")
 # The rest of a body that is too long is not read, so the connection cannot go on.
-TOO_LARGE = _error(413, "too_large", (b"connection", b"close"))
+TOO_LARGE_TO_READ = _error(413, "too_large", (b"connection", b"close"))
 WRONG_TYPE = _error(415, "unsupported_media_type")
 TOO_FAST = _error(429, "too_many_requests", (b"retry-after", b"1"))
 UNAVAILABLE = _error(503, "unavailable", (b"retry-after", RETRY_S))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -12,6 +13,8 @@ from django.conf import settings
 from gateway.lib import ids
 from webhooks.ingest import judge as judging
 from webhooks.ingest.answers import (
+    TOO_LARGE,
+    TOO_LARGE_TO_READ,
     WRONG_METHOD,
     Answer,
     acknowledgement,
@@ -35,6 +38,9 @@ PREFIX = "/webhooks/"
 FLUSH_S = 1.0
 # Refusals wait for a reading of the sources; more than this many are answered at once.
 MAX_WAITING = 1000
+# How long, and how far, a body that is refused for its size is read on after the answer.
+LINGER_S = 2.0
+LINGER_BYTES = 16 * 1024 * 1024
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -62,7 +68,9 @@ class Intake:
             await self._live(receive, send)
         elif scope["type"] == "http":
             answer = await self._serve(scope, receive)
-            if answer is not None:
+            if answer is TOO_LARGE_TO_READ:
+                await _send_and_linger(send, receive, answer)
+            elif answer is not None:
                 await _send(send, answer)
 
     async def _serve(self, scope: Message, receive: Receive) -> Answer | None:
@@ -76,7 +84,8 @@ class Intake:
                 raise Rejected(Reason.OVERLOADED)
             body = await _read(receive, self.max_body_bytes)
         except Rejected as rejected:
-            return self._refused(self.sources.entries.get(address), rejected.reason)
+            answer = self._refused(self.sources.entries.get(address), rejected.reason)
+            return TOO_LARGE_TO_READ if answer is TOO_LARGE else answer
         if body is None:
             return None
         client = client_address(scope.get("client"), headers)
@@ -192,7 +201,7 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _send(send: Send, answer: Answer) -> None:
+async def _send(send: Send, answer: Answer, *, is_complete: bool = True) -> None:
     length = (b"content-length", b"%d" % len(answer.body))
     await send(
         {
@@ -201,4 +210,22 @@ async def _send(send: Send, answer: Answer) -> None:
             "headers": [*answer.headers, length],
         }
     )
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": not is_complete})
+
+
+async def _send_and_linger(send: Send, receive: Receive, answer: Answer) -> None:
+    """Answer, then read on for a moment: a connection closed on unread bytes is reset, and the
+    sender, still busy sending, might never see the answer (RFC 9112, section 9.6)."""
+    await _send(send, answer, is_complete=False)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            await _discard(receive, LINGER_BYTES)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _discard(receive: Receive, limit: int) -> None:
+    while limit > 0:
+        message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
+        limit -= len(message.get("body", b""))
