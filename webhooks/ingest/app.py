@@ -88,6 +88,8 @@ class Intake:
             return TOO_LARGE_TO_READ if answer is TOO_LARGE else answer
         if body is None:
             return None
+        if len(body) > self.max_body_bytes:
+            return self._refused(self.sources.entries.get(address), Reason.TOO_LARGE)
         client = client_address(scope.get("client"), headers)
         return await self.receive(address, headers, body, client=client)
 
@@ -186,7 +188,8 @@ class Intake:
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The whole body; None when the sender went away. Raises Rejected beyond the limit."""
+    """The whole body; None when the sender went away. Raises Rejected when more than the limit
+    came and still more is to come."""
     parts: list[bytes] = []
     size = 0
     while True:
@@ -195,10 +198,10 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
             return None
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > limit:
-            raise Rejected(Reason.TOO_LARGE)
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)
+        if size > limit:
+            raise Rejected(Reason.TOO_LARGE)
 
 
 async def _send(send: Send, answer: Answer, *, is_complete: bool = True) -> None:
