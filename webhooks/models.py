@@ -1,5 +1,6 @@
 """Sources, their secrets and routes, the events they accepted, and counts of what they refused."""
 
+import secrets
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -15,13 +16,18 @@ from gateway.lib.states import Machine
 from gateway.lib.work import DueColumns
 from gateway.tenants.models import Environment, User
 from webhooks.schemes.base import Scheme
-from webhooks.schemes.catalogue import CHOICES, SCHEMES
+from webhooks.schemes.catalogue import CHOICES, scheme_of
 from webhooks.states import EVENT, EventStatus
 
 ADDRESS_LENGTH = 100
 TYPE_LENGTH = 128
 ID_LENGTH = 128
 SHA256_HEX_LENGTH = 64
+
+
+def new_verify_token() -> str:
+    """A random text that a provider is given to prove that it asks about this source."""
+    return secrets.token_urlsafe(24)
 
 
 class Source(EnvironmentRow):
@@ -45,6 +51,10 @@ class Source(EnvironmentRow):
     version = models.PositiveIntegerField(default=1)
     archived_at = models.DateTimeField(null=True, blank=True)
     last_event_at = models.DateTimeField(null=True, blank=True)
+    # What a provider must show when it asks whether somebody is there; no secret of the intake.
+    verify_token = models.CharField(max_length=40, default=new_verify_token)
+    # Since when it is quieter than usual, once that was told.
+    silent_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["slug"]
@@ -63,7 +73,12 @@ class Source(EnvironmentRow):
     @property
     def rules(self) -> Scheme:
         """How its provider signs."""
-        return SCHEMES[self.scheme]
+        return scheme_of(self.scheme, self.settings)
+
+    @property
+    def signed_url(self) -> str:
+        """The address as its provider knows it, for schemes that sign it."""
+        return str(self.settings.get("public_url") or self.url)
 
 
 class Secret(Row):
@@ -163,8 +178,10 @@ class Event(EnvironmentRow, DueColumns):
     """One accepted webhook, byte for byte as verified.
 
     `due_at` is set exactly while something is still to be done; in `processing` it is the end of
-    the lease. `replay_digest` holds the body's digest where the scheme does not sign the id: it is
-    unique per source, so the same signed bytes under another id can only be quarantined.
+    the lease. `replay_digest` holds the digest of the signed bytes where the scheme does not sign
+    the id: it is unique per source, so the same of them under another id can only be quarantined.
+    An item of a delivery that carried several events names the `delivery`; its body is the item's
+    own bytes. `fetched` is what the provider told when a thin event was looked up.
     `webhooks/ingest` inserts these rows by SQL of its own; a test holds the two together.
     """
 
@@ -194,6 +211,20 @@ class Event(EnvironmentRow, DueColumns):
     route = models.CharField(max_length=120, blank=True)
     correlation_id = models.CharField(max_length=128)
     run_id = models.UUIDField(null=True, blank=True)
+    delivery = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="items",
+        db_index=False,
+    )
+    item_index = models.PositiveIntegerField(null=True, blank=True)
+    fetched = models.BinaryField(null=True)
+    fetched_sha256 = models.CharField(max_length=SHA256_HEX_LENGTH, blank=True)
+    fetched_at = models.DateTimeField(null=True, blank=True)
+    # Events of one source with the same key are processed one after the other.
+    order_key = models.CharField(max_length=SHA256_HEX_LENGTH, blank=True)
     duplicates = models.PositiveIntegerField(default=0)
     replays = models.PositiveIntegerField(default=0)
     pruned_at = models.DateTimeField(null=True, blank=True)
@@ -215,6 +246,9 @@ class Event(EnvironmentRow, DueColumns):
             models.Index(fields=["environment", "id"], name="event_environment"),
             models.Index(fields=["due_at"], name="event_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["run_id"], name="event_run", condition=Q(run_id__isnull=False)),
+            models.Index(
+                fields=["delivery"], name="event_delivery", condition=Q(delivery__isnull=False)
+            ),
         ]
 
     @property
@@ -239,6 +273,36 @@ class Event(EnvironmentRow, DueColumns):
             "received_at": self.received_at.isoformat(),
             "sent_at": self.sent_at.isoformat() if self.sent_at else "",
         }
+
+
+class Document(Row):
+    """A key or certificate that a scheme needs, fetched by a worker from where the scheme allows.
+
+    The intake never goes out: it asks for an address by inserting a row that is due, and refuses
+    for the moment. `content` is NULL until it was fetched.
+    """
+
+    PREFIX = "doc"
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="documents")
+    url = models.CharField(max_length=500)
+    content = models.BinaryField(null=True)
+    fetched_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "url"], name="document_once"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="document_due", condition=Q(due_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
 
 
 class Refusal(Row):

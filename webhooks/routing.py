@@ -15,6 +15,7 @@ from gateway.lib.cel import (
 )
 from gateway.lib.strictjson import Ambiguous, Marked, parse_marked
 from webhooks.schemes.base import Scheme, Where
+from webhooks.schemes.bodies import member, text_of
 
 VARIABLES = ("event", "headers", "body")
 FORM = "application/x-www-form-urlencoded"
@@ -101,18 +102,12 @@ def _plain(value: object) -> Json:
 
 def type_in(scheme: Scheme, body: Json) -> str:
     """The event type that the body tells, where the scheme says that it does; else empty."""
-    for place in scheme.types:
-        if place.where is Where.BODY and (found := _member(body, place.name)):
-            return found[:MAX_TYPE_LENGTH]
+    for place in scheme.wire.types:
+        if place.where is Where.BODY:
+            found = text_of(member(body, place.name))
+            if found and found.isprintable():
+                return found[:MAX_TYPE_LENGTH]
     return ""
-
-
-def _member(body: Json, path: str) -> str:
-    for name in path.split("."):
-        if not isinstance(body, dict):
-            return ""
-        body = body.get(name)
-    return body if isinstance(body, str) and body.isprintable() else ""
 
 
 def facts(event: Mapping[str, Json], headers: Sequence[tuple[str, str]], body: Json) -> Facts:

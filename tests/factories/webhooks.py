@@ -10,7 +10,7 @@ from factory.django import DjangoModelFactory
 from audit.context import new_correlation_id
 from gateway.lib import ids, sealing
 from tests.factories.tenants import EnvironmentFactory
-from webhooks.models import Effect, Event, Refusal, Route, Secret, Source
+from webhooks.models import Document, Effect, Event, Refusal, Route, Secret, Source
 from webhooks.states import EventStatus
 
 
@@ -81,3 +81,15 @@ class RefusalFactory(DjangoModelFactory):
     hour = factory.LazyFunction(lambda: timezone.now().replace(minute=0, second=0, microsecond=0))
     count = 1
     last_at = factory.LazyFunction(timezone.now)
+
+
+class DocumentFactory(DjangoModelFactory):
+    """A certificate that was fetched."""
+
+    class Meta:
+        model = Document
+
+    source = factory.SubFactory(SourceFactory)
+    url = factory.Sequence(lambda n: f"https://sns.eu-west-1.amazonaws.com/{n}.pem")
+    content = b"certificate"
+    fetched_at = factory.LazyFunction(timezone.now)

@@ -13,7 +13,7 @@ from tests.factories.webhooks import EventFactory
 from tests.invariants.door import BODY, Delivery, deliver, signed, standard_source
 from tests.people import ready
 from webhooks.models import Event, Source
-from webhooks.schemes import verifier
+from webhooks.schemes import signatures
 from webhooks.services import NewSecret, create_source
 from webhooks.states import EventStatus
 
@@ -66,7 +66,7 @@ def test_comparison_takes_the_same_time_wherever_the_difference_is(
         compared.append((a, b))
         return real(a, b)
 
-    monkeypatch.setattr(verifier.hmac, "compare_digest", watched)
+    monkeypatch.setattr(signatures.hmac, "compare_digest", watched)
     deliver(signed(source))
     assert compared
 

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 from webhooks.ingest.arrival import Outcome
 from webhooks.schemes.base import Reason
+from webhooks.schemes.handshakes import Reply
 
 JSON = (b"content-type", b"application/json")
+NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
 RETRY_S = b"5"
 
 Headers = list[tuple[bytes, bytes]]
@@ -24,6 +26,8 @@ def _error(status: int, word: str, *headers: tuple[bytes, bytes]) -> Answer:
 
 
 NOT_GENUINE = _error(401, "invalid_signature")
+# Some providers try an address with HEAD; known and unknown ones say the same.
+HERE = Answer(200, b"", [])
 WRONG_METHOD = _error(405, "method_not_allowed", (b"allow", b"POST"))
 TOO_LARGE = _error(413, "too_large")
 # The rest of a body that is too long is not read, so the connection cannot go on.
@@ -38,8 +42,18 @@ BY_REASON = {
     Reason.TOO_FAST: TOO_FAST,
     Reason.OVERLOADED: UNAVAILABLE,
     Reason.STORAGE: UNAVAILABLE,
+    Reason.NO_DOCUMENT: UNAVAILABLE,
 }
 STATUS = {Outcome.ACCEPTED: 202, Outcome.DUPLICATE: 200, Outcome.QUARANTINED: 202}
+
+
+def handshake(reply: Reply) -> Answer:
+    """The provider's own shape, as text that no browser would run."""
+    return Answer(
+        200,
+        reply.body,
+        [(b"content-type", reply.media_type), (b"x-content-type-options", b"nosniff")],
+    )
 
 
 def refusal(reason: Reason) -> Answer:

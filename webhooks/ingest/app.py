@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,11 +14,13 @@ from django.conf import settings
 from gateway.lib import ids
 from webhooks.ingest import judge as judging
 from webhooks.ingest.answers import (
+    HERE,
     TOO_LARGE,
     TOO_LARGE_TO_READ,
     WRONG_METHOD,
     Answer,
     acknowledgement,
+    handshake,
     refusal,
 )
 from webhooks.ingest.arrival import Arrival, Outcome
@@ -31,6 +34,7 @@ from webhooks.ingest.stores import make_store
 from webhooks.ingest.tally import Tally, try_write
 from webhooks.models import Event
 from webhooks.schemes.base import Reason
+from webhooks.schemes.handshakes import Reply
 from webhooks.schemes.verifier import Header
 
 log = structlog.get_logger(__name__)
@@ -77,7 +81,7 @@ class Intake:
         headers = scope["headers"]
         address = scope["path"].removeprefix(PREFIX).removesuffix("/")
         if scope["method"] != "POST":
-            return WRONG_METHOD
+            return await self._greeted(scope, address)
         try:
             judging.check_form(headers, max_body_bytes=self.max_body_bytes)
             if self.group.is_full:
@@ -91,15 +95,38 @@ class Intake:
         if len(body) > self.max_body_bytes:
             return self._refused(self.sources.entries.get(address), Reason.TOO_LARGE)
         client = client_address(scope.get("client"), headers)
-        return await self.receive(address, headers, body, client=client)
+        query = scope.get("query_string", b"")
+        return await self.receive(address, headers, body, client=client, query=query)
+
+    async def _greeted(self, scope: Message, address: str) -> Answer:
+        """The answer to a GET handshake; anything else but a POST has no meaning here."""
+        if scope["method"] == "HEAD":
+            return HERE
+        if scope["method"] != "GET":
+            return WRONG_METHOD
+        try:
+            await self._read_sources(time.monotonic())
+        except Rejected as rejected:
+            return refusal(rejected.reason)
+        reply = judging.greet(self.sources.entries.get(address), scope.get("query_string", b""))
+        return handshake(reply) if reply else WRONG_METHOD
 
     async def receive(
-        self, address: str, headers: Sequence[Header], body: bytes, *, client: str
+        self,
+        address: str,
+        headers: Sequence[Header],
+        body: bytes,
+        *,
+        client: str,
+        query: bytes = b"",
     ) -> Answer:
         """Verify one delivery, store it with whatever else arrived, and say what to answer."""
         begun = time.monotonic()
         try:
-            arrival = await self._judged(address, headers, body, client=client, begun=begun)
+            ask = partial(judging.judge, headers=headers, body=body, client=client, query=query)
+            arrival = await self._judged(address, ask, begun=begun)
+            if isinstance(arrival, Reply):
+                return handshake(arrival)
             await self.group.store_one(arrival)
             if arrival.outcome is None:
                 raise Rejected(Reason.STORAGE)
@@ -108,19 +135,26 @@ class Intake:
         return self._stored(arrival, arrival.outcome, begun)
 
     async def _judged(
-        self, address: str, headers: Sequence[Header], body: bytes, *, client: str, begun: float
-    ) -> Arrival:
+        self, address: str, ask: Callable[[Entry | None], Arrival | Reply], *, begun: float
+    ) -> Arrival | Reply:
         """The arrival, judged by sources at most a second old; a refusal by sources read since."""
         if not self.sources.is_fresh:
             await self._read_sources(begun)
         entry = self.sources.entries.get(address)
         try:
-            return judging.judge(entry, headers, body, client=client)
+            return ask(entry)
         except Rejected as rejected:
             if rejected.final or self.waiting >= MAX_WAITING:
                 raise
         await self._read_sources(begun)
-        return judging.judge(self.sources.entries.get(address), headers, body, client=client)
+        entry = self.sources.entries.get(address)
+        try:
+            return ask(entry)
+        except Rejected as rejected:
+            if entry is not None and rejected.wanted:
+                self.tally.want(entry.source_id, rejected.wanted)
+                self._flush_soon()
+            raise
 
     async def _read_sources(self, since: float) -> None:
         self.waiting += 1

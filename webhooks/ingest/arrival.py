@@ -32,7 +32,7 @@ class Arrival:
     secret_id: uuid.UUID
     event_id: str
     event_type: str
-    sent_at: int
+    sent_at: float
     headers: bytes
     body: bytes
     body_sha256: str

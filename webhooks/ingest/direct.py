@@ -10,26 +10,55 @@ from django.views.decorators.csrf import csrf_exempt
 
 from gateway.lib import ids
 from gateway.lib.broker import JobName, ring
-from webhooks.ingest.answers import WRONG_METHOD, Answer, acknowledgement, refusal
+from webhooks.ingest.answers import (
+    HERE,
+    WRONG_METHOD,
+    Answer,
+    acknowledgement,
+    handshake,
+    refusal,
+)
 from webhooks.ingest.client import client_address
-from webhooks.ingest.judge import Rejected, check_form, judge
-from webhooks.ingest.sources import entry_of
+from webhooks.ingest.judge import Rejected, check_form, greet, judge
+from webhooks.ingest.sources import Entry, entry_of
 from webhooks.ingest.stores import commit_by_django
 from webhooks.ingest.tally import Tally, write
 from webhooks.models import Event, Source
 from webhooks.schemes.base import Reason
+from webhooks.schemes.handshakes import Reply
 from webhooks.schemes.verifier import Header
 
 
 @csrf_exempt
 def receive(request: HttpRequest, address: str) -> HttpResponse:
     """One delivery, its signature checked and its event committed before the answer."""
-    answer = WRONG_METHOD if request.method != "POST" else _received(request, address)
+    answer = _received(request, address) if request.method == "POST" else _greeted(request, address)
     response = HttpResponse(answer.body, status=answer.status, content_type=None)
     for name, value in answer.headers:
         if name != b"connection":  # belongs to the server, not to a view
             response[name.decode()] = value.decode()
     return response
+
+
+def _greeted(request: HttpRequest, address: str) -> Answer:
+    if request.method == "HEAD":
+        return HERE
+    reply = (
+        greet(_entry(address.removesuffix("/")), _query(request))
+        if request.method == "GET"
+        else None
+    )
+    return handshake(reply) if reply else WRONG_METHOD
+
+
+def _query(request: HttpRequest) -> bytes:
+    return str(request.META.get("QUERY_STRING", "")).encode("latin-1", "replace")
+
+
+def _entry(address: str) -> Entry | None:
+    rows = Source.objects.filter(address=address).select_related("environment")
+    source = rows.prefetch_related("secrets", "documents").first()
+    return entry_of(source) if source else None
 
 
 def _received(request: HttpRequest, address: str) -> Answer:
@@ -42,7 +71,9 @@ def _received(request: HttpRequest, address: str) -> Answer:
         return refusal(Reason.TOO_LARGE)
     except Rejected as rejected:
         return refusal(rejected.reason)
-    return receive_now(address.removesuffix("/"), headers, body, client=client)
+    return receive_now(
+        address.removesuffix("/"), headers, body, client=client, query=_query(request)
+    )
 
 
 def _headers(request: HttpRequest) -> list[Header]:
@@ -52,17 +83,22 @@ def _headers(request: HttpRequest) -> list[Header]:
     ]
 
 
-def receive_now(address: str, headers: Sequence[Header], body: bytes, *, client: str) -> Answer:
+def receive_now(
+    address: str, headers: Sequence[Header], body: bytes, *, client: str, query: bytes = b""
+) -> Answer:
     """Verify, store and count one delivery on Django's connection."""
-    rows = Source.objects.filter(address=address)
-    source = rows.select_related("environment").prefetch_related("secrets").first()
-    tally, now = Tally(), datetime.now(UTC)
+    entry, tally, now = _entry(address), Tally(), datetime.now(UTC)
     try:
-        arrival = judge(entry_of(source) if source else None, headers, body, client=client)
+        arrival = judge(entry, headers, body, client=client, query=query)
     except Rejected as rejected:
-        tally.refused[source.pk if source else None, rejected.reason] += 1
+        source_id = entry.source_id if entry else None
+        tally.refused[source_id, rejected.reason] += 1
+        if source_id and rejected.wanted:
+            tally.want(source_id, rejected.wanted)
         write(tally, now)
         return refusal(rejected.reason)
+    if isinstance(arrival, Reply):
+        return handshake(arrival)
     commit_by_django([arrival])
     tally.used[arrival.secret_id] = tally.heard[arrival.entry.source_id] = now.timestamp()
     event = arrival.public_id

@@ -5,18 +5,20 @@ import hmac
 import os
 import time
 from collections.abc import Sequence
-from functools import lru_cache
 
 from audit.context import well_formed
 from gateway.lib import ids
 from webhooks.ingest.arrival import Arrival
+from webhooks.ingest.media import TAKEN, is_taken
 from webhooks.ingest.sources import Entry
 from webhooks.models import Event
-from webhooks.schemes.base import Reason, Unverified
+from webhooks.schemes import handshakes
+from webhooks.schemes.base import Algorithm, Reason, Request, Scheme, Unverified
+from webhooks.schemes.handshakes import Reply
 from webhooks.schemes.verifier import Header, verify
 
 MAX_HEADER_BYTES = 32 * 1024
-TYPES = {"application/json", "application/x-www-form-urlencoded"}
+MAX_QUERY_BYTES = 4096
 # What may carry a credential of the sender is never kept.
 DROPPED = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
 # What an unknown address costs, so that it takes as long as a wrong signature.
@@ -26,10 +28,12 @@ DECOY = os.urandom(32)
 class Rejected(Exception):
     """The delivery is not taken; `final` says that reading the sources again cannot change it."""
 
-    def __init__(self, reason: Reason, *, final: bool = True) -> None:
+    def __init__(self, reason: Reason, *, final: bool = True, wanted: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.final = final
+        # The address of a document that a worker has to fetch first.
+        self.wanted = wanted
 
 
 def check_form(headers: Sequence[Header], *, max_body_bytes: int) -> None:
@@ -37,40 +41,45 @@ def check_form(headers: Sequence[Header], *, max_body_bytes: int) -> None:
     fields = dict(headers)
     if fields.get(b"content-encoding", b"identity") != b"identity":
         raise Rejected(Reason.MEDIA_TYPE)
-    if not is_taken(fields.get(b"content-type", b"")):
+    length = fields.get(b"content-length", b"")
+    if length != b"0" and not is_taken(fields.get(b"content-type", b""), TAKEN):
         raise Rejected(Reason.MEDIA_TYPE)
-    length = fields.get(b"content-length", b"0")
     if length.isdigit() and int(length[:20]) > max_body_bytes:
         raise Rejected(Reason.TOO_LARGE)
 
 
-@lru_cache(maxsize=512)
-def is_taken(content_type: bytes) -> bool:
-    """Whether bodies of this media type are taken."""
-    name = content_type.partition(b";")[0].strip().lower().decode("latin-1")
-    return name in TYPES or (name.startswith("application/") and name.endswith("+json"))
+def judge(
+    entry: Entry | None,
+    headers: Sequence[Header],
+    body: bytes,
+    *,
+    client: str,
+    query: bytes = b"",
+) -> Arrival | Reply:
+    """The arrival of a genuine delivery, or the answer to a handshake.
 
-
-def judge(entry: Entry | None, headers: Sequence[Header], body: bytes, *, client: str) -> Arrival:
-    """The arrival of a genuine delivery; raises Rejected with the reason."""
+    Raises Rejected with the reason.
+    """
     now = time.time()
     if entry is None or not entry.is_enabled or not entry.admits(client):
         hmac.digest(DECOY, body, "sha256")
         raise Rejected(_why_closed(entry), final=False)
+    scheme = entry.scheme
+    request = Request(
+        headers, body, now, entry.tolerance_s, entry.signed_url(query), b"POST", query,
+        entry.documents,
+    )  # fmt: skip
+    if reply := handshakes.before_signature(scheme, request):
+        return reply
     keys = entry.live_keys(now)
     try:
-        delivery = verify(
-            entry.scheme,
-            [key.value for key in keys],
-            headers,
-            body,
-            now=now,
-            tolerance_s=entry.tolerance_s,
-        )
+        delivery = verify(scheme, [key.value for key in keys], request)
     except Unverified as refused:
-        raise Rejected(refused.reason, final=False) from None
-    _check_own_limits(entry, body)
-    lines = kept(headers)
+        raise Rejected(refused.reason, final=False, wanted=refused.wanted) from None
+    key = keys[delivery.secret_index]
+    if scheme.handshakes and (reply := handshakes.after_signature(scheme, request, key.value)):
+        return reply
+    _check_own_limits(entry, headers, body)
     row_id = ids.new_id()
     public_id = ids.encode(Event.PREFIX, row_id)
     digest = hashlib.sha256(body).hexdigest()
@@ -78,16 +87,30 @@ def judge(entry: Entry | None, headers: Sequence[Header], body: bytes, *, client
         id=row_id,
         public_id=public_id,
         entry=entry,
-        secret_id=keys[delivery.secret_index].secret_id,
-        event_id=delivery.event_id,
+        secret_id=key.secret_id,
+        event_id=delivery.event_id or public_id,
         event_type=delivery.event_type,
         sent_at=-1 if delivery.sent_at is None else delivery.sent_at,
-        headers=lines,
+        headers=kept(headers, scheme),
         body=body,
         body_sha256=digest,
-        replay_digest="" if delivery.is_id_signed or not entry.quarantines else digest,
+        replay_digest=_guard(delivery.replayable, body, digest) if entry.quarantines else "",
         correlation_id=_correlation(headers) or public_id,
     )
+
+
+def greet(entry: Entry | None, query: bytes) -> Reply | None:
+    """The answer to a GET by which a provider asks whether somebody is there; usually none."""
+    if entry is None or not entry.is_enabled or len(query) > MAX_QUERY_BYTES:
+        return None
+    return handshakes.by_get(entry.scheme, query, token=entry.verify_token)
+
+
+def _guard(signed: bytes | None, body: bytes, digest: str) -> str:
+    """What is unique where the same signed bytes could come under another id; else empty."""
+    if signed is None:
+        return ""
+    return digest if signed is body else hashlib.sha256(signed).hexdigest()
 
 
 def _why_closed(entry: Entry | None) -> Reason:
@@ -96,16 +119,21 @@ def _why_closed(entry: Entry | None) -> Reason:
     return Reason.ADDRESS if entry.is_enabled else Reason.DISABLED
 
 
-def _check_own_limits(entry: Entry, body: bytes) -> None:
+def _check_own_limits(entry: Entry, headers: Sequence[Header], body: bytes) -> None:
+    if body and not entry.takes(dict(headers).get(b"content-type", b"")):
+        raise Rejected(Reason.MEDIA_TYPE)
     if len(body) > entry.max_body_bytes:
         raise Rejected(Reason.TOO_LARGE)
     if entry.allowance is not None and not entry.allowance.take():
         raise Rejected(Reason.TOO_FAST)
 
 
-def kept(headers: Sequence[Header]) -> bytes:
-    """The headers as lines, in the order of arrival, without what may be a credential."""
-    lines = b"\n".join([name + b": " + value for name, value in headers if name not in DROPPED])
+def kept(headers: Sequence[Header], scheme: Scheme) -> bytes:
+    """The headers as lines, in the order of arrival, without what is or may be a credential."""
+    dropped = DROPPED
+    if scheme.algorithm is Algorithm.TOKEN:
+        dropped = dropped.union(scheme.wire.signature_headers)
+    lines = b"\n".join([name + b": " + value for name, value in headers if name not in dropped])
     if len(lines) > MAX_HEADER_BYTES:
         raise Rejected(Reason.TOO_LARGE)
     return lines

@@ -9,6 +9,7 @@ address takes as long as a wrong signature.
 import asyncio
 import time
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,9 +22,11 @@ from django.db import Error, connection
 from django.db.models import Count, Max, Sum
 
 from gateway.lib import sealing
+from webhooks.ingest.media import is_taken
 from webhooks.models import Secret, Source
 from webhooks.schemes.base import Scheme
-from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.catalogue import STANDARD
+from webhooks.schemes.custom import BadScheme
 from webhooks.schemes.secrets import BadSecret, key_of
 
 log = structlog.get_logger(__name__)
@@ -85,6 +88,9 @@ class Entry:
     quarantines: bool
     networks: tuple[Network, ...]
     allowance: Allowance | None
+    url: bytes = b""
+    verify_token: str = field(default="", repr=False)
+    documents: Mapping[str, bytes] = field(default_factory=dict)
     source_hex: str = ""
     environment_hex: str = ""
 
@@ -95,6 +101,14 @@ class Entry:
     def live_keys(self, now: float) -> list[Key]:
         """The keys that count at this time."""
         return [key for key in self.keys if key.is_live(now)]
+
+    def signed_url(self, query: bytes) -> bytes:
+        """The registered address, with the query that came where none was registered."""
+        return self.url + b"?" + query if query and b"?" not in self.url else self.url
+
+    def takes(self, content_type: bytes) -> bool:
+        """Whether bodies of this media type fit the scheme."""
+        return is_taken(content_type, self.scheme.media_types)
 
     def admits(self, address: str) -> bool:
         """Whether deliveries may come from this client; no list admits all."""
@@ -129,29 +143,37 @@ def read_entries(known: Entries) -> Entries:
         if address in known and known[address].version == version
     }
     changed = Source.objects.filter(address__in=set(versions) - set(kept))
-    rows = changed.select_related("environment").prefetch_related("secrets")
+    rows = changed.select_related("environment").prefetch_related("secrets", "documents")
     return kept | {source.address: entry_of(source) for source in rows}
 
 
 def entry_of(source: Source) -> Entry:
-    """The source as the hot path sees it; an unknown scheme leaves it without keys."""
+    """The source as the hot path sees it; a scheme that cannot work leaves it without keys."""
     options: dict[str, Any] = source.settings
-    keys = [key for secret in source.secrets.all() if (key := _key(source, secret))]
+    try:
+        scheme, found = source.rules, list(source.secrets.all())
+    except (KeyError, BadScheme) as error:
+        log.error("scheme_unusable", source=source.public_id, error=str(error))
+        scheme, found = STANDARD, []
+    keys = [key for secret in found if (key := _key(source, secret))]
     rate = options.get("rate_per_s")
     return Entry(
         source_id=source.pk,
         environment_id=source.environment_id,
         version=source.version,
         public_id=source.public_id,
-        scheme=SCHEMES[source.scheme],
+        scheme=scheme,
         keys=tuple(keys),
         is_enabled=source.is_enabled and source.archived_at is None,
         tolerance_s=options.get("tolerance_s"),
-        success_status=options.get("success_status"),
+        success_status=options.get("success_status") or scheme.success_status,
         max_body_bytes=options.get("max_body_bytes") or settings.MAX_BODY_BYTES,
         quarantines=options.get("quarantine", True),
         networks=tuple(ip_network(text) for text in options.get("ip_allow", ())),
         allowance=Allowance(rate) if rate else None,
+        url=source.signed_url.encode(),
+        verify_token=source.verify_token,
+        documents={d.url: bytes(d.content) for d in source.documents.all() if d.content},
     )
 
 

@@ -37,6 +37,12 @@ FIXED = {
     "reason": "''",
     "route": "''",
     "run_id": "NULL",
+    "delivery_id": "NULL",
+    "item_index": "NULL",
+    "fetched": "NULL",
+    "fetched_sha256": "''",
+    "fetched_at": "NULL",
+    "order_key": "''",
     "duplicates": "0",
     "replays": "0",
     "pruned_at": "NULL",
@@ -223,5 +229,5 @@ def _find(keys: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _moment(seconds: int) -> str:
+def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(" ")

@@ -9,10 +9,11 @@ import structlog
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F
 
-from webhooks.models import Refusal, Secret, Source
+from webhooks.models import Document, Refusal, Secret, Source
 
 log = structlog.get_logger(__name__)
 MAX_KEYS = 20_000
+MAX_WANTED = 100
 
 Refused = tuple[uuid.UUID | None, str]
 
@@ -25,9 +26,16 @@ class Tally:
     copies: Counter[uuid.UUID] = field(default_factory=Counter)
     used: dict[uuid.UUID, float] = field(default_factory=dict)
     heard: dict[uuid.UUID, float] = field(default_factory=dict)
+    # Documents that a worker has to fetch, by source and address.
+    wanted: set[tuple[uuid.UUID, str]] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.refused or self.copies or self.used or self.heard)
+        return bool(self.refused or self.copies or self.used or self.heard or self.wanted)
+
+    def want(self, source_id: uuid.UUID, url: str) -> None:
+        """A document is missing without which nothing of this source can be verified."""
+        if len(self.wanted) < MAX_WANTED:
+            self.wanted.add((source_id, url))
 
     def copy_of(self, event_id: uuid.UUID) -> None:
         """One more delivery of an event that is there already."""
@@ -42,6 +50,7 @@ class Tally:
                 self.copies[event_id] += count
         self.used = other.used | self.used
         self.heard = other.heard | self.heard
+        self.wanted |= other.wanted
 
 
 def write(tally: Tally, now: datetime) -> None:
@@ -58,6 +67,8 @@ def write(tally: Tally, now: datetime) -> None:
         for source_id, seconds in tally.heard.items():
             Source.objects.filter(pk=source_id).update(last_event_at=_moment(seconds))
         _count_copies(tally.copies)
+        for source_id, url in tally.wanted:
+            Document.objects.get_or_create(source_id=source_id, url=url, defaults={"due_at": now})
 
 
 def try_write(tally: Tally) -> bool:

@@ -1,9 +1,18 @@
-"""What a scheme of signing webhooks is: data. The verifier reads it; a new provider is an entry."""
+"""What a scheme of signing webhooks is: data. The verifier reads it; a new provider is an entry.
 
-from dataclasses import dataclass
+The same notation serves the catalogue, a source's own scheme and the documentation: places are
+written `header:x-github-event`, `field:t`, `body:event.type`, and signed bytes
+`{timestamp}.{body}`.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+HeaderPair = tuple[bytes, bytes]
 
 
 class Encoding(StrEnum):
@@ -14,107 +23,275 @@ class Encoding(StrEnum):
     UTF8 = "utf8"
 
 
-class Part(StrEnum):
-    """A piece of the signed bytes that differs from delivery to delivery."""
+class Algorithm(StrEnum):
+    """What ties the signature to the bytes; fixed per scheme, never taken from the request."""
 
-    BODY = "body"
-    TIMESTAMP = "timestamp"
-    ID = "id"
+    HMAC_SHA1 = "hmac_sha1"
+    HMAC_SHA256 = "hmac_sha256"
+    HMAC_SHA512 = "hmac_sha512"
+    # A plain hash over the secret followed by the content.
+    SHA256 = "sha256"
+    ED25519 = "ed25519"
+    ECDSA_P256 = "ecdsa_p256"
+    RSA_SHA256 = "rsa_sha256"
+    # The secret itself, in clear: nothing is signed.
+    TOKEN = "token"  # noqa: S105 - a kind of scheme, not a secret
+
+    @property
+    def is_asymmetric(self) -> bool:
+        """Whether the source keeps a public key, so that it cannot sign by itself."""
+        return self in {Algorithm.ED25519, Algorithm.ECDSA_P256, Algorithm.RSA_SHA256}
+
+
+class Unit(StrEnum):
+    """How a time is written."""
+
+    SECONDS = "s"
+    MILLISECONDS = "ms"
+    ISO = "iso8601"
+    HTTP_DATE = "http_date"
+
+
+class Fallback(StrEnum):
+    """What identifies a delivery that carries no id."""
+
+    REFUSE = "refuse"
+    # Equal signed bytes are the same event.
+    DIGEST = "digest"
+    # Equal bytes are different events: nothing is ever recognised as repeated.
+    RECEIPT = "receipt"
 
 
 class Where(StrEnum):
     """Where a value of a delivery is found."""
 
     HEADER = "header"
+    # A member of the signature header, such as the `t` of `t=…,v1=…`.
+    FIELD = "field"
     BODY = "body"
+    QUERY = "query"
 
 
-@dataclass(frozen=True)
-class Place:
-    """A header's lower-case name, or the dotted path of a member of a JSON body."""
+class Place(NamedTuple):
+    """A header's lower-case name, a field's name, or the dotted path of a member of the body."""
 
     where: Where
     name: str
 
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Read `header:x-github-event`; raises ValueError for anything else."""
+        where, separator, name = text.partition(":")
+        if not separator or not name:
+            raise ValueError(f"{text!r} is no place: write header:name, field:name or body:a.b.")
+        kind = Where(where)
+        return cls(kind, name.lower() if kind is Where.HEADER else name)
+
+
+class Part(StrEnum):
+    """A piece of the signed bytes that differs from delivery to delivery."""
+
+    BODY = "body"
+    TIMESTAMP = "timestamp"
+    ID = "id"
+    URL = "url"
+    METHOD = "method"
+
+
+PIECES = re.compile(r"\{([^{}]*)\}")
+
+
+def pieces_of(template: str) -> tuple[bytes | Part | Place, ...]:
+    """`{timestamp}.{body}` as its parts and the bytes between; raises ValueError for others."""
+    pieces: list[bytes | Part | Place] = []
+    for index, text in enumerate(PIECES.split(template)):
+        if index % 2 == 0:
+            if text:
+                pieces.append(text.encode())
+        elif text.startswith("header:"):
+            pieces.append(Place.parse(text))
+        else:
+            pieces.append(Part(text))
+    return tuple(pieces)
+
 
 @dataclass(frozen=True, slots=True)
-class Wire:
-    """A scheme as bytes, worked out once: what the verifier reads for every delivery.
+class Split:
+    """A body that carries several events: where the list is, and what identifies an item.
 
-    `signed` holds literal bytes, or the place in (body, timestamp, id) of a part.
+    `items` is the dotted path of the list, empty where the body is the list. `id` names members
+    that together identify an item; without them an item is identified by its own bytes.
     """
 
-    signature_header: bytes
-    prefix: bytes
-    separator: bytes
-    timestamp_header: bytes
-    id_header: bytes
-    type_headers: tuple[bytes, ...]
-    wanted: frozenset[bytes]
-    signed: tuple[bytes | int, ...]
-    is_hex: bool
-    is_id_signed: bool
-    signs_time: bool
+    items: str = ""
+    id: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+
+class Method(StrEnum):
+    """How a handshake comes in."""
+
+    GET = "GET"
+    POST = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """A request that only asks whether somebody is there, and the answer it wants.
+
+    `match` maps places to the text that must stand there; empty text means any. `echo` names the
+    place whose text is the answer, `answer` is a JSON answer in which `{echo}` stands for that
+    text and `{hmac}` for its keyed HMAC-SHA256 in hexadecimal. `token` is the place of the verify
+    token that the source chose. Those by POST count only once their signature was verified, unless
+    `is_signed` is false because the provider signs none.
+    """
+
+    method: Method
+    match: Mapping[str, str] = field(default_factory=dict)
+    echo: str = ""
+    answer: str = ""
+    token: str = ""
+    is_signed: bool = True
+
+
+JSON_TYPES = ("application/json", "application/*+json")
+FORM_TYPE = "application/x-www-form-urlencoded"
+MULTIPART_TYPE = "multipart/form-data"
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How one family of providers signs with HMAC-SHA256.
-
-    Header names are lower case. `signed` lists the pieces of the signed bytes in order: a Part, or
-    the literal bytes between two of them. Times are seconds.
-    """
+    """How one family of providers signs. Header names are lower case, times are seconds."""
 
     name: str
     title: str
-    signature_header: str
-    signature_prefix: str
-    signature_encoding: Encoding
-    signed: tuple[Part | bytes, ...]
-    secret_encoding: Encoding
+    signature_headers: tuple[str, ...] = ()
+    algorithm: Algorithm = Algorithm.HMAC_SHA256
+    signature_encoding: Encoding = Encoding.HEX
+    signature_prefix: str = ""
+    is_prefix_optional: bool = False
+    # Between several signatures, or fields, in one header; empty where there is only ever one.
+    item_separator: str = ""
+    # The name of the field that holds a signature, where the header is a list of `name=value`.
+    signature_field: str = ""
+    signed: str = "{body}"
+    secret_encoding: Encoding = Encoding.UTF8
     secret_prefix: str = ""
     secret_min_bytes: int = 8
     secret_max_bytes: int = 256
-    # Between several signatures in one header; empty where there is only ever one.
-    item_separator: str = ""
-    is_prefix_optional: bool = False
-    timestamp_header: str = ""
+    # Where the time of sending is; it counts only where the signature covers it.
+    timestamp: str = ""
+    timestamp_unit: Unit = Unit.SECONDS
     past_tolerance_s: int = 300
     future_tolerance_s: int = 300
-    id_header: str = ""
-    # Without a header the id is the digest of the body.
-    is_id_optional: bool = False
-    types: tuple[Place, ...] = ()
-
-    @property
-    def is_id_signed(self) -> bool:
-        """Whether the signature covers the event id, so that nobody can put another one there."""
-        return Part.ID in self.signed
+    # Each is one or several places joined by a space, whose texts together are the id; the first
+    # of them that is there counts.
+    ids: tuple[str, ...] = ()
+    id_fallback: Fallback = Fallback.REFUSE
+    types: tuple[str, ...] = ()
+    split: Split | None = None
+    handshakes: tuple[Handshake, ...] = ()
+    media_types: tuple[str, ...] = (*JSON_TYPES, FORM_TYPE)
+    # The body only says that something happened; the provider's adapter fetches what.
+    is_thin: bool = False
+    success_status: int | None = None
+    # What somebody who sets up a source has to know.
+    note: str = ""
+    warning: str = ""
+    # Whose material, not ours, shows that this entry is right.
+    proof: str = ""
+    # Code, only where data cannot say how a delivery is checked.
+    check: "Check | None" = field(default=None, compare=False, repr=False)
 
     @property
     def signs_time(self) -> bool:
         """Whether the signature covers the time of sending, so that old deliveries are refused."""
-        return Part.TIMESTAMP in self.signed
+        return self.wire.signs_time
+
+    @property
+    def is_id_signed(self) -> bool:
+        """Whether nobody can put another id to the same signed bytes."""
+        return self.wire.is_id_signed
+
+    @property
+    def needs_url(self) -> bool:
+        """Whether the provider signs the address that it was given."""
+        return Part.URL in self.wire.pieces
 
     @cached_property
-    def wire(self) -> Wire:
+    def wire(self) -> "Wire":
         """The scheme in the form that deliveries have."""
-        types = tuple(p.name.encode() for p in self.types if p.where is Where.HEADER)
-        named = (self.signature_header, self.timestamp_header, self.id_header)
-        parts = (Part.BODY, Part.TIMESTAMP, Part.ID)
-        return Wire(
-            signature_header=self.signature_header.encode(),
-            prefix=self.signature_prefix.encode(),
-            separator=self.item_separator.encode(),
-            timestamp_header=self.timestamp_header.encode(),
-            id_header=self.id_header.encode(),
-            type_headers=types,
-            wanted=frozenset({*types, *(name.encode() for name in named if name)}),
-            signed=tuple(p if isinstance(p, bytes) else parts.index(p) for p in self.signed),
-            is_hex=self.signature_encoding is Encoding.HEX,
-            is_id_signed=self.is_id_signed,
-            signs_time=self.signs_time,
-        )
+        return wire_of(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A scheme as bytes, worked out once: what the verifier reads for every delivery."""
+
+    signature_headers: tuple[bytes, ...]
+    prefix: bytes
+    separator: bytes
+    field_name: bytes
+    pieces: tuple[bytes | Part | Place, ...]
+    is_body_alone: bool
+    stamp: Place | None
+    signed_id_header: bytes
+    ids: tuple[tuple[Place, ...], ...]
+    types: tuple[Place, ...]
+    wanted: frozenset[bytes]
+    is_hex: bool
+    signs_time: bool
+    is_id_signed: bool
+    reads_body: bool
+
+
+def wire_of(scheme: Scheme) -> Wire:
+    """Work out a scheme's form for deliveries; raises ValueError where it contradicts itself."""
+    pieces = pieces_of(scheme.signed)
+    stamp = Place.parse(scheme.timestamp) if scheme.timestamp else None
+    ids = tuple(tuple(map(Place.parse, text.split(" "))) for text in scheme.ids)
+    id_places = [place for places in ids for place in places]
+    types = tuple(map(Place.parse, scheme.types))
+    signed_id = next(filter(is_header, id_places), None) if Part.ID in pieces else None
+    covers_body = Part.BODY in pieces or scheme.check is not None
+    covered = {place for place in (*pieces, signed_id) if isinstance(place, Place)}
+    named = {p for p in (*id_places, *types, *covered, stamp) if p is not None and is_header(p)}
+    headers = {*(place.name for place in named), *scheme.signature_headers}
+    return Wire(
+        signature_headers=tuple(name.encode() for name in scheme.signature_headers),
+        prefix=scheme.signature_prefix.encode(),
+        separator=scheme.item_separator.encode(),
+        field_name=scheme.signature_field.encode(),
+        pieces=pieces,
+        is_body_alone=pieces == (Part.BODY,),
+        stamp=stamp,
+        signed_id_header=signed_id.name.encode() if signed_id else b"",
+        ids=ids,
+        types=types,
+        wanted=frozenset(name.encode() for name in headers),
+        is_hex=scheme.signature_encoding is Encoding.HEX,
+        signs_time=_signs_time(stamp, pieces, covers_body=covers_body),
+        is_id_signed=all(p in covered or (covers_body and is_in_body(p)) for p in id_places),
+        reads_body=any(map(is_in_body, filter(None, [*id_places, stamp]))),
+    )
+
+
+def is_in_body(place: Place) -> bool:
+    """Whether the value stands in the body."""
+    return place.where is Where.BODY
+
+
+def is_header(place: Place) -> bool:
+    """Whether the value stands in a header of its own."""
+    return place.where is Where.HEADER
+
+
+def _signs_time(
+    stamp: Place | None, pieces: Sequence[bytes | Part | Place], *, covers_body: bool
+) -> bool:
+    if stamp is None:
+        return False
+    return Part.TIMESTAMP in pieces or (stamp.where is Where.BODY and covers_body)
 
 
 class Reason(StrEnum):
@@ -133,7 +310,11 @@ class Reason(StrEnum):
     STALE = "stale_timestamp"
     FUTURE = "future_timestamp"
     MALFORMED_ID = "malformed_id"
+    MALFORMED_BODY = "malformed_body"
+    # A key or certificate that has to be fetched first; the sender is asked to try again.
+    NO_DOCUMENT = "key_not_fetched_yet"
     TOO_LARGE = "too_large"
+    TOO_MANY_HEADERS = "too_many_headers"
     MEDIA_TYPE = "media_type"
     TOO_FAST = "too_fast"
     OVERLOADED = "overloaded"
@@ -141,11 +322,56 @@ class Reason(StrEnum):
 
 
 class Unverified(Exception):
-    """The delivery is refused; the reason stays inside."""
+    """The delivery is refused; the reason stays inside.
 
-    def __init__(self, reason: Reason) -> None:
+    `wanted` is the address of a document without which nothing can be said yet.
+    """
+
+    def __init__(self, reason: Reason, *, wanted: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.wanted = wanted
+
+
+class Request(NamedTuple):
+    """One delivery as it arrived, and what is known about where it arrived.
+
+    `headers` are raw pairs with lower-case names, `url` is the registered public address, `now`
+    the time of receipt in seconds since 1970. `documents` holds, by address, what was fetched for
+    this source from places that its scheme allows.
+    """
+
+    headers: Sequence[HeaderPair]
+    body: bytes
+    now: float
+    tolerance_s: int | None = None
+    url: bytes = b""
+    method: bytes = b"POST"
+    query: bytes = b""
+    documents: Mapping[str, bytes] = {}
+
+    def header(self, name: bytes) -> bytes:
+        """The one value of a header; raises Unverified where it is missing or repeated."""
+        values = [value for given, value in self.headers if given == name]
+        if len(values) != 1:
+            raise Unverified(Reason.REPEATED if values else Reason.MISSING)
+        return values[0]
+
+
+class Proof(NamedTuple):
+    """What a check found: which key signed which bytes, and the time that they cover.
+
+    `sent_at` is in seconds since 1970; None where no time is signed, or where it stands in the
+    body and is read afterwards.
+    """
+
+    key_index: int
+    content: bytes
+    sent_at: float | None = None
+
+
+# Checks one delivery under the live keys; raises Unverified.
+Check = Callable[["Scheme", Request, Sequence[bytes]], Proof]
 
 
 class Delivery(NamedTuple):
@@ -153,10 +379,13 @@ class Delivery(NamedTuple):
 
     `sent_at` is in seconds since 1970, None where the scheme signs no time. `event_type` is empty
     where only the body tells it. `secret_index` is the place of the secret that matched.
+    `replayable` is the signed bytes where the same of them could come again under another id,
+    else None.
     """
 
     event_id: str
-    sent_at: int | None
+    sent_at: float | None
     event_type: str
-    is_id_signed: bool
     secret_index: int
+    replayable: bytes | None
+    body: Any = None

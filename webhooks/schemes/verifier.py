@@ -1,57 +1,78 @@
-"""Is this delivery genuine? Pure: the exact bytes, the live keys and the time come as arguments."""
+"""Is this delivery genuine? Pure: the exact bytes, the live keys and the time come as arguments.
 
-import binascii
+The order is always the same: headers, signature over the raw bytes, the time that it covers, and
+only then, from bytes known to be genuine, what the body says about itself.
+"""
+
 import hashlib
-import hmac
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from webhooks.schemes.base import Delivery, Reason, Scheme, Unverified, Wire
+from webhooks.schemes import stamps
+from webhooks.schemes.base import (
+    Delivery,
+    Fallback,
+    HeaderPair,
+    Part,
+    Place,
+    Proof,
+    Reason,
+    Request,
+    Scheme,
+    Unverified,
+    Where,
+    Wire,
+)
+from webhooks.schemes.bodies import member, read, text_of
+from webhooks.schemes.signatures import SIGNERS, decode, matching_key
 
 MAX_SIGNATURES = 20
 MAX_ID_LENGTH = 128
 MAX_TYPE_LENGTH = 128
-MAX_TIMESTAMP_DIGITS = 12
-SIGNATURE_BYTES = 32
 PRINTABLE = bytes(range(0x21, 0x7F))
+DIGEST = "sha256:"
 
-Header = tuple[bytes, bytes]
+Header = HeaderPair
+Found = dict[bytes, bytes]
 
 
-def verify(
-    scheme: Scheme,
-    keys: Sequence[bytes],
-    headers: Iterable[Header],
-    body: bytes,
-    *,
-    now: float,
-    tolerance_s: int | None = None,
-) -> Delivery:
+def verify(scheme: Scheme, keys: Sequence[bytes], request: Request) -> Delivery:
     """What the delivery says about itself, once one of the keys is found to have signed it.
 
-    `headers` are the raw pairs with lower-case names, `now` is the time of receipt in seconds since
-    1970, `tolerance_s` replaces the scheme's own window. Raises Unverified with the reason.
+    Raises Unverified with the reason; never anything else, whatever arrives.
     """
     wire = scheme.wire
-    found = _pick(wire, headers)
-    event_id = _event_id(scheme, found, body)
-    stamp = _timestamp(wire, found)
-    given = _signatures(scheme, found)
-    index = _matching_key(keys, _signed_bytes(wire, (body, stamp, event_id)), given)
-    sent_at = int(stamp) if stamp else None
-    if sent_at is not None:
-        _check_window(scheme, now - sent_at, tolerance_s)
+    found = pick(wire, request.headers)
+    if scheme.check is None:
+        proof = check(scheme, request, keys, found)
+    else:
+        proof = scheme.check(scheme, request, keys)
+    body = read(request.body, _media_type(request.headers)) if wire.reads_body else None
+    sent_at = proof.sent_at
+    if sent_at is None and wire.stamp is not None and wire.stamp.where is Where.BODY:
+        sent_at = _stamp_in_body(scheme, body)
+    if sent_at is not None and wire.signs_time:
+        check_window(scheme, request.now - sent_at, request.tolerance_s)
+    event_id = _event_id(scheme, found, body=body, content=proof.content)
     return Delivery(
-        event_id=event_id.decode("ascii"),
-        sent_at=sent_at,
+        event_id=event_id,
+        sent_at=sent_at if wire.signs_time else None,
         event_type=_header_type(wire, found),
-        is_id_signed=wire.is_id_signed,
-        secret_index=index,
+        secret_index=proof.key_index,
+        replayable=proof.content if _is_replayable(scheme, event_id) else None,
+        body=body,
     )
 
 
-def _pick(wire: Wire, headers: Iterable[Header]) -> dict[bytes, bytes]:
+def _is_replayable(scheme: Scheme, event_id: str) -> bool:
+    """Whether the same signed bytes could come again under another id."""
+    return SIGNERS[scheme.algorithm].signs and not scheme.wire.is_id_signed and bool(event_id)
+
+
+def pick(wire: Wire, headers: Iterable[Header]) -> Found:
+    """The headers that the scheme reads; raises Unverified for one that is there twice."""
     wanted = wire.wanted
-    found: dict[bytes, bytes] = {}
+    found: Found = {}
     for name, value in headers:
         if name in wanted:
             if name in found:
@@ -60,93 +81,183 @@ def _pick(wire: Wire, headers: Iterable[Header]) -> dict[bytes, bytes]:
     return found
 
 
-def _event_id(scheme: Scheme, found: dict[bytes, bytes], body: bytes) -> bytes:
-    value = found.get(scheme.wire.id_header)
-    if value is None:
-        if scheme.is_id_optional:
-            return b"sha256:" + hashlib.sha256(body).hexdigest().encode()
+def check(scheme: Scheme, request: Request, keys: Sequence[bytes], found: Found) -> Proof:
+    """The check that data describes: rebuild the signed bytes and compare under every key."""
+    wire = scheme.wire
+    given, fields = signatures(scheme, found)
+    stamp = _stamp(wire, found, fields)
+    content = signed_bytes(wire, request, found, stamp=stamp)
+    sent_at = stamps.parse(stamp, scheme.timestamp_unit) if stamp else None
+    if wire.signs_time and stamp and sent_at is None:
+        raise Unverified(Reason.MALFORMED_TIMESTAMP)
+    index = matching_key(scheme.algorithm, keys, content, given)
+    return Proof(index, content, sent_at)
+
+
+def signatures(scheme: Scheme, found: Found) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """The signatures that came, decoded, and the other fields of their header.
+
+    Those of other versions are passed by. Raises Unverified where none is left.
+    """
+    wire = scheme.wire
+    items: list[bytes] = []
+    for name in wire.signature_headers:
+        value = found.get(name)
+        if value is not None:
+            items += _items(wire, value)
+    if not items:
         raise Unverified(Reason.MISSING)
-    # A dot inside the id would let two different deliveries share the same signed bytes.
-    if not _is_plain(value, MAX_ID_LENGTH) or (scheme.wire.is_id_signed and b"." in value):
-        raise Unverified(Reason.MALFORMED_ID)
-    return value
+    if len(items) > MAX_SIGNATURES:
+        raise Unverified(Reason.TOO_MANY_SIGNATURES)
+    fields: dict[bytes, bytes] = {}
+    if wire.field_name:
+        items = _of_field(wire.field_name, items, fields)
+    decoded = [given for item in items if (given := decode(scheme, item)) is not None]
+    if not decoded:
+        raise Unverified(Reason.MALFORMED_SIGNATURE)
+    return decoded, fields
 
 
-def _is_plain(value: bytes, limit: int) -> bool:
-    return 0 < len(value) <= limit and not value.translate(None, PRINTABLE)
+def _items(wire: Wire, value: bytes) -> list[bytes]:
+    if not wire.separator:
+        return [value]
+    return [item.strip() for item in value.split(wire.separator, MAX_SIGNATURES)]
 
 
-def _timestamp(wire: Wire, found: dict[bytes, bytes]) -> bytes:
-    if not wire.signs_time:
+def _of_field(name: bytes, items: list[bytes], fields: dict[bytes, bytes]) -> list[bytes]:
+    """The values of one field; every other goes into `fields`, and none of those may repeat."""
+    chosen = []
+    for item in items:
+        key, separator, value = item.partition(b"=")
+        if not separator:
+            continue
+        if key == name:
+            chosen.append(value)
+        elif key in fields:
+            raise Unverified(Reason.REPEATED)
+        else:
+            fields[key] = value
+    return chosen
+
+
+def _stamp(wire: Wire, found: Found, fields: dict[bytes, bytes]) -> bytes:
+    """The time as it was written, where it is signed apart from the body; else empty."""
+    place = wire.stamp
+    if place is None or place.where is Where.BODY or not wire.signs_time:
         return b""
-    value = found.get(wire.timestamp_header)
+    source = found if place.where is Where.HEADER else fields
+    value = source.get(place.name.encode())
     if value is None:
         raise Unverified(Reason.MISSING)
-    if not value.isdigit() or len(value) > MAX_TIMESTAMP_DIGITS:
+    if not value:
         raise Unverified(Reason.MALFORMED_TIMESTAMP)
     return value
 
 
-def _signatures(scheme: Scheme, found: dict[bytes, bytes]) -> list[bytes]:
-    """The signatures of this scheme's version, decoded; other versions are passed by."""
-    wire = scheme.wire
-    value = found.get(wire.signature_header)
+def signed_bytes(wire: Wire, request: Request, found: Found, *, stamp: bytes) -> bytes:
+    """The bytes that the provider signed, rebuilt; raises Unverified where one is missing."""
+    if wire.is_body_alone:
+        return request.body
+    return b"".join([_piece(piece, wire, request, found, stamp) for piece in wire.pieces])
+
+
+def _piece(
+    piece: bytes | Part | Place, wire: Wire, request: Request, found: Found, stamp: bytes
+) -> bytes:
+    if type(piece) is bytes:
+        return piece
+    if piece is Part.BODY:
+        return request.body
+    if piece is Part.TIMESTAMP:
+        return stamp
+    if piece is Part.ID:
+        return _signed_id(wire, found)
+    if piece is Part.URL:
+        return request.url
+    if piece is Part.METHOD:
+        return request.method
+    assert isinstance(piece, Place)
+    value = found.get(piece.name.encode())
     if value is None:
         raise Unverified(Reason.MISSING)
-    items = value.split(wire.separator, MAX_SIGNATURES) if wire.separator else [value]
-    if len(items) > MAX_SIGNATURES:
-        raise Unverified(Reason.TOO_MANY_SIGNATURES)
-    decoded = [given for item in items if (given := _decode(scheme, item))]
-    if not decoded:
-        raise Unverified(Reason.MALFORMED_SIGNATURE)
-    return decoded
+    return value
 
 
-def _decode(scheme: Scheme, item: bytes) -> bytes | None:
-    wire = scheme.wire
-    if item.startswith(wire.prefix):
-        item = item[len(wire.prefix) :]
-    elif not scheme.is_prefix_optional:
-        return None
-    try:
-        decoded = (
-            binascii.unhexlify(item) if wire.is_hex else binascii.a2b_base64(item, strict_mode=True)
-        )
-    except ValueError:
-        return None
-    return decoded if len(decoded) == SIGNATURE_BYTES else None
+def _signed_id(wire: Wire, found: Found) -> bytes:
+    value = found.get(wire.signed_id_header)
+    if value is None:
+        raise Unverified(Reason.MISSING)
+    # A dot inside the id would let two different deliveries share the same signed bytes.
+    if not is_plain(value, MAX_ID_LENGTH) or b"." in value:
+        raise Unverified(Reason.MALFORMED_ID)
+    return value
 
 
-def _signed_bytes(wire: Wire, parts: tuple[bytes, bytes, bytes]) -> bytes:
-    if wire.signed == (0,):
-        return parts[0]
-    return b"".join([parts[piece] if isinstance(piece, int) else piece for piece in wire.signed])
+def is_plain(value: bytes, limit: int) -> bool:
+    """Whether it is printable ASCII without spaces, not empty and not longer than the limit."""
+    return 0 < len(value) <= limit and not value.translate(None, PRINTABLE)
 
 
-def _matching_key(keys: Sequence[bytes], content: bytes, given: list[bytes]) -> int:
-    """Which key signed. Every key meets every signature, so the time tells nothing about them."""
-    match = -1
-    for index, key in enumerate(keys):
-        expected = hmac.digest(key, content, "sha256")
-        for signature in given:
-            if hmac.compare_digest(expected, signature) and match < 0:
-                match = index
-    if match < 0:
-        raise Unverified(Reason.WRONG_SIGNATURE if keys else Reason.NO_SECRET)
-    return match
+def _event_id(scheme: Scheme, found: Found, *, body: Any, content: bytes) -> str:
+    """The id of the event, from the first source that has one."""
+    for places in scheme.wire.ids:
+        texts = [_text(place, found, body) for place in places]
+        if all(texts):
+            return _bounded(":".join(texts))
+    if scheme.id_fallback is Fallback.REFUSE:
+        raise Unverified(Reason.MISSING)
+    return (
+        DIGEST + hashlib.sha256(content).hexdigest()
+        if scheme.id_fallback is Fallback.DIGEST
+        else ""
+    )
 
 
-def _check_window(scheme: Scheme, age_s: float, tolerance_s: int | None) -> None:
+def _text(place: Place, found: Found, body: Any) -> str:
+    if place.where is Where.BODY:
+        return text_of(member(body, place.name))
+    value = found.get(place.name.encode())
+    if value is None:
+        return ""
+    if not is_plain(value, MAX_ID_LENGTH):
+        raise Unverified(Reason.MALFORMED_ID)
+    return value.decode("ascii")
+
+
+def _bounded(text: str) -> str:
+    """The id itself, or its digest where the column could not hold it."""
+    if len(text) <= MAX_ID_LENGTH and text.isascii() and text.isprintable():
+        return text
+    return DIGEST + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _stamp_in_body(scheme: Scheme, body: Any) -> float:
+    """The time that a genuine body gives, which the window needs."""
+    assert scheme.wire.stamp is not None
+    text = text_of(member(body, scheme.wire.stamp.name))
+    sent_at = stamps.parse(text.encode("utf-8", "replace"), scheme.timestamp_unit)
+    if sent_at is None:
+        raise Unverified(Reason.MALFORMED_TIMESTAMP)
+    return sent_at
+
+
+def check_window(scheme: Scheme, age_s: float, tolerance_s: int | None) -> None:
+    """Raises Unverified for a delivery sent too long ago, or too far ahead of our clock."""
     if age_s > (scheme.past_tolerance_s if tolerance_s is None else tolerance_s):
         raise Unverified(Reason.STALE)
     if -age_s > (scheme.future_tolerance_s if tolerance_s is None else tolerance_s):
         raise Unverified(Reason.FUTURE)
 
 
-def _header_type(wire: Wire, found: dict[bytes, bytes]) -> str:
+def _header_type(wire: Wire, found: Found) -> str:
     """The type from a header; an odd one is left out rather than refused: it is not signed."""
-    for name in wire.type_headers:
-        value = found.get(name, b"")
-        if _is_plain(value, MAX_TYPE_LENGTH):
-            return value.decode("ascii")
+    for place in wire.types:
+        if place.where is Where.HEADER:
+            value = found.get(place.name.encode(), b"")
+            if is_plain(value, MAX_TYPE_LENGTH):
+                return value.decode("ascii")
     return ""
+
+
+def _media_type(headers: Iterable[Header]) -> bytes:
+    return next((value for name, value in headers if name == b"content-type"), b"")

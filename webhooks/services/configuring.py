@@ -21,13 +21,15 @@ from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment, User
 from webhooks.models import Effect, Route, Secret, Source
 from webhooks.routing import RouteError, Rule, check
-from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.catalogue import CUSTOM, scheme_of
+from webhooks.schemes.custom import BadScheme
 from webhooks.schemes.secrets import BadSecret, key_of
 
 MAX_LIVE_SECRETS = 10
 MAX_ROUTES = 100
 MAX_TOLERANCE_S = 86_400
 MAX_SLUG = 40
+MAX_PLACE = 200
 SUCCESS = frozenset({200, 202, 204})
 TASK = "task"
 
@@ -72,8 +74,7 @@ def create_source(
     Raises Refused for an unknown scheme or setting, a secret that cannot be one, a route that does
     not compile, or a slug in use.
     """
-    if scheme not in SCHEMES:
-        raise Refused("unknown_scheme", f"There is no scheme {scheme!r}.")
+    _check_scheme(scheme, settings or {})
     address = f"{environment.tenant.slug}.{slug}" if slug else ids.random_token("in")
     _check_slug(environment, slug, address=address)
     source = Source.objects.create(
@@ -85,6 +86,19 @@ def create_source(
     _write_routes(source, routes, by=by)
     _record(source, AuditAction.SOURCE_CREATED, scheme=[None, scheme], routes=[0, len(routes)])
     return source
+
+
+def _check_scheme(name: str, settings: dict[str, Any]) -> None:
+    """Raises Refused for a scheme that is unknown, or described so that it cannot work."""
+    if (name == CUSTOM) != ("scheme" in settings):
+        detail = "A custom scheme, and only that, is described in settings.scheme."
+        raise Refused("invalid_scheme", detail)
+    try:
+        scheme_of(name, settings)
+    except KeyError as error:
+        raise Refused("unknown_scheme", f"There is no scheme {name!r}.") from error
+    except BadScheme as error:
+        raise Refused("invalid_scheme", f"settings.scheme.{error.field}: {error}") from error
 
 
 def _check_slug(environment: Environment, slug: str, *, address: str) -> None:
@@ -118,6 +132,7 @@ def update_source(
     """Change what is named; `archive` closes the address for good. Raises as creating does."""
     wanted: dict[str, Any] = {"name": name, "provider": provider, "is_enabled": is_enabled}
     if settings is not None:
+        _check_scheme(source.scheme, settings)
         wanted["settings"] = checked_settings(settings)
     if archive and source.archived_at is None:
         wanted["archived_at"] = timezone.now()
@@ -215,6 +230,10 @@ CHECKS = {
     "max_body_bytes": lambda value: _is_whole(value, 1, 2**31),
     "rate_per_s": lambda value: _is_whole(value, 1, 1_000_000),
     "quarantine": lambda value: isinstance(value, bool),
+    "scheme": lambda value: isinstance(value, dict),
+    "concurrency": lambda value: _is_whole(value, 1, 1000),
+    "order_by": lambda value: isinstance(value, str) and len(value) <= MAX_PLACE,
+    "silent_after_s": lambda value: _is_whole(value, 60, 90 * 86_400),
 }
 
 

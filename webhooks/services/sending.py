@@ -10,7 +10,7 @@ from gateway.lib import ids, sealing
 from gateway.lib.errors import Refused
 from webhooks.models import Source
 from webhooks.schemes.secrets import key_of
-from webhooks.schemes.signer import sign
+from webhooks.schemes.signer import sign, stamped
 
 COUNTER = "test_number"
 
@@ -33,13 +33,16 @@ def sign_event(
     if secret is None:
         raise Refused("no_live_secret", f"Source {source.slug} has no secret that counts now.")
     key = key_of(source.rules, sealing.unseal(secret.sealed, **secret.place(source)))
+    name, sent_at = event_id or ids.random_token("test"), int(time.time())
+    body = stamped(source.rules, body, event_id=name, sent_at=sent_at)
     signed = sign(
         source.rules,
         key,
         body,
-        event_id=event_id or ids.random_token("test"),
-        sent_at=int(time.time()),
+        event_id=name,
+        sent_at=sent_at,
         event_type=event_type,
+        url=source.signed_url.encode(),
     )
     return SignedEvent(source.url, {"content-type": "application/json", **signed}, body)
 

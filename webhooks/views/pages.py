@@ -20,7 +20,10 @@ PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 REPLAYABLE = frozenset({EventStatus.PROCESSED, EventStatus.IGNORED, EventStatus.DEAD})
 SHOWN_SIGNATURE = 16
 REFUSAL_DAYS = 30
-PART_WORDS = {Part.BODY: "raw body", Part.TIMESTAMP: "timestamp", Part.ID: "event id"}
+PART_WORDS = {
+    Part.BODY: "raw body", Part.TIMESTAMP: "timestamp", Part.ID: "event id",
+    Part.URL: "registered address", Part.METHOD: "method",
+}  # fmt: skip
 NOTHING_MASKED = "(masked)"
 
 
@@ -175,19 +178,19 @@ class EventPage:
         event, rules = self.event, self.event.source.rules
         raw = f"{self.size} bytes, verified before any parsing"
         checks = [Check("Raw bytes", raw, f"SHA-256 {event.body_sha256}"), self._header_check()]
-        if rules.timestamp_header and event.sent_at:
+        if rules.signs_time and event.sent_at:
             checks.append(self._time_check(event.sent_at))
-        content = ", ".join(PART_WORDS[p] for p in rules.signed if isinstance(p, Part))
-        checks.append(Check("Signed content", f"Rebuilt from {content}"))
-        fits = "HMAC-SHA256 under one of the source's live secrets, compared in constant time"
+        content = ", ".join(PART_WORDS[p] for p in rules.wire.pieces if isinstance(p, Part))
+        checks.append(Check("Signed content", f"Rebuilt from {content}", rules.signed))
+        fits = f"{rules.algorithm} under one of the source's live keys, compared in constant time"
         checks.append(Check("Comparison", fits))
         signed = "is signed" if rules.is_id_signed else "is not signed: equal bytes are held back"
         return [*checks, Check("Event id", f"It {signed}", event.event_id)]
 
     def _header_check(self) -> Check:
         rules, sent = self.event.source.rules, dict(self.event.header_pairs)
-        names = (rules.id_header, rules.timestamp_header, rules.signature_header)
-        found = [(name, sent.get(name, "")) for name in names if name]
+        names = sorted(name.decode() for name in rules.wire.wanted)
+        found = [(name, sent.get(name, "")) for name in names]
         note = " · ".join(f"{name} {value[:SHOWN_SIGNATURE]}…" for name, value in found if value)
         return Check("Headers", "Each that the scheme asks for is there once", note)
 

@@ -87,7 +87,15 @@ def test_new_source_works_at_once(sender, make_source):
     assert sender.send().status_code == 202
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
+def test_head_says_the_same_of_every_address(sender):
+    """Some providers try an address with HEAD before they take it."""
+    for address in (sender.source.address, "in_" + "0" * 26):
+        answer = sender.client.head(f"/webhooks/{address}")
+
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_other_methods_are_not_allowed(sender, method):
     answer = sender.client.request(method, f"/webhooks/{sender.source.address}")
 
@@ -106,7 +114,7 @@ def test_media_types_of_webhooks_are_taken(sender, content_type):
 
 @pytest.mark.parametrize(
     "headers",
-    [{"content-type": "text/plain"}, {"content-type": "application/octet-stream"},
+    [{"content-type": "application/octet-stream"}, {"content-type": "text/html"},
      {"content-type": None}, {"content-encoding": "gzip"}, {"content-encoding": "br"}],
 )  # fmt: skip
 @pytest.mark.parametrize("is_known", [True, False])
@@ -116,6 +124,20 @@ def test_other_media_types_and_encodings_are_refused(sender, headers, is_known):
     answer = sender.send(gzip.compress(b"{}"), headers=headers, **path)
 
     assert (answer.status_code, answer.json()) == (415, {"error": "unsupported_media_type"})
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "text/plain; charset=utf-8"])
+def test_media_type_of_another_scheme_is_refused_only_once_the_signature_is_known(
+    sender, content_type
+):
+    headers = {"content-type": content_type}
+    unknown = sender.send(headers=headers, path="/webhooks/in_" + "0" * 26)
+    forged = sender.send(headers=headers | {"webhook-signature": "v1,AAAA"})
+
+    assert (unknown.status_code, unknown.content) == (forged.status_code, forged.content)
+    assert unknown.status_code == 401
+    assert sender.send(headers=headers).status_code == 415
+    assert Event.objects.count() == 0
 
 
 @pytest.mark.parametrize("is_known", [True, False])
