@@ -27,10 +27,13 @@ class Caller:
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """A POST below /api/v1/; `body` is bytes as they are, or a value that becomes JSON."""
-        data = body if isinstance(body, bytes) else (body if body is not None else {})
-        return self.client.post(
+        return self.send("post", path, body, **headers)
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Another method that carries a body, as `post` does."""
+        return getattr(self.client, method)(
             ROOT + path,
-            data,
+            body if body is not None else {},
             content_type="application/json",
             headers=self.headers | {name.replace("_", "-"): v for name, v in headers.items()},
         )

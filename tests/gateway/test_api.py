@@ -50,7 +50,7 @@ def test_an_unknown_id_is_404(here, name):
 def test_every_method_declares_its_permission(name):
     view = api.RESOURCES[name]
     known = frozenset().union(*GRANTS.values()) | MACHINE
-    actions = {"list", "retrieve", "create"} & set(dir(view))
+    actions = {"list", "retrieve", "create", "partial_update"} & set(dir(view))
     actions |= {extra.__name__ for extra in view.get_extra_actions()}
     assert actions == set(view.permissions)
     assert set(view.permissions.values()) <= known

@@ -5,8 +5,8 @@ import pytest
 from gateway.agents.models import Provider
 from tests import people
 from tests.callers import key_of
-from tests.factories.agents import AgentFactory
-from tests.factories.webhooks import EventFactory, SourceFactory
+from tests.factories.agents import AgentFactory, ProviderFactory
+from tests.factories.webhooks import EventFactory, SecretFactory, SourceFactory
 from webhooks.models import Source
 from webhooks.states import EventStatus
 
@@ -68,6 +68,135 @@ def test_routes_name_agents_by_slug(here, operator):
 def test_a_source_that_cannot_be_is_refused(operator, change):
     assert operator.post("sources", SOURCE | change).status_code == 422
     assert not Source.objects.exists()
+
+
+def test_a_source_of_its_own_scheme_is_described_in_its_settings(operator):
+    described = {"scheme": {"signature_headers": ["X-Acme-Sign"], "id_fallback": "digest"}}
+    custom = SOURCE | {"scheme": "custom", "settings": described}
+    assert operator.post("sources", custom).status_code == 201
+    for wrong in ({}, {"scheme": {"signature_headers": []}}, {"scheme": {"speed": 1}}):
+        answer = operator.post("sources", custom | {"settings": wrong})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_scheme")
+
+
+def made(operator) -> str:
+    """The address of a new source in the API."""
+    return f"sources/{operator.post('sources', SOURCE).json()['id']}"
+
+
+def test_a_source_is_changed_where_it_is_named_and_nowhere_else(here, operator):
+    source = made(operator)
+    provider = ProviderFactory(environment=here.environment)
+    first = {"settings": {"tolerance_s": 60, "rate_per_s": 5}, "provider": provider.slug}
+    assert operator.send("patch", source, first).status_code == 200
+    second = {"name": "Second", "enabled": False, "settings": {"rate_per_s": None}}
+    shown = operator.send("patch", source, second).json()
+    assert (shown["name"], shown["enabled"]) == ("Second", False)
+    assert shown["settings"] == {"tolerance_s": 60}
+    assert shown["provider"] == provider.public_id
+    assert operator.send("patch", source, {"provider": None}).json()["provider"] is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"scheme": "github"}, {"settings": {"speed": 1}}, {"provider": "nobody"}, {"enabled": "x"}],
+)
+def test_a_change_that_cannot_be_changes_nothing(operator, change):
+    source = made(operator)
+    before = operator.get(source).json()
+    assert operator.send("patch", source, {"name": "Other"} | change).status_code == 422
+    assert operator.get(source).json() == before
+
+
+def test_a_secret_is_added_with_its_bounds_and_ended(operator):
+    source = made(operator)
+    bounds = {"not_before": "2030-01-01T00:00:00Z", "not_after": "2031-01-01T00:00:00Z"}
+    answer = operator.post(f"{source}/secrets", {"value": SECRET} | bounds)
+    assert answer.status_code == 201, answer.content
+    shown = answer.json()
+    assert SECRET not in answer.content.decode()
+    assert shown | bounds == shown
+    assert operator.send("delete", f"{source}/secrets/{shown['id']}").status_code == 204
+    ended = next(s for s in operator.get(source).json()["secrets"] if s["id"] == shown["id"])
+    assert ended["not_after"] < "2030"
+    assert operator.send("delete", f"{source}/secrets/sec_nothing").status_code == 404
+
+
+def test_bounds_that_leave_no_time_are_refused(operator):
+    source = made(operator)
+    for bounds in (
+        {"not_after": "2001-01-01T00:00:00Z"},
+        {"not_before": "2031-01-01T00:00:00Z", "not_after": "2030-01-01T00:00:00Z"},
+    ):
+        answer = operator.post(f"{source}/secrets", {"value": SECRET} | bounds)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_secret")
+
+
+def test_a_rotation_shows_the_secret_it_made_once(operator):
+    source = made(operator)
+    answer = operator.post(f"{source}/rotate", {}, Idempotency_Key="r1")
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["value"].startswith("whsec_")
+    again = operator.post(f"{source}/rotate", {}, Idempotency_Key="r1")
+    assert again.json() == answer.json() | {"value": None}
+    shown = operator.get(source)
+    assert answer.json()["value"] not in shown.content.decode()
+    old, new = shown.json()["secrets"]
+    assert old["not_after"]
+    assert (new["id"], new["not_after"]) == (answer.json()["id"], None)
+
+
+def test_a_rotation_to_a_given_secret_does_not_repeat_it(operator):
+    source = made(operator)
+    answer = operator.post(f"{source}/rotate", {"value": SECRET, "overlap_s": 0})
+    assert answer.json()["value"] is None
+    assert operator.post(f"{source}/rotate", {"overlap_s": -1}).status_code == 422
+    assert operator.post(f"{source}/rotate", {"value": "!!"}).status_code == 422
+    assert len(operator.get(source).json()["secrets"]) == 2
+
+
+def test_a_scheme_whose_provider_makes_the_keys_wants_the_new_one(here, operator):
+    source = SourceFactory(environment=here.environment, scheme="discord")
+    answer = operator.post(f"sources/{source.public_id}/rotate")
+    assert (answer.status_code, answer.json()["code"]) == (422, "secret_needed")
+
+
+def test_routes_are_replaced_whole_or_not_at_all(operator):
+    source = made(operator)
+    routes = [{"name": "b", "effect": "record"}, {"name": "a", "effect": "record"}]
+    shown = operator.send("put", f"{source}/routes", {"routes": routes}).json()
+    assert [route["name"] for route in shown["routes"]] == ["b", "a"]
+    bad = {"routes": [{"name": "c", "effect": "record", "when": "event.("}]}
+    assert operator.send("put", f"{source}/routes", bad).status_code == 422
+    assert [r["name"] for r in operator.get(source).json()["routes"]] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("patch", "", {"name": "x"}),
+        ("post", "/secrets", {"value": SECRET}),
+        ("post", "/rotate", {}),
+        ("put", "/routes", {"routes": []}),
+    ],
+)
+def test_who_only_looks_configures_nothing_and_a_foreign_source_is_not_there(
+    here, operator, method, path, body
+):
+    source = made(operator) + path
+    foreign = f"sources/{SourceFactory(environment=here.elsewhere).public_id}{path}"
+    assert key_of(here, here.may_not).send(method, source, body).status_code == 403
+    assert operator.send(method, foreign, body).status_code == 404
+
+
+def test_a_foreign_secret_is_not_ended(here, operator):
+    own, other = made(operator), SecretFactory(source__environment=here.environment)
+    assert operator.send("delete", f"{own}/secrets/{other.public_id}").status_code == 404
+    assert key_of(here, here.may_not).send(
+        "delete", f"{own}/secrets/{other.public_id}"
+    ).status_code == 403  # fmt: skip
+    other.refresh_from_db()
+    assert other.not_after is None
 
 
 def test_a_provider_is_bound_to_its_source(here):

@@ -1,26 +1,36 @@
 """Every write of sources, secrets, routes and events, but the insert of the hot path."""
 
 from webhooks.services.configuring import (
+    KEEP,
     NewRoute,
-    NewSecret,
-    add_secret,
     create_source,
     replace_routes,
-    retire_secret,
-    rotate_secret,
     update_source,
 )
 from webhooks.services.processing import process_chunk
 from webhooks.services.replaying import release, replay
+from webhooks.services.secrets import (
+    DEFAULT_OVERLAP,
+    MAX_OVERLAP,
+    NewSecret,
+    add_secret,
+    generate,
+    retire_secret,
+    rotate_secret,
+)
 from webhooks.services.sending import SignedEvent, numbered, sign_event
 from webhooks.services.sweeping import sweep
 
 __all__ = [
+    "DEFAULT_OVERLAP",
+    "KEEP",
+    "MAX_OVERLAP",
     "NewRoute",
     "NewSecret",
     "SignedEvent",
     "add_secret",
     "create_source",
+    "generate",
     "numbered",
     "process_chunk",
     "release",

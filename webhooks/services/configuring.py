@@ -1,14 +1,13 @@
-"""Sources, their secrets and routes. Secrets go in and never come back."""
+"""Sources, their settings and routes; their secrets are in `secrets`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from enum import Enum
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -16,16 +15,15 @@ from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
 from gateway.agents.models import Agent, Provider
-from gateway.lib import ids, sealing
+from gateway.lib import ids
 from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment, User
-from webhooks.models import Effect, Route, Secret, Source
+from webhooks.models import Effect, Route, Source
 from webhooks.routing import RouteError, Rule, check
 from webhooks.schemes.catalogue import CUSTOM, scheme_of
 from webhooks.schemes.custom import BadScheme
-from webhooks.schemes.secrets import BadSecret, key_of
+from webhooks.services.secrets import NewSecret, change, keep
 
-MAX_LIVE_SECRETS = 10
 MAX_ROUTES = 100
 MAX_TOLERANCE_S = 86_400
 MAX_SLUG = 40
@@ -34,13 +32,13 @@ SUCCESS = frozenset({200, 202, 204})
 TASK = "task"
 
 
-@dataclass(frozen=True)
-class NewSecret:
-    """A signing secret to be kept, and when it counts; None has no bound."""
+class Keep(Enum):
+    """For a field in which None means something: leave it as it is."""
 
-    value: str = field(repr=False)
-    not_before: datetime | None = None
-    not_after: datetime | None = None
+    KEEP = "keep"
+
+
+KEEP = Keep.KEEP
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def create_source(
         settings=checked_settings(settings or {}), provider=_within(environment, provider),
     )  # fmt: skip
     for secret in secrets:
-        _keep(source, secret)
+        keep(source, secret)
     _write_routes(source, routes, by=by)
     _record(source, AuditAction.SOURCE_CREATED, scheme=[None, scheme], routes=[0, len(routes)])
     return source
@@ -125,71 +123,36 @@ def update_source(
     *,
     name: str | None = None,
     settings: dict[str, Any] | None = None,
-    provider: Provider | None = None,
+    provider: Provider | None | Keep = KEEP,
     is_enabled: bool | None = None,
     archive: bool = False,
 ) -> Source:
-    """Change what is named; `archive` closes the address for good. Raises as creating does."""
-    wanted: dict[str, Any] = {"name": name, "provider": provider, "is_enabled": is_enabled}
+    """Change what is named; `archive` closes the address for good. Raises as creating does.
+
+    `settings` are all of them: one that is left out is as usual again.
+    """
+    wanted: dict[str, Any] = {"name": name, "is_enabled": is_enabled}
     if settings is not None:
         _check_scheme(source.scheme, settings)
         wanted["settings"] = checked_settings(settings)
     if archive and source.archived_at is None:
         wanted["archived_at"] = timezone.now()
-    _within(source.environment, provider)
     old = Source.objects.select_for_update().select_related("environment__tenant").get(pk=source.pk)
     fields = {k: v for k, v in wanted.items() if v is not None and getattr(old, k) != v}
+    if not isinstance(provider, Keep) and _within(source.environment, provider) != old.provider:
+        fields["provider"] = provider
     if fields:
-        _change(source, **fields)
+        change(source, **fields)
         changes = {key: [str(getattr(old, key)), str(value)] for key, value in fields.items()}
         _record(source, AuditAction.SOURCE_CHANGED, **changes)
     return source
 
 
 @transaction.atomic
-def add_secret(source: Source, secret: NewSecret) -> Secret:
-    """One more live secret. Raises Refused when it cannot be one, or ten are live already."""
-    _change(source)
-    now = timezone.now()
-    live = [kept for kept in source.secrets.all() if kept.not_after is None or kept.not_after > now]
-    if len(live) >= MAX_LIVE_SECRETS:
-        raise Refused("too_many_secrets", f"At most {MAX_LIVE_SECRETS} secrets count at a time.")
-    return _keep(source, secret)
-
-
-@transaction.atomic
-def rotate_secret(source: Source, secret: NewSecret, *, overlap: timedelta) -> Secret:
-    """A new secret beside the old ones, which count only for the overlap from now on."""
-    end = timezone.now() + overlap
-    for old in source.secrets.all():
-        if old.not_after is None or old.not_after > end:
-            retire_secret(source, old, at=end)
-    return add_secret(source, secret)
-
-
-@transaction.atomic
-def retire_secret(source: Source, secret: Secret, *, at: datetime | None = None) -> Secret:
-    """End a secret, now or at a time to come."""
-    before, secret.not_after = secret.not_after, at or timezone.now()
-    secret.save(update_fields=["not_after"])
-    _change(source)
-    target = Target("secret", secret.public_id)
-    changes = {"not_after": [before and before.isoformat(), secret.not_after.isoformat()]}
-    audit.record(
-        AuditAction.SECRET_RETIRED,
-        target=target,
-        scope=source.environment.audit_scope,
-        changes=changes,
-        meta={"source": source.public_id},
-    )
-    return secret
-
-
-@transaction.atomic
 def replace_routes(source: Source, routes: Sequence[NewRoute], *, by: User | None) -> list[Route]:
     """Put these routes in the place of all others, in this order. Raises Refused for a bad one."""
     before = [route.name for route in source.routes.all()]
-    _change(source)
+    change(source)
     source.routes.all().delete()
     made = _write_routes(source, routes, by=by)
     _record(source, AuditAction.ROUTE_CHANGED, routes=[before, [route.name for route in made]])
@@ -237,24 +200,6 @@ CHECKS = {
 }
 
 
-def _keep(source: Source, new: NewSecret) -> Secret:
-    try:
-        key_of(source.rules, new.value)
-    except BadSecret as error:
-        raise Refused("invalid_secret", str(error)) from error
-    secret = Secret(source=source, not_before=new.not_before, not_after=new.not_after)
-    secret.sealed = sealing.seal(new.value, **secret.place(source))
-    secret.fingerprint = sealing.fingerprint(new.value)
-    secret.save(force_insert=True)
-    audit.record(
-        AuditAction.SECRET_ADDED,
-        target=Target("secret", secret.public_id),
-        scope=source.environment.audit_scope,
-        meta={"source": source.public_id},
-    )
-    return secret
-
-
 def _write_routes(source: Source, routes: Sequence[NewRoute], *, by: User | None) -> list[Route]:
     if len(routes) > MAX_ROUTES:
         raise Refused("too_many_routes", f"A source has at most {MAX_ROUTES} routes.")
@@ -295,12 +240,6 @@ def _problem(source: Source, route: NewRoute) -> str:
     if route.effect == Effect.ACTION and not (route.agent and route.tool):
         return "name the agent and the tool."
     return ""
-
-
-def _change(source: Source, **fields: Any) -> None:
-    """Write the fields and raise the version, by which every receiving process notices."""
-    Source.objects.filter(pk=source.pk).update(version=F("version") + 1, **fields)
-    source.refresh_from_db()
 
 
 def _record(source: Source, action: AuditAction, **changes: list[Any]) -> None:
