@@ -77,7 +77,7 @@ def sign(
         Part.URL: url, Part.METHOD: method,
     }  # fmt: skip
     content = b"".join(_piece(piece, values, headers) for piece in scheme.wire.pieces)
-    text = _written(scheme, _signature(scheme.algorithm, key, content))
+    text = _written(scheme, signature_of(scheme.algorithm, key, content))
     name = scheme.signature_headers[0]
     return {name: _signature_header(scheme, text, stamp)} | headers
 
@@ -107,7 +107,8 @@ def _piece(
     return headers[piece.name].encode() if isinstance(piece, Place) else piece
 
 
-def _signature(algorithm: Algorithm, key: bytes, content: bytes) -> bytes:
+def signature_of(algorithm: Algorithm, key: bytes, content: bytes) -> bytes:
+    """The signature's bytes; `key` is the private key where the algorithm has one."""
     if algorithm in HASHES:
         return hmac.digest(key, content, HASHES[algorithm])
     if algorithm is Algorithm.SHA256:

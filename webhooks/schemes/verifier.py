@@ -43,28 +43,25 @@ def verify(scheme: Scheme, keys: Sequence[bytes], request: Request) -> Delivery:
     """
     wire = scheme.wire
     found = pick(wire, request.headers)
-    if scheme.check is None:
-        proof = check(scheme, request, keys, found)
-    else:
-        proof = scheme.check(scheme, request, keys)
-    body = read(request.body, _media_type(request.headers)) if wire.reads_body else None
+    proof = prove(scheme, request, keys, found)
+    body = read(request.body, media_type_of(request.headers)) if wire.reads_body else None
     sent_at = proof.sent_at
     if sent_at is None and wire.stamp is not None and wire.stamp.where is Where.BODY:
-        sent_at = _stamp_in_body(scheme, body)
+        sent_at = stamp_in_body(scheme, body)
     if sent_at is not None and wire.signs_time:
         check_window(scheme, request.now - sent_at, request.tolerance_s)
-    event_id = _event_id(scheme, found, body=body, content=proof.content)
+    event_id = event_id_of(scheme, found, body=body, content=proof.content)
     return Delivery(
         event_id=event_id,
         sent_at=sent_at if wire.signs_time else None,
-        event_type=_header_type(wire, found),
+        event_type=header_type(wire, found),
         secret_index=proof.key_index,
-        replayable=proof.content if _is_replayable(scheme, event_id) else None,
+        replayable=proof.content if is_replayable(scheme, event_id) else None,
         body=body,
     )
 
 
-def _is_replayable(scheme: Scheme, event_id: str) -> bool:
+def is_replayable(scheme: Scheme, event_id: str) -> bool:
     """Whether the same signed bytes could come again under another id."""
     return SIGNERS[scheme.algorithm].signs and not scheme.wire.is_id_signed and bool(event_id)
 
@@ -81,15 +78,20 @@ def pick(wire: Wire, headers: Iterable[Header]) -> Found:
     return found
 
 
+def prove(scheme: Scheme, request: Request, keys: Sequence[bytes], found: Found) -> Proof:
+    """Which key signed which bytes, by data or by the scheme's own code; raises Unverified."""
+    if scheme.check is None:
+        return check(scheme, request, keys, found)
+    return scheme.check(scheme, request, keys)
+
+
 def check(scheme: Scheme, request: Request, keys: Sequence[bytes], found: Found) -> Proof:
     """The check that data describes: rebuild the signed bytes and compare under every key."""
     wire = scheme.wire
     given, fields = signatures(scheme, found)
-    stamp = _stamp(wire, found, fields)
+    stamp = stamp_of(wire, found, fields)
+    sent_at = moment_of(scheme, stamp)
     content = signed_bytes(wire, request, found, stamp=stamp)
-    sent_at = stamps.parse(stamp, scheme.timestamp_unit) if stamp else None
-    if wire.signs_time and stamp and sent_at is None:
-        raise Unverified(Reason.MALFORMED_TIMESTAMP)
     index = matching_key(scheme.algorithm, keys, content, given)
     return Proof(index, content, sent_at)
 
@@ -140,7 +142,7 @@ def _of_field(name: bytes, items: list[bytes], fields: dict[bytes, bytes]) -> li
     return chosen
 
 
-def _stamp(wire: Wire, found: Found, fields: dict[bytes, bytes]) -> bytes:
+def stamp_of(wire: Wire, found: Found, fields: dict[bytes, bytes]) -> bytes:
     """The time as it was written, where it is signed apart from the body; else empty."""
     place = wire.stamp
     if place is None or place.where is Where.BODY or not wire.signs_time:
@@ -152,6 +154,14 @@ def _stamp(wire: Wire, found: Found, fields: dict[bytes, bytes]) -> bytes:
     if not value:
         raise Unverified(Reason.MALFORMED_TIMESTAMP)
     return value
+
+
+def moment_of(scheme: Scheme, stamp: bytes) -> float | None:
+    """The time that a stamp says, None without one; raises Unverified where it says none."""
+    sent_at = stamps.parse(stamp, scheme.timestamp_unit) if stamp else None
+    if stamp and sent_at is None and scheme.wire.signs_time:
+        raise Unverified(Reason.MALFORMED_TIMESTAMP)
+    return sent_at
 
 
 def signed_bytes(wire: Wire, request: Request, found: Found, *, stamp: bytes) -> bytes:
@@ -198,7 +208,7 @@ def is_plain(value: bytes, limit: int) -> bool:
     return 0 < len(value) <= limit and not value.translate(None, PRINTABLE)
 
 
-def _event_id(scheme: Scheme, found: Found, *, body: Any, content: bytes) -> str:
+def event_id_of(scheme: Scheme, found: Found, *, body: Any, content: bytes) -> str:
     """The id of the event, from the first source that has one."""
     for places in scheme.wire.ids:
         texts = [_text(place, found, body) for place in places]
@@ -231,7 +241,7 @@ def _bounded(text: str) -> str:
     return DIGEST + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _stamp_in_body(scheme: Scheme, body: Any) -> float:
+def stamp_in_body(scheme: Scheme, body: Any) -> float:
     """The time that a genuine body gives, which the window needs."""
     assert scheme.wire.stamp is not None
     text = text_of(member(body, scheme.wire.stamp.name))
@@ -249,7 +259,7 @@ def check_window(scheme: Scheme, age_s: float, tolerance_s: int | None) -> None:
         raise Unverified(Reason.FUTURE)
 
 
-def _header_type(wire: Wire, found: Found) -> str:
+def header_type(wire: Wire, found: Found) -> str:
     """The type from a header; an odd one is left out rather than refused: it is not signed."""
     for place in wire.types:
         if place.where is Where.HEADER:
@@ -259,5 +269,5 @@ def _header_type(wire: Wire, found: Found) -> str:
     return ""
 
 
-def _media_type(headers: Iterable[Header]) -> bytes:
+def media_type_of(headers: Iterable[Header]) -> bytes:
     return next((value for name, value in headers if name == b"content-type"), b"")
