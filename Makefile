@@ -75,8 +75,9 @@ format: $(DEV)
 	$(PY) -m ruff format $(CODE)
 	$(PY) -m ruff check --fix $(CODE)
 
+# Starts a PostgreSQL of its own.
 bench: $(DEV)
-	$(POSTGRES) $(PY) -m bench
+	$(PY) -m bench
 
 screenshots: $(DEV) browser
 	$(PY) -m tests.screenshots

