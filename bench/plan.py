@@ -92,9 +92,11 @@ class Measuring:
             measured = Measured(
                 found["per_s"], found["p50_ms"], found["p99_ms"], server.peak_mb(), spent
             )
-            self._say(number, step.candidate, figure, size=size, measured=measured,
+            # The backlog that a worker drains comes in like anything else, but is no figure.
+            title = "filling" if figure == DRAIN else figure
+            self._say(number, step.candidate, title, size=size, measured=measured,
                       note=_note(job, found))  # fmt: skip
-            if figure != DRAIN:  # there it only fills the backlog
+            if figure != DRAIN:
                 self.book.add(step.candidate, figure, size=size, measured=measured)
 
     def _job(
