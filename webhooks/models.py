@@ -30,6 +30,11 @@ def new_verify_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+def scheme_choices() -> list[tuple[str, str]]:
+    """Names and titles of the schemes; asked for, so that a new scheme needs no migration."""
+    return CHOICES
+
+
 class Source(EnvironmentRow):
     """A configured place that webhooks come in.
 
@@ -42,7 +47,7 @@ class Source(EnvironmentRow):
     slug = models.SlugField(max_length=40)
     name = models.CharField(max_length=120)
     address = models.CharField(max_length=ADDRESS_LENGTH, unique=True)
-    scheme = models.CharField(max_length=40, choices=CHOICES)
+    scheme = models.CharField(max_length=40, choices=scheme_choices)
     settings = models.JSONField(default=dict)
     provider = models.ForeignKey(
         Provider, on_delete=models.PROTECT, null=True, blank=True, related_name="sources"

@@ -5,12 +5,17 @@ written `header:x-github-event`, `field:t`, `body:event.type`, and signed bytes
 `{timestamp}.{body}`.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
+
+from webhooks.schemes.extras import Confirm, Documents, Signed
+from webhooks.schemes.places import Part as Part
+from webhooks.schemes.places import Place as Place
+from webhooks.schemes.places import Where as Where
+from webhooks.schemes.places import pieces_of as pieces_of
 
 HeaderPair = tuple[bytes, bytes]
 
@@ -60,59 +65,6 @@ class Fallback(StrEnum):
     DIGEST = "digest"
     # Equal bytes are different events: nothing is ever recognised as repeated.
     RECEIPT = "receipt"
-
-
-class Where(StrEnum):
-    """Where a value of a delivery is found."""
-
-    HEADER = "header"
-    # A member of the signature header, such as the `t` of `t=…,v1=…`.
-    FIELD = "field"
-    BODY = "body"
-    QUERY = "query"
-
-
-class Place(NamedTuple):
-    """A header's lower-case name, a field's name, or the dotted path of a member of the body."""
-
-    where: Where
-    name: str
-
-    @classmethod
-    def parse(cls, text: str) -> "Place":
-        """Read `header:x-github-event`; raises ValueError for anything else."""
-        where, separator, name = text.partition(":")
-        if not separator or not name:
-            raise ValueError(f"{text!r} is no place: write header:name, field:name or body:a.b.")
-        kind = Where(where)
-        return cls(kind, name.lower() if kind is Where.HEADER else name)
-
-
-class Part(StrEnum):
-    """A piece of the signed bytes that differs from delivery to delivery."""
-
-    BODY = "body"
-    TIMESTAMP = "timestamp"
-    ID = "id"
-    URL = "url"
-    METHOD = "method"
-
-
-PIECES = re.compile(r"\{([^{}]*)\}")
-
-
-def pieces_of(template: str) -> tuple[bytes | Part | Place, ...]:
-    """`{timestamp}.{body}` as its parts and the bytes between; raises ValueError for others."""
-    pieces: list[bytes | Part | Place] = []
-    for index, text in enumerate(PIECES.split(template)):
-        if index % 2 == 0:
-            if text:
-                pieces.append(text.encode())
-        elif text.startswith("header:"):
-            pieces.append(Place.parse(text))
-        else:
-            pieces.append(Part(text))
-    return tuple(pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +131,8 @@ class Scheme:
     secret_prefix: str = ""
     secret_min_bytes: int = 8
     secret_max_bytes: int = 256
+    # What a secret's text looks like, where only some texts can be one.
+    secret_pattern: str = ""
     # Where the time of sending is; it counts only where the signature covers it.
     timestamp: str = ""
     timestamp_unit: Unit = Unit.SECONDS
@@ -202,6 +156,10 @@ class Scheme:
     proof: str = ""
     # Code, only where data cannot say how a delivery is checked.
     check: "Check | None" = field(default=None, compare=False, repr=False)
+    # How such a delivery is signed; None where only the provider can.
+    sign: "Sign | None" = field(default=None, compare=False, repr=False)
+    documents: Documents | None = field(default=None, compare=False, repr=False)
+    confirm: Confirm | None = field(default=None, compare=False, repr=False)
 
     @property
     def signs_time(self) -> bool:
@@ -217,6 +175,13 @@ class Scheme:
     def needs_url(self) -> bool:
         """Whether the provider signs the address that it was given."""
         return Part.URL in self.wire.pieces
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether whoever has the source's secret can sign a delivery, so that we can test it."""
+        if self.check is not None:
+            return self.sign is not None
+        return not self.algorithm.is_asymmetric
 
     @cached_property
     def wire(self) -> "Wire":
@@ -372,6 +337,19 @@ class Proof(NamedTuple):
 
 # Checks one delivery under the live keys; raises Unverified.
 Check = Callable[["Scheme", Request, Sequence[bytes]], Proof]
+
+
+class Draft(NamedTuple):
+    """A test event before it is signed; `sent_at` is in seconds since 1970."""
+
+    body: bytes
+    event_id: str
+    sent_at: float
+    url: bytes = b""
+
+
+# Signs a test event with a key; raises CannotSign for a body that cannot carry the signature.
+Sign = Callable[["Scheme", bytes, Draft], Signed]
 
 
 class Delivery(NamedTuple):

@@ -3,8 +3,9 @@
 import base64
 import binascii
 import os
+import re
 
-from webhooks.schemes.base import Encoding, Scheme
+from webhooks.schemes.base import Algorithm, Encoding, Scheme
 from webhooks.schemes.signatures import PUBLIC_KEYS
 
 NEW_SECRET_BYTES = 32
@@ -27,7 +28,11 @@ def key_of(scheme: Scheme, text: str) -> bytes:
             f"A secret of {scheme.title} has {scheme.secret_min_bytes} to "
             f"{scheme.secret_max_bytes} bytes; this one has {len(key)}."
         )
-    if load := PUBLIC_KEYS.get(scheme.algorithm):
+    if scheme.secret_pattern and not re.fullmatch(scheme.secret_pattern, text):
+        raise BadSecret(f"This text is no secret of {scheme.title}. {scheme.note}".rstrip())
+    # A scheme that is checked by code fetches the public keys; the source does not keep them.
+    load = PUBLIC_KEYS.get(scheme.algorithm) if scheme.check is None else None
+    if load is not None:
         try:
             load(key)
         except ValueError as error:
@@ -59,7 +64,8 @@ def new_secret(scheme: Scheme) -> str:
 
     Raises BadSecret where the provider makes the keys.
     """
-    if scheme.algorithm.is_asymmetric or scheme.check is not None:
+    is_ours = scheme.check is None or scheme.algorithm is Algorithm.TOKEN
+    if scheme.algorithm.is_asymmetric or not is_ours:
         raise BadSecret(f"{scheme.title} makes this key; paste what it shows.")
     key = os.urandom(NEW_SECRET_BYTES)
     if scheme.secret_encoding is Encoding.BASE64:

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
 from webhooks.schemes import stamps
-from webhooks.schemes.base import Algorithm, Encoding, Part, Place, Scheme, Where
+from webhooks.schemes.base import Algorithm, Draft, Encoding, Part, Place, Scheme, Where
 from webhooks.schemes.bodies import read_json
+from webhooks.schemes.extras import CannotSign, Signed
 
 HASHES = {
     Algorithm.HMAC_SHA1: "sha1",
@@ -20,8 +21,26 @@ HASHES = {
 }
 
 
-class CannotSign(ValueError):
-    """Nobody but the provider can sign deliveries of this scheme."""
+def compose(scheme: Scheme, key: bytes, draft: Draft, *, event_type: str = "") -> Signed:
+    """A whole test event, with id, time and signature wherever the scheme has them.
+
+    Raises CannotSign where only the provider can sign.
+    """
+    if scheme.check is not None:
+        if scheme.sign is None:
+            raise CannotSign(f"Nobody but {scheme.title} can sign its deliveries.")
+        return scheme.sign(scheme, key, draft)
+    body = stamped(scheme, draft.body, event_id=draft.event_id, sent_at=draft.sent_at)
+    headers = sign(
+        scheme,
+        key,
+        body,
+        event_id=draft.event_id,
+        sent_at=draft.sent_at,
+        event_type=event_type,
+        url=draft.url,
+    )
+    return Signed(headers, body)
 
 
 def stamped(scheme: Scheme, body: bytes, *, event_id: str, sent_at: float) -> bytes:

@@ -9,8 +9,10 @@ from django.utils import timezone
 from gateway.lib import ids, sealing
 from gateway.lib.errors import Refused
 from webhooks.models import Source
+from webhooks.schemes.base import Draft
+from webhooks.schemes.extras import CannotSign
 from webhooks.schemes.secrets import key_of
-from webhooks.schemes.signer import sign, stamped
+from webhooks.schemes.signer import compose
 
 COUNTER = "test_number"
 
@@ -27,24 +29,23 @@ class SignedEvent:
 def sign_event(
     source: Source, body: bytes, *, event_id: str = "", event_type: str = ""
 ) -> SignedEvent:
-    """The request of a genuine delivery, stamped now; raises Refused without a live secret."""
+    """The request of a genuine delivery, stamped now.
+
+    Raises Refused without a live secret, or where only the provider can sign.
+    """
     now = timezone.now()
     secret = next((kept for kept in source.secrets.order_by("-id") if kept.is_live(now)), None)
     if secret is None:
         raise Refused("no_live_secret", f"Source {source.slug} has no secret that counts now.")
     key = key_of(source.rules, sealing.unseal(secret.sealed, **secret.place(source)))
-    name, sent_at = event_id or ids.random_token("test"), int(time.time())
-    body = stamped(source.rules, body, event_id=name, sent_at=sent_at)
-    signed = sign(
-        source.rules,
-        key,
-        body,
-        event_id=name,
-        sent_at=sent_at,
-        event_type=event_type,
-        url=source.signed_url.encode(),
-    )
-    return SignedEvent(source.url, {"content-type": "application/json", **signed}, body)
+    name = event_id or ids.random_token("test")
+    draft = Draft(body, name, int(time.time()), source.signed_url.encode())
+    try:
+        signed = compose(source.rules, key, draft, event_type=event_type)
+    except CannotSign as error:
+        raise Refused("cannot_sign", str(error)) from error
+    url = f"{source.url}?{signed.query}" if signed.query else source.url
+    return SignedEvent(url, {"content-type": "application/json", **signed.headers}, signed.body)
 
 
 def numbered(body: bytes, number: int) -> bytes:
