@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -74,17 +74,21 @@ def move(row: Any, to: str, **fields: Any) -> None:
 def move_many(queryset: models.QuerySet[Any], old: str, to: str, **fields: Any) -> list[uuid.UUID]:
     """Move every row of the queryset that is still in `old`; returns the ids that moved.
 
-    Rows are locked where the database can, so two callers never move the same row.
+    Two statements whatever the number: the rows are locked (SQLite's transaction holds the whole
+    database) in the order of their ids, then changed, so two callers never move the same row.
     """
     model = queryset.model
     _check(model.machine, (old,), to)
-    moved = []
-    for pk in queryset.filter(status=old).values_list("pk", flat=True):
-        rows = model._default_manager.filter(pk=pk, status=old)
-        if rows.update(status=to, **fields, **announcement(model)):
-            moved.append(pk)
-            if kind := getattr(model, "announces", ""):
-                ring(JobName.ANNOUNCE, kind, str(pk))
+    with transaction.atomic():
+        rows = queryset.filter(status=old).select_for_update(of=("self",)).order_by("pk")
+        moved = list(rows.values_list("pk", flat=True))
+        if moved:
+            model._default_manager.filter(pk__in=moved).update(
+                status=to, **fields, **announcement(model)
+            )
+    if kind := getattr(model, "announces", ""):
+        for pk in moved:
+            ring(JobName.ANNOUNCE, kind, str(pk))
     return moved
 
 

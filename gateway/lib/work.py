@@ -4,6 +4,7 @@ A model that takes part has `due_at`, `lease_until` and `attempts`. The number o
 fencing token: whoever finishes must still hold the token it claimed with.
 """
 
+import random
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -57,6 +58,14 @@ def release(row: Any, *, after_s: float | None, **fields: Any) -> bool:
     return rows.update(due_at=due_at, lease_until=None, **fields) == 1
 
 
-def backoff_s(attempts: int, *, base_s: float = 1.0, limit_s: float = 600.0) -> float:
-    """Seconds until the next try: doubled each time, bounded."""
-    return min(limit_s, base_s * 2 ** max(0, attempts - 1))
+def backoff_s(
+    attempts: int, *, base_s: float = 1.0, limit_s: float = 600.0, chance: float | None = None
+) -> float:
+    """Seconds until the next try: doubled each time, bounded, and up to a quarter less.
+
+    `chance` in [0, 1) says how much less, by lot where none is given: what failed together does
+    not come back together.
+    """
+    # The exponent is bounded because a power of two grows beyond any float otherwise.
+    wait = min(limit_s, base_s * 2 ** min(max(0, attempts - 1), 30))
+    return wait * (1 - (random.random() if chance is None else chance) / 4)  # noqa: S311 - no secret

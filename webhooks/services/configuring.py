@@ -22,6 +22,7 @@ from webhooks.models import Effect, Route, Source
 from webhooks.routing import RouteError, Rule, check
 from webhooks.schemes.catalogue import CUSTOM, scheme_of
 from webhooks.schemes.custom import BadScheme
+from webhooks.services.limiting import place_of
 from webhooks.services.secrets import NewSecret, change, keep
 
 MAX_ROUTES = 100
@@ -178,6 +179,13 @@ def _is_url(value: Any) -> bool:
     return isinstance(value, str) and urlsplit(value).scheme in {"http", "https"}
 
 
+def _is_order_key(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and len(value) <= MAX_PLACE and bool(place_of(value))
+    except ValueError:
+        return False
+
+
 def _are_networks(value: Any) -> bool:
     try:
         return isinstance(value, list) and all(ip_network(text) is not None for text in value)
@@ -195,7 +203,7 @@ CHECKS = {
     "quarantine": lambda value: isinstance(value, bool),
     "scheme": lambda value: isinstance(value, dict),
     "concurrency": lambda value: _is_whole(value, 1, 1000),
-    "order_by": lambda value: isinstance(value, str) and len(value) <= MAX_PLACE,
+    "order_by": lambda value: _is_order_key(value),
     "silent_after_s": lambda value: _is_whole(value, 60, 90 * 86_400),
 }
 

@@ -23,6 +23,7 @@ IMPLICIT_RUN = "run (implicit)"
 IMPLICIT_RECORD = "record (implicit)"
 RUN_TAGS = ("user_id", "project_id", "run_purpose")
 TASK = "task"
+ALWAYS = "true"
 
 
 class Hopeless(Exception):
@@ -56,7 +57,9 @@ def carry_out(event: Event) -> Done:
     """
     if event.body is None:
         raise Hopeless("Its body was pruned.")
-    routes = list(event.source.routes.select_related("agent", "provider").all())
+    routes = list(event.source.routes.all())
+    if done := _only_recorded(event, routes):
+        return done
     seen = _see(event, is_routed=bool(routes))
     rules = [Rule(route.name, route.when, route.arguments) for route in routes]
     choice = routing.choose(rules, seen.facts)
@@ -65,6 +68,17 @@ def carry_out(event: Event) -> Done:
     if choice.index is None:
         return _by_default(seen)
     return _by_route(seen, routes[choice.index])
+
+
+def _only_recorded(event: Event, routes: list[Route]) -> Done | None:
+    """The end of an event whose content decides nothing, without reading it: most of a burst."""
+    if not event.event_type:
+        return None
+    if not routes and event.source.provider_id is None:
+        return Done(IMPLICIT_RECORD, event.event_type)
+    if routes and routes[0].effect == Effect.RECORD and routes[0].when.strip() == ALWAYS:
+        return Done(routes[0].name, event.event_type)
+    return None
 
 
 def _see(event: Event, *, is_routed: bool) -> Seen:

@@ -23,14 +23,15 @@ from gateway.lib.states import move, move_many
 from gateway.lib.work import backoff_s
 from gateway.runs.services import RunNotReady
 from webhooks.models import Event
-from webhooks.services.claiming import LEASE_S, bury, claim_chunk, renew
+from webhooks.services.claiming import bury, claim_chunk, put_back, renewing
 from webhooks.services.effects import Done, Hopeless, carry_out
 from webhooks.states import EventStatus
 
 log = structlog.get_logger(__name__)
 MAX_ATTEMPTS = 10
 NOT_READY_S = 1.0
-RENEW_AFTER_S = LEASE_S / 3
+# After this long a chunk is not gone on with, so that a slow event holds up few others.
+CHUNK_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,26 @@ class Plain:
 
 
 def process_chunk() -> int:
-    """Claim one chunk of due events and bring each to its end; how many were claimed."""
+    """Claim one chunk of due events and bring each to its end; how many were claimed.
+
+    What is not begun after some seconds, because an event before it took so long, is left to
+    whoever comes next.
+    """
     events = claim_chunk()
+    if not events:
+        return 0
     plain: dict[Plain, list[Event]] = defaultdict(list)
-    held_since = time.monotonic()
-    for number, event in enumerate(events):
-        if time.monotonic() - held_since > RENEW_AFTER_S:
-            renew([*(e for kept in plain.values() for e in kept), *events[number:]])
-            held_since = time.monotonic()
-        _process(event, plain)
-    _finish_plain(plain)
-    for event in events:
-        _tell(event)
+    held = list(events)
+    ends_at = time.monotonic() + CHUNK_S
+    with renewing(held):
+        for number, event in enumerate(events):
+            if number and time.monotonic() > ends_at:
+                left, held[:] = held[number:], held[:number]
+                put_back(left)
+                break
+            _process(event, plain)
+        _finish_plain(plain)
+    _tell(held)
     return len(events)
 
 
@@ -150,6 +159,7 @@ def _held(event: Event) -> Event | None:
     return rows.filter(pk=event.pk, status=EventStatus.PROCESSING, attempts=event.attempts).first()
 
 
-def _tell(event: Event) -> None:
-    topic = event.source.environment.live_topic
-    live.publish(topic, {"kind": "event", "id": event.public_id})
+def _tell(events: list[Event]) -> None:
+    """One piece of news for each desk, however many events: listeners read the rows anyway."""
+    for topic, event in {e.source.environment.live_topic: e for e in events}.items():
+        live.publish(topic, {"kind": "event", "id": event.public_id})
