@@ -69,6 +69,7 @@ class AuditAction(StrEnum):
     SECRET_ADDED = "webhooks.secret.added"  # noqa: S105 - a name, not a secret
     SECRET_RETIRED = "webhooks.secret.retired"  # noqa: S105 - a name, not a secret
     ROUTE_CHANGED = "webhooks.route.changed"
+    SIGNATURE_DEBUGGED = "webhooks.source.signature_debugged"
     EVENT_REPLAYED = "webhooks.event.replayed"
     EVENT_RELEASED = "webhooks.event.released"
     EVENT_DEAD = "webhooks.event.given_up"

@@ -1,13 +1,18 @@
 """Filters of the events and sources pages."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.utils import timezone
 
 from gateway.lib import ids
+from webhooks.pasted import BadPaste, parse
 from webhooks.states import EventStatus
 
+MAX_HEADER_CHARACTERS = 64 * 1024
+MAX_BODY_CHARACTERS = 512 * 1024
 STATUSES = (("", "Any state"), *EventStatus.choices)
 
 
@@ -32,6 +37,62 @@ class EventFilter(forms.Form):
         if chosen["status"]:
             events = events.filter(status=chosen["status"])
         return events
+
+
+class DebugForm(forms.Form):
+    """A pasted request whose signature is to be explained; nothing of it is kept."""
+
+    headers = forms.CharField(
+        label="Headers, or a curl command",
+        strip=False,
+        max_length=MAX_HEADER_CHARACTERS,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
+        help_text="One a line, as they came. A whole request with its body is fine too.",
+    )
+    body = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=MAX_BODY_CHARACTERS,
+        widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "autocomplete": "off"}),
+        help_text="A text field knows one kind of line end (LF) and loses odd bytes: where the "
+        "exact bytes matter, paste base64.",
+    )
+    is_base64 = forms.BooleanField(required=False, label="The body is base64 of the exact bytes")
+    received_at = forms.CharField(
+        required=False,
+        max_length=40,
+        label="When it came",
+        help_text="ISO time or seconds since 1970; empty: now. Old stamps are stale by now.",
+    )
+    client = forms.GenericIPAddressField(
+        required=False, label="Sender's address", help_text="To check the list of addresses."
+    )
+
+    def clean_received_at(self) -> datetime:
+        """The moment; a time without zone is UTC."""
+        text = self.cleaned_data["received_at"].strip()
+        if not text:
+            return timezone.now()
+        try:
+            if text.isdigit():
+                return datetime.fromtimestamp(int(text[:12]), UTC)
+            moment = datetime.fromisoformat(text)
+        except (ValueError, OverflowError, OSError) as error:
+            raise forms.ValidationError("Write it like 2026-11-25T14:03:00Z.") from error
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def clean(self) -> dict[str, Any]:
+        """The request that was pasted, as `pasted`."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if "headers" not in given or "body" not in given:
+            return given
+        try:
+            given["pasted"] = parse(
+                given["headers"], given["body"], is_base64=bool(given.get("is_base64"))
+            )
+        except BadPaste as error:
+            self.add_error(error.field, str(error))
+        return given
 
 
 class SourceFilter(forms.Form):

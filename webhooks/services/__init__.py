@@ -7,6 +7,7 @@ from webhooks.services.configuring import (
     replace_routes,
     update_source,
 )
+from webhooks.services.explaining import Arrived, explain_event, explain_request
 from webhooks.services.processing import process_chunk
 from webhooks.services.replaying import release, replay
 from webhooks.services.secrets import (
@@ -22,6 +23,7 @@ from webhooks.services.sending import SignedEvent, numbered, sign_event
 from webhooks.services.sweeping import sweep
 
 __all__ = [
+    "Arrived",
     "DEFAULT_OVERLAP",
     "KEEP",
     "MAX_OVERLAP",
@@ -30,6 +32,8 @@ __all__ = [
     "SignedEvent",
     "add_secret",
     "create_source",
+    "explain_event",
+    "explain_request",
     "generate",
     "numbered",
     "process_chunk",

@@ -13,6 +13,7 @@ from approvals.models import Action
 from gateway.runs.models import Run
 from webhooks.models import Event, Refusal, Route, Source
 from webhooks.schemes.base import Part
+from webhooks.schemes.explain import PART_WORDS
 from webhooks.states import EventStatus
 
 VIEW_BODY = "webhooks.view_body"
@@ -20,10 +21,6 @@ PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 REPLAYABLE = frozenset({EventStatus.PROCESSED, EventStatus.IGNORED, EventStatus.DEAD})
 SHOWN_SIGNATURE = 16
 REFUSAL_DAYS = 30
-PART_WORDS = {
-    Part.BODY: "raw body", Part.TIMESTAMP: "timestamp", Part.ID: "event id",
-    Part.URL: "registered address", Part.METHOD: "method",
-}  # fmt: skip
 NOTHING_MASKED = "(masked)"
 
 
@@ -107,6 +104,11 @@ class EventPage:
     def may_replay(self) -> bool:
         """Whether this person may have it processed again."""
         return self.event.status in REPLAYABLE and self.may("webhooks.replay_event")
+
+    @property
+    def may_debug(self) -> bool:
+        """Whether this person may have its signature explained."""
+        return self.may("webhooks.change_source")
 
     @property
     def may_release(self) -> bool:

@@ -49,7 +49,9 @@ def index(request: Any) -> HttpResponse:
 def detail(request: Any, source: str) -> HttpResponse:
     """One source: its address, secrets by last use, refusals by reason, routes."""
     found = get_object_or_404(_sources(request), slug=source)
-    return render(request, "webhooks/source.html", {"page": SourcePage(found)})
+    may_change = request.user.has_perm("webhooks.change_source", request.environment)
+    context = {"page": SourcePage(found), "may_change": may_change}
+    return render(request, "webhooks/source.html", context)
 
 
 def _cells(source: Source) -> tuple[object, ...]:
