@@ -91,7 +91,7 @@ def _from_lines(lines: list[str]) -> Iterator[HeaderPair]:
     for line in lines:
         # `curl -v` puts a sign before each line that it sends.
         name, separator, value = line.removeprefix("> ").partition(":")
-        if not line.strip():
+        if not line.strip("> "):
             continue
         if not separator:
             raise BadPaste("headers", f"{line[:60]!r} is no header: write `name: value`.")
