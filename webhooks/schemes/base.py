@@ -122,7 +122,8 @@ class Scheme:
     signature_encoding: Encoding = Encoding.HEX
     signature_prefix: str = ""
     is_prefix_optional: bool = False
-    # Between several signatures, or fields, in one header; empty where there is only ever one.
+    # Between several signatures, or fields, in one header, as the provider writes it; blanks around
+    # are passed over in reading. Empty where there is only ever one.
     item_separator: str = ""
     # The name of the field that holds a signature, where the header is a list of `name=value`.
     signature_field: str = ""
@@ -225,7 +226,7 @@ def wire_of(scheme: Scheme) -> Wire:
     return Wire(
         signature_headers=tuple(name.encode() for name in scheme.signature_headers),
         prefix=scheme.signature_prefix.encode(),
-        separator=scheme.item_separator.encode(),
+        separator=(scheme.item_separator.strip() or scheme.item_separator).encode(),
         field_name=scheme.signature_field.encode(),
         pieces=pieces,
         is_body_alone=pieces == (Part.BODY,),

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from webhooks.schemes import verifier
 from webhooks.schemes.base import Algorithm, Delivery, Encoding, HeaderPair, Request, Scheme
+from webhooks.schemes.secrets import key_of
 
 KEY = b"k" * 32
 URL = b"https://hooks.example.test/webhooks/in_1"
@@ -34,6 +35,11 @@ def keys_of(scheme: Scheme) -> Keys:
         )
         return Keys(_written(scheme, P256.public_key().public_bytes(DER, form)), private)
     return Keys(_written(scheme, KEY), KEY)
+
+
+def key_bytes(scheme: Scheme) -> bytes:
+    """The key that a source keeps for the fixed secret."""
+    return key_of(scheme, keys_of(scheme).secret)
 
 
 def _written(scheme: Scheme, key: bytes) -> str:

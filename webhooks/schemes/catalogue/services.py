@@ -30,11 +30,12 @@ STRIPE = Scheme(
 SHOPIFY = Scheme(
     name="shopify",
     title="Shopify",
-    signature_headers=("x-shopify-hmac-sha256",),
+    # Its two kinds, webhooks and events, differ in the names of their headers only.
+    signature_headers=("x-shopify-hmac-sha256", "shopify-hmac-sha256"),
     signature_encoding=Encoding.BASE64,
     # X-Shopify-Event-Id is shared by several subscriptions.
-    ids=("header:x-shopify-webhook-id",),
-    types=("header:x-shopify-topic",),
+    ids=("header:x-shopify-webhook-id", "header:shopify-webhook-id"),
+    types=("header:x-shopify-topic", "header:shopify-topic"),
     success_status=200,
     note="The secret is the app's client secret. Test notifications from a store's settings are "
     "signed otherwise and refused.",
@@ -72,7 +73,8 @@ WORKOS = Scheme(
     name="workos",
     title="WorkOS",
     signature_headers=("workos-signature",),
-    item_separator=",",
+    # Its own package takes nothing without the blank.
+    item_separator=", ",
     signature_field="v1",
     signed="{timestamp}.{body}",
     timestamp="field:t",
@@ -95,7 +97,7 @@ CALENDLY = Scheme(
     timestamp="field:t",
     id_fallback=Fallback.DIGEST,
     types=("body:event",),
-    proof="Calendly's published sample",
+    proof="Calendly's published description, checked with hmac",
 )
 
 MUX = Scheme(
@@ -109,7 +111,7 @@ MUX = Scheme(
     ids=("body:id",),
     id_fallback=Fallback.DIGEST,
     types=("body:type",),
-    proof="Mux's published description, checked with hmac",
+    proof="@mux/mux-node (npm)",
 )
 
 TYPEFORM = Scheme(
@@ -133,7 +135,7 @@ DROPBOX = Scheme(
     handshakes=(Handshake(Method.GET, echo="query:challenge"),),
     success_status=200,
     note="Every notification is an event of its own, because Dropbox gives them no id.",
-    proof="Dropbox's published sample",
+    proof="Dropbox's published description, checked with hmac",
 )
 
 BOX = Scheme(
@@ -226,7 +228,7 @@ SENDGRID = Scheme(
     id_fallback=Fallback.DIGEST,
     split=Split(id=("sg_event_id",), types=("event",)),
     note="The secret is the verification key that SendGrid shows.",
-    proof="sendgrid (PyPI)",
+    proof="sendgrid (PyPI) and the vector of its repository",
 )
 
 SERVICES = (

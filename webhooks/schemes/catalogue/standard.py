@@ -34,6 +34,8 @@ STANDARD_V1A = replace(
     secret_min_bytes=32,
     secret_max_bytes=32,
     note="Paste the public key, whpk_….",
+    # What Mobiscroll Connect sends is signed so, and its package holds to the specification.
+    proof="mobiscroll-connect-sdk (PyPI)",
 )
 
 SVIX = replace(
@@ -74,7 +76,7 @@ STANDARD_FAMILY = (
     ANTHROPIC,
     SVIX,
     replace(SVIX, name="clerk", title="Clerk"),
-    replace(SVIX, name="resend", title="Resend"),
+    replace(SVIX, name="resend", title="Resend", proof="resend (PyPI)"),
     replace(STANDARD, name="supabase", title="Supabase hooks"),
     replace(
         STANDARD,

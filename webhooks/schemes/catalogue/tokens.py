@@ -16,7 +16,7 @@ GITLAB_TOKEN = Scheme(
     id_fallback=Fallback.DIGEST,
     types=("header:x-gitlab-event", "body:object_kind"),
     warning=WARNING,
-    proof="GitLab's published description",
+    proof="GitLab's published description, checked by hand",
 )
 
 GOOGLE_DRIVE = Scheme(
@@ -30,7 +30,7 @@ GOOGLE_DRIVE = Scheme(
     success_status=200,
     note="The secret is the token that was given when the channel was opened; channels expire.",
     warning=WARNING,
-    proof="Google's published description",
+    proof="Google's published description, checked by hand",
 )
 
 LANGGRAPH = Scheme(
@@ -44,7 +44,7 @@ LANGGRAPH = Scheme(
     media_types=JSON_TYPES,
     note="Set X-Webhook-Token among the webhook headers of the server's configuration.",
     warning=WARNING,
-    proof="LangGraph's published description",
+    proof="LangGraph's published description, checked by hand",
 )
 
 STATIC_TOKEN = Scheme(

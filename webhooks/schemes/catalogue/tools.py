@@ -50,7 +50,7 @@ SLACK = Scheme(
     ),
     success_status=200,
     note="The secret is the app's signing secret. Slack wants its answer within 3 seconds.",
-    proof="slack_sdk (PyPI)",
+    proof="slack-sdk (PyPI)",
 )
 
 DISCORD = Scheme(
@@ -98,7 +98,7 @@ PAGERDUTY = Scheme(
     ids=("body:event.id", "header:x-webhook-id"),
     id_fallback=Fallback.DIGEST,
     types=("body:event.event_type",),
-    proof="PagerDuty's published description, checked with hmac",
+    proof="the vector of PagerDuty's go-pagerduty",
 )
 
 SENTRY = Scheme(
@@ -178,7 +178,7 @@ ZOOM = Scheme(
     ),
     success_status=200,
     note="The secret is the app's secret token. Zoom repeats its challenge every 72 hours.",
-    proof="Zoom's published sample",
+    proof="@zoom/rivet (npm)",
 )
 
 TOOLS = (
