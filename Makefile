@@ -11,7 +11,7 @@ POSTGRES := $(PY) tests/with_postgres.py
 CODE := approvals audit gateway webhooks tests bench manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap bootstrap-dev browser test test-sqlite test-postgres test-long \
+.PHONY: help run bootstrap bootstrap-dev browser vendors test test-sqlite test-postgres test-long \
 	test-release lint format bench demo screenshots
 
 help:
@@ -45,23 +45,28 @@ test: test-sqlite test-postgres
 TESTS := $(PY) -m pytest -q
 UNITS := $(TESTS) -n 2 --ignore=tests/flows
 
-test-sqlite: $(DEV) browser
+test-sqlite: $(DEV) browser vendors
 	$(UNITS)
 	$(TESTS) tests/flows
 
-test-postgres: $(DEV) browser
+test-postgres: $(DEV) browser vendors
 	$(POSTGRES) $(UNITS)
 	$(POSTGRES) $(TESTS) tests/flows
 
-test-long: $(DEV) browser
+test-long: $(DEV) browser vendors
 	$(TESTS) -m long
 
-test-release: $(DEV) browser
+test-release: $(DEV) browser vendors
 	$(POSTGRES) $(TESTS) -m "long or release"
 
 # Debian's chromium where the machine lets us; without it the browser's tests are skipped, loudly.
 browser:
 	@command -v chromium >/dev/null 2>&1 || sh tests/install_browser.sh
+
+# What vendors publish on npm only, with a Node out of a wheel; without a registry its tests are
+# skipped, loudly.
+vendors: $(DEV)
+	@$(PY) tests/vendor/install.py
 
 lint: $(DEV)
 	$(PY) -m ruff format --check $(CODE)

@@ -12,6 +12,7 @@ from django.test import TransactionTestCase
 from audit import context, triggers
 from gateway.lib.broker import QUEUES, broker
 from tests.jobs import drain
+from tests.vendor.install import ABSENT as NO_VENDORS
 
 LEFT_OUT = ("long", "release")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -32,10 +33,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A skipped browser is no detail among many dots."""
+    """A skipped browser is no detail among many dots, nor are vendors' packages."""
     skipped = terminalreporter.stats.get("skipped", [])
-    if any(NO_BROWSER in str(report.longrepr) for report in skipped):
-        terminalreporter.write_sep("!", NO_BROWSER, red=True, bold=True)
+    for absent in (NO_BROWSER, NO_VENDORS):
+        if any(absent in str(report.longrepr) for report in skipped):
+            terminalreporter.write_sep("!", absent, red=True, bold=True)
 
 
 def _left_out(item: pytest.Item, kind: str, wanted: str) -> bool:

@@ -1,5 +1,6 @@
 """What may stand in a tracked file: no secret, no address of a registry, no path of one machine."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -42,6 +43,14 @@ def test_the_developers_lock_holds_the_runtimes_versions() -> None:
         return {line.split(" ")[0] for line in lines if line and not line.startswith((" ", "#"))}
 
     assert pinned("requirements.lock") <= pinned("requirements-dev.lock")
+
+
+def test_the_lock_of_npm_packages_holds_hashes_but_no_registry() -> None:
+    text = (ROOT / "tests" / "vendor" / "package-lock.json").read_text(encoding="utf-8")
+    packages = {name: found for name, found in json.loads(text)["packages"].items() if name}
+    assert packages
+    assert all("resolved" not in found for found in packages.values())
+    assert all(found["integrity"].startswith("sha512-") for found in packages.values())
 
 
 def test_no_lock_of_another_kind_is_tracked() -> None:
