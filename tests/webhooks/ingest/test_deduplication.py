@@ -6,31 +6,11 @@ from collections import Counter
 import httpx
 import pytest
 
-from tests.webhooks.ingest.serving import Sender, started
+from tests.webhooks.ingest.serving import Sender, send_all, started
 from webhooks.models import Event
 from webhooks.states import EventStatus
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def send_all(requests: list[httpx.Request], *, at_once: int = 16) -> list[httpx.Response]:
-    """Send requests concurrently; each knows its own server."""
-
-    async def run() -> list[httpx.Response]:
-        limit = asyncio.Semaphore(at_once)
-        async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
-
-            async def one(request: httpx.Request) -> httpx.Response:
-                async with limit:
-                    copy = client.build_request(
-                        request.method, request.url, headers=request.headers,
-                        content=request.read(),
-                    )  # fmt: skip
-                    return await client.send(copy)
-
-            return list(await asyncio.gather(*(one(request) for request in requests)))
-
-    return asyncio.run(run())
 
 
 def words(answers: list[httpx.Response]) -> Counter[str]:
