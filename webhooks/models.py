@@ -194,11 +194,17 @@ class Event(EnvironmentRow, DueColumns):
     machine: ClassVar[Machine] = EVENT
 
     created_at = None  # type: ignore[assignment]  # received_at says it
+    # Neither is ever deleted, and the database's own check of them for every row would cost a
+    # third of an insert and lock the source's row (docs/decisions.md).
     environment = models.ForeignKey(
-        Environment, on_delete=models.PROTECT, related_name="+", db_index=False
+        Environment,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     source = models.ForeignKey(
-        Source, on_delete=models.PROTECT, related_name="events", db_index=False
+        Source, on_delete=models.PROTECT, related_name="events", db_index=False, db_constraint=False
     )
     event_id = models.CharField(max_length=ID_LENGTH)
     event_type = models.CharField(max_length=TYPE_LENGTH, blank=True)

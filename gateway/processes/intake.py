@@ -8,6 +8,8 @@ import socket
 
 import uvicorn
 
+from gateway.processes.whole_answers import WholeAnswers
+
 # The tree waits three seconds for the entrances.
 CLOSE_TIMEOUT_S = 2
 
@@ -20,7 +22,7 @@ def main() -> None:
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http="httptools",
+        http=WholeAnswers,
         access_log=False,
         # Proxies are counted by COUNTERSIGN_TRUSTED_PROXIES, nowhere else.
         proxy_headers=False,

@@ -69,7 +69,7 @@ def judge(
         headers, body, now, entry.tolerance_s, entry.signed_url(query), b"POST", query,
         entry.documents,
     )  # fmt: skip
-    if reply := handshakes.before_signature(scheme, request):
+    if scheme.wire.shakes_before and (reply := handshakes.before_signature(scheme, request)):
         return reply
     keys = entry.live_keys(now)
     try:
@@ -77,7 +77,9 @@ def judge(
     except Unverified as refused:
         raise Rejected(refused.reason, final=False, wanted=refused.wanted) from None
     key = keys[delivery.secret_index]
-    if scheme.handshakes and (reply := handshakes.after_signature(scheme, request, key.value)):
+    if scheme.wire.shakes_after and (
+        reply := handshakes.after_signature(scheme, request, key.value)
+    ):
         return reply
     _check_own_limits(entry, headers, body)
     row_id = ids.new_id()

@@ -21,6 +21,7 @@ class Lines:
         level = logging.getLevelName(settings.LOG_LEVEL.upper())
         self.is_on = level <= logging.INFO
         self.waiting: list[str] = []
+        self.now = ""
 
     def stored(
         self, source: str, event: str, *, outcome: str, status: int, correlation_id: str, ms: float
@@ -44,9 +45,11 @@ class Lines:
     def _add(self, told: str, event: str) -> None:
         if not self.waiting:
             asyncio.get_running_loop().call_soon(self.write)
-        now = datetime.fromtimestamp(time.time(), UTC).isoformat()[:-6]
+            # All lines of one turn say its beginning.
+            self.now = datetime.fromtimestamp(time.time(), UTC).isoformat()[:-6]
         self.waiting.append(
-            f'{told}"level": "info", "logger": "webhooks", "time": "{now}Z", "event": "{event}"}}\n'
+            f'{told}"level": "info", "logger": "webhooks", "time": "{self.now}Z", '
+            f'"event": "{event}"}}\n'
         )
 
     def write(self) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -19,6 +20,9 @@ from webhooks.ingest.arrival import Arrival
 from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Postgres, Sqlite, storing
 
 BUSY_S = 5.0
+# SQLite's own waiting grows to 100 ms a try, so that whoever asks more often starves the others.
+# Senders wait for this one, workers wait for nobody: it asks most often.
+BUSY_PAUSE_S = 0.001
 POOL_OPTIONS = {"pool", "assume_role", "isolation_level", "server_side_binding"}
 
 
@@ -136,14 +140,21 @@ class SqliteStore:
     def _commit(self, batch: list[Arrival]) -> None:
         if self.connection is None:
             self.connection = open_sqlite(self.path)
-        run(self.connection.execute, batch)
+        give_up = time.monotonic() + BUSY_S
+        while True:
+            try:
+                run(self.connection.execute, batch)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+                time.sleep(BUSY_PAUSE_S)
+            else:
+                return
 
 
 def open_sqlite(path: str) -> sqlite3.Connection:
     """A connection whose every commit is on the disk before it returns."""
-    opened = sqlite3.connect(
-        path, timeout=BUSY_S, isolation_level=None, cached_statements=2 * MAX_ROWS
-    )
+    opened = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=2 * MAX_ROWS)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         opened.execute(f"PRAGMA {pragma}")
     return opened

@@ -31,6 +31,9 @@ class Encoding(StrEnum):
 class Algorithm(StrEnum):
     """What ties the signature to the bytes; fixed per scheme, never taken from the request."""
 
+    # The enum's own hash is a function in Python, and every delivery looks its algorithm up.
+    __hash__ = str.__hash__
+
     HMAC_SHA1 = "hmac_sha1"
     HMAC_SHA256 = "hmac_sha256"
     HMAC_SHA512 = "hmac_sha512"
@@ -50,6 +53,8 @@ class Algorithm(StrEnum):
 
 class Unit(StrEnum):
     """How a time is written."""
+
+    __hash__ = str.__hash__
 
     SECONDS = "s"
     MILLISECONDS = "ms"
@@ -192,23 +197,37 @@ class Scheme:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A scheme as bytes, worked out once: what the verifier reads for every delivery."""
+    """A scheme as bytes, worked out once: what the verifier reads for every delivery.
+
+    `content` is what is signed: literal bytes, the place of a part in PARTS, or a header's name.
+    """
 
     signature_headers: tuple[bytes, ...]
     prefix: bytes
     separator: bytes
     field_name: bytes
     pieces: tuple[bytes | Part | Place, ...]
+    content: tuple[bytes | int | Place, ...]
     is_body_alone: bool
     stamp: Place | None
+    stamp_header: bytes
+    stamp_field: bytes
     signed_id_header: bytes
     ids: tuple[tuple[Place, ...], ...]
+    id_header: bytes
     types: tuple[Place, ...]
+    type_headers: tuple[bytes, ...]
     wanted: frozenset[bytes]
     is_hex: bool
     signs_time: bool
     is_id_signed: bool
+    is_replayable: bool
     reads_body: bool
+    shakes_before: bool
+    shakes_after: bool
+
+
+PARTS = (Part.BODY, Part.TIMESTAMP, Part.ID, Part.URL, Part.METHOD)
 
 
 def wire_of(scheme: Scheme) -> Wire:
@@ -223,23 +242,40 @@ def wire_of(scheme: Scheme) -> Wire:
     covered = {place for place in (*pieces, signed_id) if isinstance(place, Place)}
     named = {p for p in (*id_places, *types, *covered, stamp) if p is not None and is_header(p)}
     headers = {*(place.name for place in named), *scheme.signature_headers}
+    is_id_signed = all(p in covered or (covers_body and is_in_body(p)) for p in id_places)
+    signs_time = _signs_time(stamp, pieces, covers_body=covers_body)
+    posts = [h for h in scheme.handshakes if h.method is Method.POST]
     return Wire(
         signature_headers=tuple(name.encode() for name in scheme.signature_headers),
         prefix=scheme.signature_prefix.encode(),
         separator=(scheme.item_separator.strip() or scheme.item_separator).encode(),
         field_name=scheme.signature_field.encode(),
         pieces=pieces,
+        content=tuple(PARTS.index(p) if isinstance(p, Part) else p for p in pieces),
         is_body_alone=pieces == (Part.BODY,),
         stamp=stamp,
-        signed_id_header=signed_id.name.encode() if signed_id else b"",
+        stamp_header=_name(stamp, Where.HEADER) if signs_time else b"",
+        stamp_field=_name(stamp, Where.FIELD) if signs_time else b"",
+        signed_id_header=_name(signed_id, Where.HEADER),
         ids=ids,
+        id_header=_name(ids[0][0], Where.HEADER) if ids and len(ids[0]) == 1 else b"",
         types=types,
+        type_headers=tuple(p.name.encode() for p in types if is_header(p)),
         wanted=frozenset(name.encode() for name in headers),
         is_hex=scheme.signature_encoding is Encoding.HEX,
-        signs_time=_signs_time(stamp, pieces, covers_body=covers_body),
-        is_id_signed=all(p in covered or (covers_body and is_in_body(p)) for p in id_places),
+        signs_time=signs_time,
+        is_id_signed=is_id_signed,
+        # A token signs nothing, and without ids equal bytes are the same event anyway.
+        is_replayable=not is_id_signed and scheme.algorithm is not Algorithm.TOKEN,
         reads_body=any(map(is_in_body, filter(None, [*id_places, stamp]))),
+        shakes_before=not all(h.is_signed for h in posts),
+        shakes_after=any(h.is_signed for h in posts),
     )
+
+
+def _name(place: Place | None, where: Where) -> bytes:
+    """The place's name, if it is of this kind; else empty."""
+    return place.name.encode() if place is not None and place.where is where else b""
 
 
 def is_in_body(place: Place) -> bool:

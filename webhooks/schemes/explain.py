@@ -155,7 +155,7 @@ def _walk(walk: Walk) -> tuple[list[Step], Reason | None]:
 def _delivery(walk: Walk) -> Delivery:
     assert walk.proof is not None
     scheme = walk.scheme
-    is_replayable = verifier.is_replayable(scheme, walk.event_id)
+    is_replayable = scheme.wire.is_replayable and walk.event_id
     return Delivery(
         event_id=walk.event_id,
         sent_at=walk.sent_at if scheme.wire.signs_time else None,
@@ -263,7 +263,7 @@ def _type(walk: Walk) -> tuple[Verdict, str, str]:
 def _guard(walk: Walk) -> tuple[Verdict, str, str]:
     if not SIGNERS[walk.scheme.algorithm].signs:
         return Verdict.NOT_NEEDED, "Nothing is signed, so equal bytes prove nothing.", ""
-    if verifier.is_replayable(walk.scheme, walk.event_id):
+    if walk.scheme.wire.is_replayable and walk.event_id:
         text = "The id is not signed: the same signed bytes under another id are quarantined."
         return Verdict.OK, text, ""
     if walk.scheme.id_fallback is Fallback.RECEIPT and not walk.event_id:

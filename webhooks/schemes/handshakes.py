@@ -30,7 +30,7 @@ def by_get(scheme: Scheme, query: bytes, *, token: str = "") -> Reply | None:
 
 def before_signature(scheme: Scheme, request: Request) -> Reply | None:
     """The answer to a POST of a provider that signs no handshake; None where it is none."""
-    if not any(h.method is Method.POST and not h.is_signed for h in scheme.handshakes):
+    if not scheme.wire.shakes_before:
         return None
     query = _fields(request.query)
     return _first(scheme, Method.POST, query, None, is_signed=False)
@@ -38,7 +38,7 @@ def before_signature(scheme: Scheme, request: Request) -> Reply | None:
 
 def after_signature(scheme: Scheme, request: Request, key: bytes) -> Reply | None:
     """The answer to a verified POST; None where it is an event. `key` is the one that signed."""
-    if not any(h.method is Method.POST and h.is_signed for h in scheme.handshakes):
+    if not scheme.wire.shakes_after:
         return None
     media_type = next((v for n, v in request.headers if n == b"content-type"), b"")
     body = read(request.body, media_type)

@@ -13,7 +13,6 @@ from webhooks.schemes.base import (
     Delivery,
     Fallback,
     HeaderPair,
-    Part,
     Place,
     Proof,
     Reason,
@@ -22,9 +21,10 @@ from webhooks.schemes.base import (
     Unverified,
     Where,
     Wire,
+    is_in_body,
 )
 from webhooks.schemes.bodies import member, read, text_of
-from webhooks.schemes.signatures import SIGNERS, decode, matching_key
+from webhooks.schemes.signatures import decode, matching_key
 
 MAX_SIGNATURES = 20
 MAX_ID_LENGTH = 128
@@ -46,24 +46,19 @@ def verify(scheme: Scheme, keys: Sequence[bytes], request: Request) -> Delivery:
     proof = prove(scheme, request, keys, found)
     body = read(request.body, media_type_of(request.headers)) if wire.reads_body else None
     sent_at = proof.sent_at
-    if sent_at is None and wire.stamp is not None and wire.stamp.where is Where.BODY:
+    if sent_at is None and wire.signs_time and wire.stamp and is_in_body(wire.stamp):
         sent_at = stamp_in_body(scheme, body)
-    if sent_at is not None and wire.signs_time:
+    if sent_at is not None:
         check_window(scheme, request.now - sent_at, request.tolerance_s)
     event_id = event_id_of(scheme, found, body=body, content=proof.content)
     return Delivery(
         event_id=event_id,
-        sent_at=sent_at if wire.signs_time else None,
+        sent_at=sent_at,
         event_type=header_type(wire, found),
         secret_index=proof.key_index,
-        replayable=proof.content if is_replayable(scheme, event_id) else None,
+        replayable=proof.content if wire.is_replayable and event_id else None,
         body=body,
     )
-
-
-def is_replayable(scheme: Scheme, event_id: str) -> bool:
-    """Whether the same signed bytes could come again under another id."""
-    return SIGNERS[scheme.algorithm].signs and not scheme.wire.is_id_signed and bool(event_id)
 
 
 def pick(wire: Wire, headers: Iterable[Header]) -> Found:
@@ -144,11 +139,12 @@ def _of_field(name: bytes, items: list[bytes], fields: dict[bytes, bytes]) -> li
 
 def stamp_of(wire: Wire, found: Found, fields: dict[bytes, bytes]) -> bytes:
     """The time as it was written, where it is signed apart from the body; else empty."""
-    place = wire.stamp
-    if place is None or place.where is Where.BODY or not wire.signs_time:
+    if wire.stamp_header:
+        value = found.get(wire.stamp_header)
+    elif wire.stamp_field:
+        value = fields.get(wire.stamp_field)
+    else:
         return b""
-    source = found if place.where is Where.HEADER else fields
-    value = source.get(place.name.encode())
     if value is None:
         raise Unverified(Reason.MISSING)
     if not value:
@@ -168,26 +164,20 @@ def signed_bytes(wire: Wire, request: Request, found: Found, *, stamp: bytes) ->
     """The bytes that the provider signed, rebuilt; raises Unverified where one is missing."""
     if wire.is_body_alone:
         return request.body
-    return b"".join([_piece(piece, wire, request, found, stamp) for piece in wire.pieces])
+    signed_id = _signed_id(wire, found) if wire.signed_id_header else b""
+    # In the order of PARTS.
+    parts = (request.body, stamp, signed_id, request.url, request.method)
+    return b"".join(
+        [
+            piece if isinstance(piece, bytes) else parts[piece] if isinstance(piece, int)
+            else _of_header(piece, found)
+            for piece in wire.content
+        ]
+    )  # fmt: skip
 
 
-def _piece(
-    piece: bytes | Part | Place, wire: Wire, request: Request, found: Found, stamp: bytes
-) -> bytes:
-    if type(piece) is bytes:
-        return piece
-    if piece is Part.BODY:
-        return request.body
-    if piece is Part.TIMESTAMP:
-        return stamp
-    if piece is Part.ID:
-        return _signed_id(wire, found)
-    if piece is Part.URL:
-        return request.url
-    if piece is Part.METHOD:
-        return request.method
-    assert isinstance(piece, Place)
-    value = found.get(piece.name.encode())
+def _of_header(place: Place, found: Found) -> bytes:
+    value = found.get(place.name.encode())
     if value is None:
         raise Unverified(Reason.MISSING)
     return value
@@ -198,7 +188,7 @@ def _signed_id(wire: Wire, found: Found) -> bytes:
     if value is None:
         raise Unverified(Reason.MISSING)
     # A dot inside the id would let two different deliveries share the same signed bytes.
-    if not is_plain(value, MAX_ID_LENGTH) or b"." in value:
+    if b"." in value or not is_plain(value, MAX_ID_LENGTH):
         raise Unverified(Reason.MALFORMED_ID)
     return value
 
@@ -210,7 +200,10 @@ def is_plain(value: bytes, limit: int) -> bool:
 
 def event_id_of(scheme: Scheme, found: Found, *, body: Any, content: bytes) -> str:
     """The id of the event, from the first source that has one."""
-    for places in scheme.wire.ids:
+    wire = scheme.wire
+    if wire.id_header and (value := found.get(wire.id_header)) is not None:
+        return _plain_text(value)
+    for places in wire.ids:
         texts = [_text(place, found, body) for place in places]
         if all(texts):
             return _bounded(":".join(texts))
@@ -227,8 +220,10 @@ def _text(place: Place, found: Found, body: Any) -> str:
     if place.where is Where.BODY:
         return text_of(member(body, place.name))
     value = found.get(place.name.encode())
-    if value is None:
-        return ""
+    return "" if value is None else _plain_text(value)
+
+
+def _plain_text(value: bytes) -> str:
     if not is_plain(value, MAX_ID_LENGTH):
         raise Unverified(Reason.MALFORMED_ID)
     return value.decode("ascii")
@@ -261,11 +256,10 @@ def check_window(scheme: Scheme, age_s: float, tolerance_s: int | None) -> None:
 
 def header_type(wire: Wire, found: Found) -> str:
     """The type from a header; an odd one is left out rather than refused: it is not signed."""
-    for place in wire.types:
-        if place.where is Where.HEADER:
-            value = found.get(place.name.encode(), b"")
-            if is_plain(value, MAX_TYPE_LENGTH):
-                return value.decode("ascii")
+    for name in wire.type_headers:
+        value = found.get(name, b"")
+        if is_plain(value, MAX_TYPE_LENGTH):
+            return value.decode("ascii")
     return ""
 
 

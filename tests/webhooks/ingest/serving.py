@@ -21,10 +21,10 @@ from webhooks.schemes.secrets import key_of
 from webhooks.schemes.signer import sign
 
 NUMBERS = count(1)
-APPLICATION = "gateway.intake:application"
 COMMANDS = {
-    "uvicorn": ["-m", "uvicorn", APPLICATION, "--no-access-log", "--no-proxy-headers", "--fd"],
-    "daphne": ["-m", "daphne", APPLICATION, "-v", "0", "--fd"],
+    # As the product starts it.
+    "uvicorn": ["-m", "gateway.processes.intake", "--fd"],
+    "daphne": ["-m", "daphne", "gateway.intake:application", "-v", "0", "--fd"],
 }
 
 
