@@ -12,6 +12,16 @@ urlpatterns = [
     path("events/<slug:event>/release/", views.release, name="release"),
     path("events/<slug:event>/explain/", views.explain, name="explain"),
     path("sources/", views.sources, name="sources"),
+    # No slug has a tilde.
+    path("sources/~new/", views.new, name="new"),
     path("sources/<slug:source>/", views.source, name="source"),
     path("sources/<slug:source>/debug/", views.debug, name="debug"),
+    path("sources/<slug:source>/edit/", views.edit, name="edit"),
+    path("sources/<slug:source>/setup/", views.setup, name="setup"),
+    path("sources/<slug:source>/switch/", views.switch, name="switch"),
+    path("sources/<slug:source>/archive/", views.archive, name="archive"),
+    path("sources/<slug:source>/secrets/", views.secrets, name="secrets"),
+    path("sources/<slug:source>/secrets/rotate/", views.rotate_secret, name="rotate_secret"),
+    path("sources/<slug:source>/secrets/add/", views.add_secret, name="add_secret"),
+    path("sources/<slug:source>/secrets/end/", views.end_secret, name="end_secret"),
 ]

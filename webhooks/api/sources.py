@@ -220,7 +220,7 @@ class SourceViews(EnvironmentViews[Source]):
         """
         body, source = checked(RotateIn, request), self.get_object()
         given = body.get("value")
-        new = NewSecret(given) if given else services.generate(source)
+        new = NewSecret(given) if given else services.generate(source.rules)
         made = services.rotate_secret(source, new, overlap=timedelta(seconds=body["overlap_s"]))
         shown = {**SecretOut(made).data, "value": None if given else new.value}
         return Response(shown, status=201, headers={"Cache-Control": "no-store"})

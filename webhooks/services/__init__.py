@@ -16,11 +16,13 @@ from webhooks.services.secrets import (
     NewSecret,
     add_secret,
     generate,
+    live_secrets,
     retire_secret,
     rotate_secret,
 )
 from webhooks.services.sending import SignedEvent, numbered, sign_event
 from webhooks.services.sweeping import sweep
+from webhooks.services.trying import Trial, try_scheme
 
 __all__ = [
     "Arrived",
@@ -30,11 +32,13 @@ __all__ = [
     "NewRoute",
     "NewSecret",
     "SignedEvent",
+    "Trial",
     "add_secret",
     "create_source",
     "explain_event",
     "explain_request",
     "generate",
+    "live_secrets",
     "numbered",
     "process_chunk",
     "release",
@@ -44,5 +48,6 @@ __all__ = [
     "rotate_secret",
     "sign_event",
     "sweep",
+    "try_scheme",
     "update_source",
 ]

@@ -97,7 +97,8 @@ def _check_scheme(name: str, settings: dict[str, Any]) -> None:
     except KeyError as error:
         raise Refused("unknown_scheme", f"There is no scheme {name!r}.") from error
     except BadScheme as error:
-        raise Refused("invalid_scheme", f"settings.scheme.{error.field}: {error}") from error
+        detail = f"settings.scheme.{error.field}: {error}"
+        raise Refused("invalid_scheme", detail, field=error.field) from error
 
 
 def _check_slug(environment: Environment, slug: str, *, address: str) -> None:
@@ -167,7 +168,8 @@ def checked_settings(settings: dict[str, Any]) -> dict[str, Any]:
         if test is None:
             raise Refused("unknown_setting", f"A source has no setting {name!r}.")
         if not test(value):
-            raise Refused("invalid_setting", f"The setting {name} cannot be {value!r}.")
+            detail = f"The setting {name} cannot be {value!r}."
+            raise Refused("invalid_setting", detail, field=name)
     return settings
 
 

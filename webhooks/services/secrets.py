@@ -14,6 +14,7 @@ from audit.context import Target
 from gateway.lib import sealing
 from gateway.lib.errors import Refused
 from webhooks.models import Secret, Source
+from webhooks.schemes.base import Scheme
 from webhooks.schemes.secrets import BadSecret, key_of, new_secret
 
 MAX_LIVE_SECRETS = 10
@@ -30,15 +31,21 @@ class NewSecret:
     not_after: datetime | None = None
 
 
-def generate(source: Source, **bounds: datetime | None) -> NewSecret:
-    """A fresh secret in the form of the source's scheme.
+def generate(scheme: Scheme) -> NewSecret:
+    """A fresh secret in the form of the scheme.
 
     Raises Refused where only the provider makes such keys.
     """
     try:
-        return NewSecret(new_secret(source.rules), **bounds)
+        return NewSecret(new_secret(scheme))
     except BadSecret as error:
         raise Refused("secret_needed", str(error)) from error
+
+
+def live_secrets(source: Source) -> list[Secret]:
+    """Those that count now, the newest first."""
+    now = timezone.now()
+    return [secret for secret in source.secrets.order_by("-id") if secret.is_live(now)]
 
 
 @transaction.atomic

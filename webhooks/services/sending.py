@@ -4,8 +4,6 @@ import json
 import time
 from dataclasses import dataclass
 
-from django.utils import timezone
-
 from gateway.lib import ids, sealing
 from gateway.lib.errors import Refused
 from webhooks.models import Source
@@ -13,6 +11,7 @@ from webhooks.schemes.base import Draft
 from webhooks.schemes.extras import CannotSign
 from webhooks.schemes.secrets import key_of
 from webhooks.schemes.signer import compose
+from webhooks.services.secrets import live_secrets
 
 COUNTER = "test_number"
 
@@ -33,8 +32,7 @@ def sign_event(
 
     Raises Refused without a live secret, or where only the provider can sign.
     """
-    now = timezone.now()
-    secret = next((kept for kept in source.secrets.order_by("-id") if kept.is_live(now)), None)
+    secret = next(iter(live_secrets(source)), None)
     if secret is None:
         raise Refused("no_live_secret", f"Source {source.slug} has no secret that counts now.")
     key = key_of(source.rules, sealing.unseal(secret.sealed, **secret.place(source)))

@@ -1,10 +1,33 @@
 """Pages of events and sources."""
 
+from webhooks.views.configure import archive, edit, new, setup, switch
 from webhooks.views.debugging import debug, explain
 from webhooks.views.events import detail as event
 from webhooks.views.events import index as events
 from webhooks.views.events import release, replay
+from webhooks.views.secrets import add as add_secret
+from webhooks.views.secrets import end as end_secret
+from webhooks.views.secrets import rotate as rotate_secret
+from webhooks.views.secrets import secrets
 from webhooks.views.sources import detail as source
 from webhooks.views.sources import index as sources
 
-__all__ = ["debug", "event", "events", "explain", "release", "replay", "source", "sources"]
+__all__ = [
+    "add_secret",
+    "archive",
+    "debug",
+    "edit",
+    "end_secret",
+    "event",
+    "events",
+    "explain",
+    "new",
+    "release",
+    "replay",
+    "rotate_secret",
+    "secrets",
+    "setup",
+    "source",
+    "sources",
+    "switch",
+]

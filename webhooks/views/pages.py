@@ -280,6 +280,11 @@ class SourcePage:
         ]
 
     @property
+    def has_live_secret(self) -> bool:
+        """Whether anything can be accepted now."""
+        return any(secret.is_live(self.now) for secret in self.source.secrets.all())
+
+    @property
     def refusals(self) -> Any:
         """The counts of the last days by reason."""
         since = self.now - timedelta(days=REFUSAL_DAYS)

@@ -1,24 +1,20 @@
-"""The sources page and one source: read only, sources are changed through the API."""
+"""The sources page and one source, read only; `configure` changes them."""
 
 from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, OuterRef, Subquery, Sum
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 
 from gateway.lib.html import csv_answer, page, paged
 from webhooks.forms import SourceFilter
 from webhooks.models import Event, Refusal, Source
+from webhooks.views.lookup import CHANGE, open_sources, source_of
 from webhooks.views.pages import REFUSAL_DAYS, SourcePage
 
 CSV_HEADER = ("id", "slug", "name", "scheme", "on", "events", "refused", "last_event")
-
-
-def _sources(request: Any) -> Any:
-    rows = Source.objects.within(request.environment).filter(archived_at__isnull=True)
-    return rows.select_related("provider", "environment__tenant")
 
 
 def _counted(sources: Any) -> Any:
@@ -36,20 +32,21 @@ def _counted(sources: Any) -> Any:
 def index(request: Any) -> HttpResponse:
     """Every source of the environment."""
     form = SourceFilter(request.GET)
-    sources = _counted(form.narrow(_sources(request)))
+    sources = _counted(form.narrow(open_sources(request)))
     if request.GET.get("format") == "csv":
         return csv_answer(request, "sources", header=CSV_HEADER, rows=map(_cells, sources))
     page_obj = paged(request, sources)
     rows = [(source, SourcePage(source)) for source in page_obj.object_list]
-    context = {"page_obj": page_obj, "rows": rows, "filters": form}
+    may_change = request.user.has_perm(CHANGE, request.environment)
+    context = {"page_obj": page_obj, "rows": rows, "filters": form, "may_change": may_change}
     return render(request, "webhooks/sources.html", context)
 
 
 @page("webhooks.view_source")
 def detail(request: Any, source: str) -> HttpResponse:
     """One source: its address, secrets by last use, refusals by reason, routes."""
-    found = get_object_or_404(_sources(request), slug=source)
-    may_change = request.user.has_perm("webhooks.change_source", request.environment)
+    found = source_of(request, source)
+    may_change = request.user.has_perm(CHANGE, request.environment)
     context = {"page": SourcePage(found), "may_change": may_change}
     return render(request, "webhooks/source.html", context)
 

@@ -15,6 +15,7 @@ from webhooks.schemes.catalogue.code import CODE
 from webhooks.schemes.catalogue.services import SERVICES
 from webhooks.schemes.catalogue.standard import STANDARD, STANDARD_FAMILY
 from webhooks.schemes.catalogue.tokens import TOKENS
+from webhooks.schemes.catalogue.tokens import WARNING as TOKEN_WARNING
 from webhooks.schemes.catalogue.tools import GENERIC_SHA256, GITHUB, TOOLS
 
 CUSTOM = custom.NAME
@@ -39,4 +40,13 @@ def _described(text: str) -> Scheme:
     return custom.parse(json.loads(text))
 
 
-__all__ = ["CHOICES", "CUSTOM", "GENERIC_SHA256", "GITHUB", "SCHEMES", "STANDARD", "scheme_of"]
+__all__ = [
+    "CHOICES",
+    "CUSTOM",
+    "GENERIC_SHA256",
+    "GITHUB",
+    "SCHEMES",
+    "STANDARD",
+    "TOKEN_WARNING",
+    "scheme_of",
+]

@@ -1,0 +1,18 @@
+"""Forms of the events and sources pages."""
+
+from webhooks.forms.filters import DebugForm, EventFilter, SourceFilter
+from webhooks.forms.scheme import SchemeForm, TrialForm
+from webhooks.forms.secret import RotateForm, SecretForm
+from webhooks.forms.source import ChangeForm, SourceForm
+
+__all__ = [
+    "ChangeForm",
+    "DebugForm",
+    "EventFilter",
+    "RotateForm",
+    "SchemeForm",
+    "SecretForm",
+    "SourceFilter",
+    "SourceForm",
+    "TrialForm",
+]

@@ -1,0 +1,83 @@
+"""Where at each provider an endpoint is entered: what the page after creating a source tells.
+
+Menus move; each line names what to look for rather than every click.
+"""
+
+from dataclasses import dataclass
+
+from webhooks.schemes.base import Algorithm, Method, Scheme
+
+PLACES = {
+    "github": "Repository or organisation, Settings, Webhooks, Add webhook. Content type: "
+    "application/json. Choose the events you route.",
+    "gitlab": "Project or group, Settings, Webhooks. Set the signing token to the secret.",
+    "gitlab_token": "Project or group, Settings, Webhooks. Put the secret into Secret token.",
+    "slack": "Your app at api.slack.com, Event Subscriptions: paste the address as Request URL. "
+    "The signing secret stands under Basic Information.",
+    "discord": "Developer Portal, your application, General Information: Interactions Endpoint "
+    "URL. The public key stands on the same page.",
+    "stripe": "Dashboard, Developers, Webhooks, Add destination. Stripe then shows the signing "
+    "secret of the endpoint.",
+    "shopify": "Create the subscription with your app's API or configuration file; Shopify signs "
+    "with the app's client secret.",
+    "linear": "Settings, API, Webhooks, New webhook. Linear shows the signing secret there.",
+    "pagerduty": "Integrations, Generic Webhooks (v3), New webhook. The secret is shown once.",
+    "sentry": "Settings, Developer Settings, your integration: Webhook URL. The secret is the "
+    "integration's client secret.",
+    "square": "Developer Console, your application, Webhooks, Subscriptions. The signature key "
+    "belongs to the subscription, and the address is signed.",
+    "zoom": "App Marketplace, your app, Feature, Event Subscriptions. Press Validate there once "
+    "the source is on.",
+    "dropbox": "App Console, your app, Webhooks. The secret is the app secret.",
+    "box": "Developer Console, your app, Webhooks; the signature keys stand beside them.",
+    "meta": "App Dashboard, Webhooks, Edit subscription: the address as callback URL, and the "
+    "verify token from this page.",
+    "zendesk": "Admin Center, Apps and integrations, Webhooks. Reveal the signing secret there.",
+    "hubspot_v3": "Your app, Webhooks: Target URL. The secret is the app's client secret.",
+    "sendgrid": "Settings, Mail Settings, Event Webhook: HTTP Post URL, then Signed Event Webhook "
+    "for the verification key.",
+    "paddle": "Developer Tools, Notifications, New destination. The secret key belongs to it.",
+    "intercom": "Developer Hub, your app, Webhooks. The secret is the app's client secret.",
+    "jira": "Settings, System, Webhooks, Create: URL and secret.",
+    "vercel": "Team Settings, Webhooks. The secret is shown when it is created.",
+    "typeform": "Your form, Connect, Webhooks: edit it to set the secret.",
+    "calendly": "Created with Calendly's API; give it the secret as signing_key.",
+    "openai": "Project settings, Webhooks, Create. The signing secret is shown once.",
+    "anthropic": "Console, Webhooks, Add endpoint. The signing secret is shown once.",
+    "resend": "Webhooks, Add webhook; the signing secret stands on its page.",
+    "clerk": "Dashboard, Webhooks, Add endpoint; the signing secret stands on its page.",
+    "supabase": "Authentication, Hooks: choose HTTPS, paste the address, generate the secret.",
+    "langgraph": "The server's configuration: webhook headers, X-Webhook-Token.",
+    "google_drive": "The watch call of the API: the address, and the secret as token.",
+}
+ANYWHERE = "Where your provider asks for a webhook URL or endpoint."
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do at the provider."""
+
+    title: str
+    text: str
+
+
+def steps(scheme: Scheme) -> list[Step]:
+    """What to do there, in order."""
+    found = [Step("Where", PLACES.get(scheme.name, ANYWHERE)), _secret(scheme)]
+    if any(handshake.token for handshake in scheme.handshakes):
+        found.append(Step("Verify token", "Enter the token below; it is asked back once."))
+    if any(h.method is Method.POST or not h.token for h in scheme.handshakes):
+        text = "The provider tries the address when you save it; that is answered by itself."
+        found.append(Step("Its check", text))
+    if scheme.note:
+        found.append(Step("Good to know", scheme.note))
+    return found
+
+
+def _secret(scheme: Scheme) -> Step:
+    if scheme.algorithm.is_asymmetric:
+        return Step("Key", "Nothing to enter: this source knows the provider's public key.")
+    if scheme.algorithm is Algorithm.TOKEN:
+        names = " or ".join(scheme.signature_headers)
+        return Step("Token", f"Enter the secret as the token that is sent in {names}.")
+    return Step("Secret", "Enter the same secret there, unless the provider gave it to you.")
