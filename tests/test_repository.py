@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from webhooks.schemes import table
+from webhooks.schemes.catalogue import SCHEMES
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 MAX_BYTES = 1_000_000
@@ -76,3 +79,10 @@ def test_no_file_names_a_path_of_one_machine() -> None:
 
 def test_no_file_is_large() -> None:
     assert not [str(file) for file in tracked() if file.stat().st_size > MAX_BYTES]
+
+
+def test_the_readmes_table_of_schemes_says_what_the_catalogue_says() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == table.written_into(readme, SCHEMES.values()), (
+        "Run `manage.py scheme_table --write`."
+    )
