@@ -15,6 +15,8 @@ urlpatterns = [
     # No slug has a tilde.
     path("sources/~new/", views.new, name="new"),
     path("sources/<slug:source>/", views.source, name="source"),
+    path("refusals/", views.unknown, name="unknown"),
+    path("sources/<slug:source>/refusals/", views.refusals, name="refusals"),
     path("sources/<slug:source>/debug/", views.debug, name="debug"),
     path("sources/<slug:source>/edit/", views.edit, name="edit"),
     path("sources/<slug:source>/setup/", views.setup, name="setup"),

@@ -52,10 +52,16 @@ _LOOKS = {
 }
 RISKS = ("low", "medium", "high", "critical")
 REFUSALS = {
-    "stale": Look("warn", "clock-x", "Stale stamp"),
-    "future": Look("warn", "clock-x", "Stamp from the future"),
-    "no_signature": Look("bad", "square-rounded-x", "No signature"),
-    "bad_signature": Look("bad", "square-rounded-x", "Wrong signature"),
+    "stale_timestamp": Look("warn", "clock-x", "Stale stamp"),
+    "future_timestamp": Look("warn", "clock-x", "Stamp from the future"),
+    "malformed_timestamp": Look("warn", "clock-x", "Unreadable stamp"),
+    "key_not_fetched_yet": Look("wait", "hourglass", "Key not fetched yet"),
+    "too_fast": Look("warn", "hourglass", "Too fast"),
+    "overloaded": Look("warn", "hourglass", "Intake full"),
+    "storage_failed": Look("warn", "alert-triangle", "Not committed"),
+    "no_live_secret": Look("bad", "link-off", "No secret counts"),
+    "address_not_allowed": Look("bad", "ban", "Address not allowed"),
+    "disabled": Look("off", "circle-minus", "Source is off"),
 }
 
 

@@ -88,7 +88,7 @@ def test_the_signature_is_explained_step_by_step(met, source):
 
 
 def test_the_source_shows_refusals_by_reason_and_secrets_without_values(met, source):
-    RefusalFactory(source=source, reason="stale", count=3)
+    RefusalFactory(source=source, reason="stale_timestamp", count=3)
     secret = SecretFactory(source=source, value="whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ=")
     address = at(met.environment, "webhooks:source", source=source.slug)
     shown = text(signed_in(met.may_not).get(address))

@@ -5,6 +5,8 @@ from webhooks.views.debugging import debug, explain
 from webhooks.views.events import detail as event
 from webhooks.views.events import index as events
 from webhooks.views.events import release, replay
+from webhooks.views.refusals import index as refusals
+from webhooks.views.refusals import unknown
 from webhooks.views.secrets import add as add_secret
 from webhooks.views.secrets import end as end_secret
 from webhooks.views.secrets import rotate as rotate_secret
@@ -22,6 +24,7 @@ __all__ = [
     "events",
     "explain",
     "new",
+    "refusals",
     "release",
     "replay",
     "rotate_secret",
@@ -30,4 +33,5 @@ __all__ = [
     "source",
     "sources",
     "switch",
+    "unknown",
 ]

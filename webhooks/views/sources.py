@@ -13,6 +13,7 @@ from webhooks.forms import SourceFilter
 from webhooks.models import Event, Refusal, Source
 from webhooks.views.lookup import CHANGE, open_sources, source_of
 from webhooks.views.pages import REFUSAL_DAYS, SourcePage
+from webhooks.views.refusals import sees_unknown, unknown_refusals, whole_chart
 
 CSV_HEADER = ("id", "slug", "name", "scheme", "on", "events", "refused", "last_event")
 
@@ -38,8 +39,22 @@ def index(request: Any) -> HttpResponse:
     page_obj = paged(request, sources)
     rows = [(source, SourcePage(source)) for source in page_obj.object_list]
     may_change = request.user.has_perm(CHANGE, request.environment)
-    context = {"page_obj": page_obj, "rows": rows, "filters": form, "may_change": may_change}
+    context = {
+        "page_obj": page_obj,
+        "rows": rows,
+        "filters": form,
+        "may_change": may_change,
+        "unknown": _unknown(request),
+    }
     return render(request, "webhooks/sources.html", context)
+
+
+def _unknown(request: Any) -> int | None:
+    """How many deliveries came to addresses of no source; None for who may not know."""
+    if not sees_unknown(request.user, request.environment):
+        return None
+    since = timezone.now() - timedelta(days=REFUSAL_DAYS)
+    return unknown_refusals().filter(hour__gte=since).aggregate(n=Sum("count"))["n"] or 0
 
 
 @page("webhooks.view_source")
@@ -47,7 +62,12 @@ def detail(request: Any, source: str) -> HttpResponse:
     """One source: its address, secrets by last use, refusals by reason, routes."""
     found = source_of(request, source)
     may_change = request.user.has_perm(CHANGE, request.environment)
-    context = {"page": SourcePage(found), "may_change": may_change}
+    refusals = Refusal.objects.filter(source=found)
+    context = {
+        "page": SourcePage(found),
+        "may_change": may_change,
+        "chart": whole_chart(refusals, span="hours", now=timezone.now()),
+    }
     return render(request, "webhooks/source.html", context)
 
 
