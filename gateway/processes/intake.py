@@ -1,14 +1,12 @@
 """An intake process: `python -m gateway.processes.intake --fd N` (or `--host`, `--port`).
 
-uvicorn on `gateway.intake:application`: webhooks and nothing else.
+uvicorn on `gateway.intake:application`: webhooks and nothing else, with our limits in front.
 """
 
 import argparse
 import socket
 
-import uvicorn
-
-from gateway.processes.whole_answers import WholeAnswers
+from gateway.processes.intake_server import server
 
 # The tree waits three seconds for the entrances.
 CLOSE_TIMEOUT_S = 2
@@ -17,12 +15,14 @@ CLOSE_TIMEOUT_S = 2
 def main() -> None:
     """Serve until SIGTERM."""
     options = _options()
-    config = uvicorn.Config(
-        "gateway.intake:application",
+    sockets = None if options.fd is None else [socket.socket(fileno=options.fd)]
+    server(
+        app="gateway.intake:application",
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http=WholeAnswers,
+        # Upgrades have no meaning here.
+        ws="none",
         access_log=False,
         # Proxies are counted by COUNTERSIGN_TRUSTED_PROXIES, nowhere else.
         proxy_headers=False,
@@ -30,9 +30,7 @@ def main() -> None:
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=CLOSE_TIMEOUT_S,
-    )
-    sockets = None if options.fd is None else [socket.socket(fileno=options.fd)]
-    uvicorn.Server(config).run(sockets=sockets)
+    ).run(sockets=sockets)
 
 
 def _options() -> argparse.Namespace:

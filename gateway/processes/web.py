@@ -1,6 +1,6 @@
 """The web process: `python -m gateway.processes.web --fd N` (or `--host`, `--port`).
 
-daphne in a subclass of its own, so that limits can move in front of Django.
+daphne for the desk, the API, streams and webhooks, with our limits in front.
 """
 
 import argparse
@@ -9,15 +9,10 @@ import os
 
 import django
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.server import Server
 
 HTTP_TIMEOUT_S = 120
 # The tree waits three seconds for the entrances.
 CLOSE_TIMEOUT_S = 2
-
-
-class WebServer(Server):
-    """daphne's server for the desk, the API, streams and webhooks."""
 
 
 def main() -> None:
@@ -29,11 +24,12 @@ def main() -> None:
     from django.urls import get_resolver  # noqa: PLC0415 - after django.setup()
 
     from gateway.asgi import application  # noqa: PLC0415
+    from gateway.processes.web_server import server  # noqa: PLC0415
 
     _ = get_resolver().url_patterns  # the first request finds everything imported
     gc.collect()  # what is loaded stays: the collector need not walk through it, which stalls
     gc.freeze()
-    WebServer(
+    server(
         application,
         endpoints=build_endpoint_description_strings(
             host=options.host if options.fd is None else None,

@@ -32,12 +32,15 @@ WRONG_METHOD = _error(405, "method_not_allowed", (b"allow", b"POST"))
 TOO_LARGE = _error(413, "too_large")
 # The rest of a body that is too long is not read, so the connection cannot go on.
 TOO_LARGE_TO_READ = _error(413, "too_large", (b"connection", b"close"))
+# As the servers answer that see more than this before us.
+TOO_MANY_HEADERS = _error(431, "headers_too_large", (b"connection", b"close"))
 WRONG_TYPE = _error(415, "unsupported_media_type")
 TOO_FAST = _error(429, "too_many_requests", (b"retry-after", b"1"))
 UNAVAILABLE = _error(503, "unavailable", (b"retry-after", RETRY_S))
 
 BY_REASON = {
     Reason.TOO_LARGE: TOO_LARGE,
+    Reason.TOO_MANY_HEADERS: TOO_MANY_HEADERS,
     Reason.MEDIA_TYPE: WRONG_TYPE,
     Reason.TOO_FAST: TOO_FAST,
     Reason.OVERLOADED: UNAVAILABLE,

@@ -17,6 +17,7 @@ from webhooks.schemes.base import Algorithm, Reason, Request, Scheme, Unverified
 from webhooks.schemes.handshakes import Reply
 from webhooks.schemes.verifier import Header, verify
 
+MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
 MAX_QUERY_BYTES = 4096
 # What may carry a credential of the sender is never kept.
@@ -38,6 +39,8 @@ class Rejected(Exception):
 
 def check_form(headers: Sequence[Header], *, max_body_bytes: int) -> None:
     """The global limits, the same for known and unknown addresses; raises Rejected."""
+    if len(headers) > MAX_HEADERS:
+        raise Rejected(Reason.TOO_MANY_HEADERS)
     fields = dict(headers)
     if fields.get(b"content-encoding", b"identity") != b"identity":
         raise Rejected(Reason.MEDIA_TYPE)

@@ -22,9 +22,9 @@ from webhooks.schemes.signer import sign
 
 NUMBERS = count(1)
 COMMANDS = {
-    # As the product starts it.
+    # As the product starts them.
     "uvicorn": ["-m", "gateway.processes.intake", "--fd"],
-    "daphne": ["-m", "daphne", "gateway.intake:application", "-v", "0", "--fd"],
+    "daphne": ["-m", "gateway.processes.web", "--fd"],
 }
 
 
