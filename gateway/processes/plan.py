@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -81,6 +81,16 @@ def watcher(lock: int) -> Spec:
     """The process that ends all others when the tree is killed."""
     command = [sys.executable, "-m", "gateway.processes.watcher"]
     return Spec("watcher", command, changes("redis"), QUEUE, 0.0, [lock])
+
+
+def early_web(descriptor: int, go: int, *, verify_key: str, allow: Iterable[str]) -> Spec:
+    """The first web process, started while the database is still being prepared.
+
+    It loads what it needs, which takes as long as all the rest, and serves once `go` says so.
+    """
+    known = changes("web", verify_key=verify_key, allow=allow)
+    (spec,) = _entrances("web", 1, descriptor, known=known)
+    return replace(spec, command=[*spec.command, "--go", str(go)], sockets=[descriptor, go])
 
 
 def specs(shape: Shape, *, verify_key: str) -> list[Spec]:

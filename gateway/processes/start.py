@@ -4,6 +4,7 @@ import fcntl
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -64,17 +65,23 @@ def run(wish: Wish) -> NoReturn:
     intake = _listen(wish.host, wish.intake_port) if wish.intake else -1
     watcher = Watcher(plan.watcher(lock))
     watcher.start()
+    # Its address has to be known to the processes that start before the demo is seeded.
+    port = sockets.kept_port(settings.DATA_DIR / "demo" / "port") if wish.demo else 0
+    early = _start_web(web, watcher, allow=[f"127.0.0.1:{port}"] if port else [])
+    adopted = {"web": early.pid}
     is_embedded = settings.REDIS_URL == settings.EMBEDDED_REDIS_URL
-    adopted = {"redis": _start_queue(watcher)} if is_embedded else {}
+    if is_embedded:
+        adopted["redis"] = _start_queue(watcher)
     _migrate()
-    seeded = _seed(wish, public_url) if wish.demo else None
+    seeded = _seed(wish, public_url, port) if wish.demo else None
+    early.go()
     shape = plan.Shape(
         web_socket=web,
         web=wish.web,
         intake=wish.intake,
         intake_socket=intake,
         workers=wish.workers,
-        embedded_queue=bool(adopted),
+        embedded_queue=is_embedded,
         demo=seeded.service if seeded else None,
     )
     text = banner.text(public_url, seeded=seeded, intake_port=wish.intake_port * bool(wish.intake))
@@ -141,6 +148,43 @@ def _start_queue(watcher: Watcher) -> int:
     raise CannotStart(f"The embedded queue does not start: see {settings.DATA_DIR / 'redis.log'}.")
 
 
+@dataclass(frozen=True)
+class _EarlyWeb:
+    """A web process that waits for its word."""
+
+    pid: int
+    pipe: int
+
+    def go(self) -> None:
+        """Let it serve; if it ended meanwhile, the tree starts another."""
+        with suppress(BrokenPipeError):
+            os.write(self.pipe, b"1")
+        os.close(self.pipe)
+
+
+def _start_web(descriptor: int, watcher: Watcher, *, allow: list[str]) -> _EarlyWeb:
+    """Begin the first web process, so that it loads while everything else is prepared."""
+    _prepare_environment()
+    waiting, pipe = os.pipe()
+    spec = plan.early_web(descriptor, waiting, verify_key=_verify_key(), allow=allow)
+    process = spawn(spec)
+    os.close(waiting)
+    watcher.add(process.pid)
+    return _EarlyWeb(process.pid, pipe)
+
+
+def _prepare_environment() -> None:
+    """Children find the project wherever `up` was started from."""
+    os.environ["PYTHONPATH"] = _python_path()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "gateway.settings"
+    os.environ["COUNTERSIGN_DATA_DIR"] = str(settings.DATA_DIR)
+
+
+def _verify_key() -> str:
+    signing = settings.APPROVAL_SIGNING_KEY
+    return settings.APPROVAL_VERIFY_KEY or (digest.public_key(signing) if signing else "")
+
+
 def _migrate() -> None:
     try:
         executor = MigrationExecutor(connection)
@@ -150,12 +194,11 @@ def _migrate() -> None:
         raise CannotStart(f"The database cannot be reached: {error}") from error
 
 
-def _seed(wish: Wish, public_url: str) -> Seeded:
+def _seed(wish: Wish, public_url: str, port: int) -> Seeded:
     """The demo's tenant, with its service on a port that stays the same while it can."""
     # Its factories are no part of an installation that wants no demo.
     from gateway.demo import services as demo  # noqa: PLC0415
 
-    port = sockets.kept_port(settings.DATA_DIR / "demo" / "port")
     return demo.seed(
         service_port=port, public_url=public_url, web_url=f"http://127.0.0.1:{wish.port}"
     )
@@ -165,12 +208,10 @@ def _become_the_tree(
     shape: plan.Shape, prepared: _Prepared, *, ready_at: tuple[str, int]
 ) -> NoReturn:
     watcher = prepared.watcher
-    signing = settings.APPROVAL_SIGNING_KEY
-    verify_key = settings.APPROVAL_VERIFY_KEY or (digest.public_key(signing) if signing else "")
     assert watcher.process is not None
     assert watcher.pipe is not None
     tree = Plan(
-        specs=plan.specs(shape, verify_key=verify_key),
+        specs=plan.specs(shape, verify_key=_verify_key()),
         watcher=watcher.spec,
         banner=prepared.text,
         ready_at=ready_at,
@@ -181,10 +222,6 @@ def _become_the_tree(
     )
     connections.close_all()
     command = [sys.executable, "-m", "gateway.processes.tree", str(_pipe_with(tree.to_json()))]
-    # Children find the project wherever `up` was started from.
-    os.environ["PYTHONPATH"] = _python_path()
-    os.environ["DJANGO_SETTINGS_MODULE"] = "gateway.settings"
-    os.environ["COUNTERSIGN_DATA_DIR"] = str(settings.DATA_DIR)
     os.execv(sys.executable, command)  # noqa: S606 - our own program, with the list above
 
 

@@ -29,6 +29,8 @@ def main() -> None:
     _ = get_resolver().url_patterns  # the first request finds everything imported
     gc.collect()  # what is loaded stays: the collector need not walk through it, which stalls
     gc.freeze()
+    if options.go is not None and not os.read(options.go, 1):
+        return  # whoever was preparing the rest is gone
     server(
         application,
         endpoints=build_endpoint_description_strings(
@@ -46,6 +48,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fd", type=int, help="a socket that listens already")
+    parser.add_argument("--go", type=int, help="a pipe to wait for before serving")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     return parser.parse_args()
