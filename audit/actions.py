@@ -69,6 +69,8 @@ class AuditAction(StrEnum):
     SECRET_ADDED = "webhooks.secret.added"  # noqa: S105 - a name, not a secret
     SECRET_RETIRED = "webhooks.secret.retired"  # noqa: S105 - a name, not a secret
     ROUTE_CHANGED = "webhooks.route.changed"
+    SOURCE_SILENT = "webhooks.source.fell_silent"
+    SOURCE_HEARD = "webhooks.source.heard_again"
     SIGNATURE_DEBUGGED = "webhooks.source.signature_debugged"
     EVENT_REPLAYED = "webhooks.event.replayed"
     EVENT_RELEASED = "webhooks.event.released"

@@ -76,6 +76,13 @@ class Source(EnvironmentRow):
         return f"{settings.PUBLIC_URL}/webhooks/{self.address}"
 
     @property
+    def is_silent(self) -> bool:
+        """Whether it is quieter than usual; the next event ends that at once."""
+        if self.silent_since is None or not self.is_enabled:
+            return False
+        return self.last_event_at is None or self.last_event_at <= self.silent_since
+
+    @property
     def rules(self) -> Scheme:
         """How its provider signs."""
         return scheme_of(self.scheme, self.settings)

@@ -22,6 +22,11 @@ def new_id() -> uuid.UUID:
     return uuid7()
 
 
+def floor(moment: float) -> uuid.UUID:
+    """The smallest id of a millisecond, in seconds since 1970: ids made before sort before it."""
+    return uuid.UUID(int=int(moment * 1000) << 80)
+
+
 def encode(prefix: str, value: uuid.UUID) -> str:
     """The public form of an id, such as `act_06eq…`."""
     return f"{prefix}_{_base32(value.int)}"

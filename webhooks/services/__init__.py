@@ -21,6 +21,7 @@ from webhooks.services.secrets import (
     rotate_secret,
 )
 from webhooks.services.sending import SignedEvent, numbered, sign_event
+from webhooks.services.silence import rhythm
 from webhooks.services.sweeping import sweep
 from webhooks.services.trying import Trial, try_scheme
 
@@ -45,6 +46,7 @@ __all__ = [
     "replace_routes",
     "replay",
     "retire_secret",
+    "rhythm",
     "rotate_secret",
     "sign_event",
     "sweep",

@@ -1,7 +1,8 @@
-"""Finding the events whose bell was lost."""
+"""Finding the events whose bell was lost, and the sources that fell silent."""
 
 from gateway.lib.broker import JobName, ring
 from webhooks.models import Event
+from webhooks.services.silence import WATCH
 
 
 def sweep() -> int:
@@ -9,4 +10,5 @@ def sweep() -> int:
     due = Event.objects.due().count()
     if due:
         ring(JobName.PROCESS_EVENTS)
+    WATCH.tick()
     return due

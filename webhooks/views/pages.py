@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from approvals.models import Action
 from gateway.runs.models import Run
+from webhooks import services
 from webhooks.models import Event, Refusal, Route, Source
 from webhooks.schemes.base import Part
-from webhooks.schemes.explain import PART_WORDS
+from webhooks.schemes.explain import PART_WORDS, span
 from webhooks.states import EventStatus
 
 VIEW_BODY = "webhooks.view_body"
@@ -251,6 +252,12 @@ class SourcePage:
         """Where providers send to."""
         return self.source.url
 
+    @cached_property
+    def usually(self) -> str:
+        """How often it sends, in words; empty where that is not known."""
+        found = services.rhythm(self.source)
+        return f"usually every {span(found.usual_s)}" if found else ""
+
     @property
     def events(self) -> int:
         """How many it accepted."""
@@ -266,6 +273,7 @@ class SourcePage:
             Item("Scheme", f"{source.rules.title} ({source.scheme})"),
             Item("Events", str(self.events), url=f"{events}?source={source.slug}"),
             last if source.last_event_at else Item("Last event", "none yet"),
+            Item("Rhythm", self.usually or "too few events to tell"),
             Item("Provider", source.provider.slug if source.provider else "none"),
         ]
         rows += [Item(name, str(value)) for name, value in sorted(source.settings.items())]
