@@ -71,6 +71,10 @@ MEANINGS: dict[str, Meaning] = {
         "The body is not what the scheme sends.",
         "Compare the source's scheme with the provider. " + DEBUG,
     ),
+    Reason.UNSUPPORTED: Meaning(
+        "It is of a kind of its provider's that cannot be verified here.",
+        "The scheme's note says which; set the provider to the other kind.",
+    ),
     Reason.NO_DOCUMENT: Meaning(
         "A key or certificate had to be fetched first; the sender was asked to try again.",
         "Normal once. If it goes on, the server cannot reach the provider.",

@@ -313,6 +313,8 @@ class Reason(StrEnum):
     FUTURE = "future_timestamp"
     MALFORMED_ID = "malformed_id"
     MALFORMED_BODY = "malformed_body"
+    # Perhaps genuine, but of a kind that cannot be verified here.
+    UNSUPPORTED = "not_supported"
     # A key or certificate that has to be fetched first; the sender is asked to try again.
     NO_DOCUMENT = "key_not_fetched_yet"
     TOO_LARGE = "too_large"
@@ -351,6 +353,11 @@ class Request(NamedTuple):
     method: bytes = b"POST"
     query: bytes = b""
     documents: Mapping[str, bytes] = {}
+
+    @property
+    def media_type(self) -> bytes:
+        """The first content-type, with its parameters; empty where there is none."""
+        return next((value for name, value in self.headers if name == b"content-type"), b"")
 
     def header(self, name: bytes) -> bytes:
         """The one value of a header; raises Unverified where it is missing or repeated."""
