@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from gateway.agents.models import Agent, Provider
+from gateway.lib import ids
 from gateway.lib.rows import EnvironmentRow, Row, ScopedQuerySet
 from gateway.lib.states import Machine
 from gateway.lib.work import DueColumns
@@ -271,16 +272,36 @@ class Event(EnvironmentRow, DueColumns):
 
     @property
     def header_pairs(self) -> list[tuple[str, str]]:
-        """The kept headers in the order of arrival."""
-        lines = bytes(self.headers or b"").decode("latin-1").split("\n")
+        """The kept headers in the order of arrival; an item's are those of its delivery."""
+        kept = self.headers
+        if self.delivery_id is not None:
+            kept = Event.objects.filter(pk=self.delivery_id).values_list("headers", flat=True).get()
+        lines = bytes(kept or b"").decode("latin-1").split("\n")
         return [
             (name, value) for name, _, value in (line.partition(": ") for line in lines) if name
         ]
 
     @property
+    def content_type(self) -> str:
+        """How the body is written; an item is always a piece of JSON."""
+        if self.delivery_id is not None:
+            return "application/json"
+        return next((value for name, value in self.header_pairs if name == "content-type"), "")
+
+    @property
     def raw(self) -> bytes:
         """The exact bytes that were verified; empty once they were pruned."""
         return bytes(self.body or b"")
+
+    @property
+    def content(self) -> bytes:
+        """What the event says: what was fetched for a thin one, else its own bytes."""
+        return bytes(self.fetched or b"") if self.fetched_at else self.raw
+
+    @property
+    def delivery_public_id(self) -> str:
+        """The delivery that it was an item of; empty for an event that came alone."""
+        return ids.encode(self.PREFIX, self.delivery_id) if self.delivery_id else ""
 
     def facts(self) -> dict[str, Any]:
         """What a route's filter and a policy see of the event itself."""
@@ -290,6 +311,7 @@ class Event(EnvironmentRow, DueColumns):
             "source": self.source.slug,
             "received_at": self.received_at.isoformat(),
             "sent_at": self.sent_at.isoformat() if self.sent_at else "",
+            "delivery": self.delivery_public_id,
         }
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from gateway.http.errors import OutsideError
 from gateway.http.messages import Sender
 from gateway.lib.strictjson import Marked
 
@@ -134,3 +135,25 @@ class Provider(Protocol):
     def parse(self, payload: bytes) -> RunUpdate | None:
         """Read a webhook's raw bytes; None for a type without meaning, raises Unparsable."""
         ...
+
+
+@runtime_checkable
+class Fetcher(Protocol):
+    """A provider whose webhooks may only say that something happened: it can be asked what."""
+
+    def is_thin(self, payload: bytes) -> bool:
+        """Whether this webhook names something that is to be fetched before it is acted upon."""
+        ...
+
+    def fetch(self, request: ProviderRequest, payload: bytes) -> bytes:
+        """What the webhook is about, as JSON. Raises OutsideError, Unparsable where it names none.
+
+        Reading changes nothing over there, so it may be repeated.
+        """
+        ...
+
+
+def not_built(provider: str, what: str) -> OutsideError:
+    """The error of a part of an adapter that is not there: said clearly, never pretended."""
+    detail = f"Countersign cannot {what} at {provider} yet; it only fetches what its events name."
+    return OutsideError("not_supported", True, False, detail=detail)

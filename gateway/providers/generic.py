@@ -21,6 +21,7 @@ from gateway.providers.base import (
     Unparsable,
     Usage,
 )
+from gateway.providers.fetching import get_json
 
 MAX_ID_LENGTH = 200
 MAX_CALLS = 100
@@ -35,6 +36,8 @@ _EVENTS = {
     "run.failed": RunStatus.FAILED,
     "run.canceled": RunStatus.CANCELED,
 }
+# A fetched run tells its state. One that is queued still has no webhook, so it has no meaning.
+_EVENT_OF = {str(status): f"run.{status}" for status in RunStatus} | {"running": "run.progress"}
 
 
 class GenericProvider:
@@ -71,10 +74,29 @@ class GenericProvider:
         """Ask for the end of the run; its webhook says when it has ended."""
         _post(request, f"/v1/runs/{quote(run_id, safe='')}/cancel", {})
 
+    def is_thin(self, payload: bytes) -> bool:
+        """A webhook that asks for a tool without naming the call, or that says `"thin": true`."""
+        try:
+            body = _envelope(payload)
+        except Unparsable:
+            return False
+        if body.get("event") not in _EVENTS or not _is_id(body.get("run_id")):
+            return False
+        is_bare = body["event"] == "run.tool_required" and "tool_call" not in body
+        return is_bare or body.get("thin") is True
+
+    def fetch(self, request: ProviderRequest, payload: bytes) -> bytes:
+        """The run as it is now: the members of a webhook, with `status` instead of `event`."""
+        run_id = _envelope(payload).get("run_id")
+        if not isinstance(run_id, str) or not _is_id(run_id):
+            raise Unparsable("run_id is missing")
+        return get_json(request, f"/v1/runs/{quote(run_id, safe='')}")
+
     def parse(self, payload: bytes) -> RunUpdate | None:
-        """One webhook; None for an event type the protocol does not have."""
+        """One webhook, or a run that was fetched; None for an event type the protocol lacks."""
         body = _envelope(payload)
-        if not isinstance(event := body.get("event"), str):
+        event = body.get("event", _EVENT_OF.get(str(body.get("status"))))
+        if not isinstance(event, str):
             raise Unparsable("event is missing or not a text")
         if (status := _EVENTS.get(event)) is None:
             return None

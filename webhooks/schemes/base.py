@@ -77,7 +77,7 @@ class Split:
     """A body that carries several events: where the list is, and what identifies an item.
 
     `items` is the dotted path of the list, empty where the body is the list. `id` names members
-    that together identify an item; without them an item is identified by its own bytes.
+    that together identify an item; one without them is identified by its delivery and its place.
     """
 
     items: str = ""

@@ -1,6 +1,5 @@
 """The four effects of a route; each repeats harmlessly for the same event."""
 
-import uuid
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +16,8 @@ from gateway.tenants.principals import Principal
 from webhooks import routing
 from webhooks.models import Effect, Event, Route
 from webhooks.routing import RouteError, Rule
+from webhooks.services import fetching, splitting
+from webhooks.services.outcomes import Done, Hopeless
 
 log = structlog.get_logger(__name__)
 IMPLICIT_RUN = "run (implicit)"
@@ -24,21 +25,7 @@ IMPLICIT_RECORD = "record (implicit)"
 RUN_TAGS = ("user_id", "project_id", "run_purpose")
 TASK = "task"
 ALWAYS = "true"
-
-
-class Hopeless(Exception):
-    """The event cannot be processed as it is; repeating cannot help."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of an event. Without effect it was only recorded, or had no meaning."""
-
-    route: str
-    event_type: str
-    had_effect: bool = False
-    is_meaningless: bool = False
-    run_id: uuid.UUID | None = None
+JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -51,12 +38,16 @@ class Seen:
 
 
 def carry_out(event: Event) -> Done:
-    """Route one event and carry out its effect.
+    """Split a delivery, fetch what a thin event is about, or route the event to its effect.
 
-    Raises Hopeless, DomainError, RunNotReady, or whatever a service raises when it cannot now.
+    Raises Hopeless, Later, DomainError, RunNotReady, or whatever a service raises when it cannot
+    now.
     """
     if event.body is None:
         raise Hopeless("Its body was pruned.")
+    if splitting.is_delivery(event):
+        return splitting.split(event)
+    fetching.fetch_once(event)
     routes = list(event.source.routes.all())
     if done := _only_recorded(event, routes):
         return done
@@ -82,15 +73,19 @@ def _only_recorded(event: Event, routes: list[Route]) -> Done | None:
 
 
 def _see(event: Event, *, is_routed: bool) -> Seen:
-    """Only where a route or the type needs it is the body read at all."""
+    """Only where a route or the type needs it is the body read at all.
+
+    What was fetched takes the place of a body that only said that something happened; the type is
+    still the event's own.
+    """
     scheme = event.source.rules
-    body = None
-    if is_routed or not event.event_type:
-        content_type = next((v for n, v in event.header_pairs if n == "content-type"), "")
-        body = routing.read_body(event.raw, content_type)
-    event_type = event.event_type or routing.type_in(scheme, body)
+    own, headers = None, event.header_pairs if is_routed else []
+    if not event.event_type or (is_routed and event.fetched_at is None):
+        own = routing.read_body(event.raw, event.content_type)
+    event_type = event.event_type or routing.type_in(scheme, own)
+    body = routing.read_body(event.content, JSON) if is_routed and event.fetched_at else own
     facts = event.facts() | {"type": event_type}
-    return Seen(event, event_type, routing.facts(facts, event.header_pairs, body))
+    return Seen(event, event_type, routing.facts(facts, headers, body))
 
 
 def _by_default(seen: Seen) -> Done:
@@ -119,7 +114,7 @@ def _by_route(seen: Seen, route: Route) -> Done:
 def _feed_run(seen: Seen, provider: Provider, *, route: str) -> Done:
     event = seen.event
     try:
-        update = registry.provider(provider.adapter).parse(event.raw)
+        update = registry.provider(provider.adapter).parse(event.content)
     except Unparsable as error:
         raise Hopeless(f"{provider} cannot read it: {error.reason}") from error
     if update is None:

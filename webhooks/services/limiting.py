@@ -64,11 +64,10 @@ def key_of(event: Event) -> str:
     if source.rules.split and event.delivery_id is None:
         return _digest(SPLIT, "")
     place = place_of(source.settings[ORDER_BY])
-    headers = dict(reversed(event.header_pairs))
     if place.where is Where.HEADER:
-        text = headers.get(place.name, "")
+        text = dict(reversed(event.header_pairs)).get(place.name, "")
     else:
-        media_type = headers.get("content-type", "").encode("latin-1")
+        media_type = event.content_type.encode("latin-1")
         text = bodies.text_of(bodies.member(bodies.read(event.raw, media_type), place.name))
     return _digest("key", text) if text else _digest("event", str(event.pk))
 

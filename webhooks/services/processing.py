@@ -24,7 +24,8 @@ from gateway.lib.work import backoff_s
 from gateway.runs.services import RunNotReady
 from webhooks.models import Event
 from webhooks.services.claiming import bury, claim_chunk, put_back, renewing
-from webhooks.services.effects import Done, Hopeless, carry_out
+from webhooks.services.effects import carry_out
+from webhooks.services.outcomes import Done, Hopeless, Later
 from webhooks.states import EventStatus
 
 log = structlog.get_logger(__name__)
@@ -76,6 +77,8 @@ def _process(event: Event, plain: dict[Plain, list[Event]]) -> None:
             _fail(event, str(error), is_hopeless=True)
         except DomainError as error:
             _fail(event, f"{error.code}: {error.detail}", is_hopeless=True)
+        except Later as error:
+            _fail(event, str(error), is_hopeless=_is_spent(event), after_s=error.after_s)
         except RunNotReady as error:
             _fail(event, str(error), after_s=NOT_READY_S)
         except Exception as error:  # one bad event must not stop the others of its chunk

@@ -1,6 +1,7 @@
 """Every write of runs, their timeline and the reports owed to providers."""
 
 from gateway.runs.services.ending import cancel, retry, tell_provider_to_cancel
+from gateway.runs.services.fetching import fetch
 from gateway.runs.services.following import action_changed, run_changed
 from gateway.runs.services.reporting import report_run
 from gateway.runs.services.starting import begin, start
@@ -14,6 +15,7 @@ __all__ = [
     "begin",
     "cancel",
     "context_of",
+    "fetch",
     "report_run",
     "retry",
     "run_changed",

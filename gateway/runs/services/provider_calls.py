@@ -10,12 +10,12 @@ from gateway.agents import services as agents
 from gateway.agents.models import Provider as ConfiguredProvider
 from gateway.http.client import client
 from gateway.providers import registry
-from gateway.providers.base import Provider, ProviderRequest
+from gateway.providers.base import DEFAULT_DEADLINE_S, Provider, ProviderRequest
 
 
 @contextmanager
 def provider_call(
-    configured: ConfiguredProvider, *, key: str
+    configured: ConfiguredProvider, *, key: str, deadline_s: float = DEFAULT_DEADLINE_S
 ) -> Iterator[tuple[Provider, ProviderRequest]]:
     """The provider's adapter and a request for one call under this idempotency key."""
     with client(allow=settings.OUTBOUND_ALLOW) as sender:
@@ -27,5 +27,6 @@ def provider_call(
                 api_key=agents.reveal_api_key(configured),
                 correlation_id=correlation_id(),
                 idempotency_key=key,
+                deadline_s=deadline_s,
             ),
         )

@@ -21,7 +21,7 @@ REQUEST = ProviderRequest(NOWHERE, "https://p", "key", "cor", "idem")
 def test_known_adapters_are_found_and_the_fake_one_is_not_offered() -> None:
     assert provider("generic").name == "generic"
     assert provider("fake").name == "fake"
-    assert ADAPTERS == ("generic",)
+    assert ADAPTERS == ("generic", "openai", "anthropic", "stripe")
 
 
 def test_an_unknown_adapter_is_named_in_the_error() -> None:
