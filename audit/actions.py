@@ -71,6 +71,7 @@ class AuditAction(StrEnum):
     ROUTE_CHANGED = "webhooks.route.changed"
     SOURCE_SILENT = "webhooks.source.fell_silent"
     SOURCE_HEARD = "webhooks.source.heard_again"
+    SOURCE_TESTED = "webhooks.source.tested"
     SIGNATURE_DEBUGGED = "webhooks.source.signature_debugged"
     EVENT_REPLAYED = "webhooks.event.replayed"
     EVENT_RELEASED = "webhooks.event.released"

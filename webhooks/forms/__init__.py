@@ -1,6 +1,7 @@
 """Forms of the events and sources pages."""
 
 from webhooks.forms.filters import DebugForm, EventFilter, SourceFilter
+from webhooks.forms.sample import SampleForm
 from webhooks.forms.scheme import SchemeForm, TrialForm
 from webhooks.forms.secret import RotateForm, SecretForm
 from webhooks.forms.source import ChangeForm, SourceForm
@@ -10,6 +11,7 @@ __all__ = [
     "DebugForm",
     "EventFilter",
     "RotateForm",
+    "SampleForm",
     "SchemeForm",
     "SecretForm",
     "SourceFilter",

@@ -20,9 +20,10 @@ from webhooks.services.secrets import (
     retire_secret,
     rotate_secret,
 )
-from webhooks.services.sending import SignedEvent, numbered, sign_event
+from webhooks.services.sending import SignedEvent, deliver, numbered, sign_event
 from webhooks.services.silence import rhythm
 from webhooks.services.sweeping import sweep
+from webhooks.services.testing import Tested, send_test
 from webhooks.services.trying import Trial, try_scheme
 
 __all__ = [
@@ -33,9 +34,11 @@ __all__ = [
     "NewRoute",
     "NewSecret",
     "SignedEvent",
+    "Tested",
     "Trial",
     "add_secret",
     "create_source",
+    "deliver",
     "explain_event",
     "explain_request",
     "generate",
@@ -48,6 +51,7 @@ __all__ = [
     "retire_secret",
     "rhythm",
     "rotate_secret",
+    "send_test",
     "sign_event",
     "sweep",
     "try_scheme",

@@ -3,7 +3,12 @@
 import json
 import time
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from django.conf import settings
+
+from gateway.http.client import client
+from gateway.http.messages import Answer, Request, RetryClass
 from gateway.lib import ids, sealing
 from gateway.lib.errors import Refused
 from webhooks.models import Source
@@ -14,6 +19,7 @@ from webhooks.schemes.signer import compose
 from webhooks.services.secrets import live_secrets
 
 COUNTER = "test_number"
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -26,16 +32,19 @@ class SignedEvent:
 
 
 def sign_event(
-    source: Source, body: bytes, *, event_id: str = "", event_type: str = ""
+    source: Source,
+    body: bytes,
+    *,
+    event_id: str = "",
+    event_type: str = "",
+    private_key: bytes | None = None,
 ) -> SignedEvent:
     """The request of a genuine delivery, stamped now.
 
+    `private_key` belongs to a public key that the source keeps, where its scheme has such ones.
     Raises Refused without a live secret, or where only the provider can sign.
     """
-    secret = next(iter(live_secrets(source)), None)
-    if secret is None:
-        raise Refused("no_live_secret", f"Source {source.slug} has no secret that counts now.")
-    key = key_of(source.rules, sealing.unseal(secret.sealed, **secret.place(source)))
+    key = _newest_key(source) if private_key is None else private_key
     name = event_id or ids.random_token("test")
     draft = Draft(body, name, int(time.time()), source.signed_url.encode())
     try:
@@ -44,6 +53,33 @@ def sign_event(
         raise Refused("cannot_sign", str(error)) from error
     url = f"{source.url}?{signed.query}" if signed.query else source.url
     return SignedEvent(url, {"content-type": "application/json", **signed.headers}, signed.body)
+
+
+def _newest_key(source: Source) -> bytes:
+    secret = next(iter(live_secrets(source)), None)
+    if secret is None:
+        raise Refused("no_live_secret", f"Source {source.slug} has no secret that counts now.")
+    if source.rules.algorithm.is_asymmetric and source.rules.check is None:
+        detail = f"Source {source.slug} keeps a public key only: its provider signs."
+        raise Refused("cannot_sign", detail)
+    return key_of(source.rules, sealing.unseal(secret.sealed, **secret.place(source)))
+
+
+def deliver(signed: SignedEvent, *, deadline_s: float) -> Answer:
+    """POST it once, as its provider would; raises OutsideError without an answer."""
+    # Our own address may be a private one.
+    with client(allow=[*settings.OUTBOUND_ALLOW, _host_and_port(signed.url)]) as door:
+        return door.send(
+            Request("POST", signed.url, signed.headers, signed.body),
+            retry_class=RetryClass.UNSAFE,
+            deadline_s=deadline_s,
+            attempts=1,
+        )
+
+
+def _host_and_port(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or DEFAULT_PORTS.get(parts.scheme, 0)}"
 
 
 def numbered(body: bytes, number: int) -> bytes:

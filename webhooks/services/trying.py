@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from gateway.lib import sealing
 from webhooks import routing
 from webhooks.models import Source
-from webhooks.schemes.base import HeaderPair, Reason, Request, Scheme, Unverified
+from webhooks.pasted import BadPaste, parse
+from webhooks.schemes.base import Reason, Request, Scheme, Unverified
 from webhooks.schemes.secrets import BadSecret, key_of
 from webhooks.schemes.verifier import Delivery, verify
 from webhooks.services.secrets import live_secrets
@@ -40,14 +41,14 @@ def try_scheme(
     A request signed long ago still shows its id and type, with a note that its time is over.
     """
     try:
+        pasted = parse(headers, body)
         keys = _keys(scheme, secret, source)
-    except BadSecret as error:
+    except (BadPaste, BadSecret) as error:
         return Trial(problem=str(error))
     if not keys:
         return Trial(problem="Give the secret to try: there is none that counts now.")
     url = source.signed_url.encode() if source else b""
-    raw = body.replace("\r\n", "\n").encode("utf-8", "surrogatepass")
-    request = Request(pairs_of(headers), raw, time.time(), url=url)
+    request = Request(pasted.headers, pasted.body, time.time(), url=url, query=pasted.query)
     try:
         return _told(scheme, verify(scheme, keys, request), request)
     except Unverified as refused:
@@ -59,20 +60,6 @@ def try_scheme(
         return _told(scheme, verify(scheme, keys, ageless), request, note=note)
     except Unverified as refused:
         return Trial(problem=_words(refused.reason))
-
-
-def pairs_of(text: str) -> list[HeaderPair]:
-    """Pasted lines as header pairs; lines that are none, such as the request line, are left out."""
-    pairs = []
-    for line in text.splitlines():
-        name, colon, value = line.partition(":")
-        if colon and name.strip() and " " not in name.strip():
-            pairs.append((_bytes(name.strip().lower()), _bytes(value.strip())))
-    return pairs
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("latin-1", "replace")
 
 
 def _keys(scheme: Scheme, secret: str, source: Source | None) -> list[bytes]:

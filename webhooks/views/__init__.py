@@ -13,6 +13,7 @@ from webhooks.views.secrets import rotate as rotate_secret
 from webhooks.views.secrets import secrets
 from webhooks.views.sources import detail as source
 from webhooks.views.sources import index as sources
+from webhooks.views.testing import test
 
 __all__ = [
     "add_secret",
@@ -34,4 +35,5 @@ __all__ = [
     "sources",
     "switch",
     "unknown",
+    "test",
 ]

@@ -5,24 +5,22 @@ import time
 from argparse import ArgumentParser
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
-from gateway.http.client import client
 from gateway.http.errors import OutsideError
-from gateway.http.messages import Answer, Request, RetryClass
+from gateway.http.messages import Answer
 from gateway.lib import ids
 from gateway.lib.errors import DomainError
 from webhooks import services
 from webhooks.models import Source
 
 DEADLINE_S = 30.0
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Command(BaseCommand):
@@ -67,25 +65,13 @@ class Command(BaseCommand):
             )
         except DomainError as error:
             raise CommandError(error.detail) from error
-        url = signed.url
         if options["url"]:
             url = f"{options['url'].rstrip('/')}{urlsplit(signed.url).path}"
+            signed = replace(signed, url=url)
         try:
-            with client(allow=[*settings.OUTBOUND_ALLOW, _host_and_port(url)]) as door:
-                return door.send(
-                    Request("POST", url, signed.headers, signed.body),
-                    retry_class=RetryClass.UNSAFE,
-                    deadline_s=DEADLINE_S,
-                    attempts=1,
-                )
+            return services.deliver(signed, deadline_s=DEADLINE_S)
         except OutsideError as error:
-            raise CommandError(f"{url}: {error}") from error
-
-
-def _host_and_port(url: str) -> str:
-    """Our own address may be a private one."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or DEFAULT_PORTS.get(parts.scheme, 0)}"
+            raise CommandError(f"{signed.url}: {error}") from error
 
 
 def _source(name: str) -> Source:

@@ -1,0 +1,15 @@
+"""The body of a test event, as somebody may have changed it."""
+
+from django import forms
+
+
+class SampleForm(forms.Form):
+    """A body in which marks stand for what differs each time."""
+
+    body = forms.CharField(
+        required=False,
+        max_length=262_144,
+        label="Body",
+        widget=forms.Textarea(attrs={"rows": 16, "class": "cs-cel", "spellcheck": "false"}),
+        help_text="$id becomes the event's id, $n a fresh number; $s, $ms and $iso the time.",
+    )
