@@ -5,6 +5,7 @@ only then, from bytes known to be genuine, what the body says about itself.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -118,6 +119,9 @@ def signatures(scheme: Scheme, found: Found) -> tuple[list[bytes], dict[bytes, b
 def _items(wire: Wire, value: bytes) -> list[bytes]:
     if not wire.separator:
         return [value]
+    if wire.separator != b"," and (b", " in value or (wire.field_name and b"," in value)):
+        # A proxy made one header of two.
+        raise Unverified(Reason.REPEATED)
     return [item.strip() for item in value.split(wire.separator, MAX_SIGNATURES)]
 
 
@@ -206,7 +210,7 @@ def event_id_of(scheme: Scheme, found: Found, *, body: Any, content: bytes) -> s
     for places in wire.ids:
         texts = [_text(place, found, body) for place in places]
         if all(texts):
-            return _bounded(":".join(texts))
+            return _bounded(_joined(texts))
     if scheme.id_fallback is Fallback.REFUSE:
         raise Unverified(Reason.MISSING)
     return (
@@ -227,6 +231,13 @@ def _plain_text(value: bytes) -> str:
     if not is_plain(value, MAX_ID_LENGTH):
         raise Unverified(Reason.MALFORMED_ID)
     return value.decode("ascii")
+
+
+def _joined(texts: list[str]) -> str:
+    """One text for all parts of an id, different wherever the parts are."""
+    text = ":".join(texts)
+    # Of "a:b" and "c" a colon alone would make the same as of "a" and "b:c".
+    return text if text.count(":") == len(texts) - 1 or len(texts) == 1 else json.dumps(texts)
 
 
 def _bounded(text: str) -> str:
