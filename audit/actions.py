@@ -69,6 +69,7 @@ class AuditAction(StrEnum):
     SECRET_ADDED = "webhooks.secret.added"  # noqa: S105 - a name, not a secret
     SECRET_RETIRED = "webhooks.secret.retired"  # noqa: S105 - a name, not a secret
     ROUTE_CHANGED = "webhooks.route.changed"
+    ROUTES_PREVIEWED = "webhooks.route.previewed"
     SOURCE_SILENT = "webhooks.source.fell_silent"
     SOURCE_HEARD = "webhooks.source.heard_again"
     SOURCE_TESTED = "webhooks.source.tested"

@@ -20,6 +20,7 @@ urlpatterns = [
     path("sources/<slug:source>/debug/", views.debug, name="debug"),
     path("sources/<slug:source>/edit/", views.edit, name="edit"),
     path("sources/<slug:source>/setup/", views.setup, name="setup"),
+    path("sources/<slug:source>/routes/", views.routes, name="routes"),
     path("sources/<slug:source>/test/", views.test, name="test"),
     path("sources/<slug:source>/switch/", views.switch, name="switch"),
     path("sources/<slug:source>/archive/", views.archive, name="archive"),

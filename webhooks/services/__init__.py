@@ -2,12 +2,15 @@
 
 from webhooks.services.configuring import (
     KEEP,
+    MAX_ROUTES,
     NewRoute,
     create_source,
+    problem_of,
     replace_routes,
     update_source,
 )
 from webhooks.services.explaining import Arrived, explain_event, explain_request
+from webhooks.services.previewing import Previewed, preview_routes, preview_sample
 from webhooks.services.processing import process_chunk
 from webhooks.services.replaying import release, replay
 from webhooks.services.secrets import (
@@ -31,8 +34,10 @@ __all__ = [
     "DEFAULT_OVERLAP",
     "KEEP",
     "MAX_OVERLAP",
+    "MAX_ROUTES",
     "NewRoute",
     "NewSecret",
+    "Previewed",
     "SignedEvent",
     "Tested",
     "Trial",
@@ -44,6 +49,9 @@ __all__ = [
     "generate",
     "live_secrets",
     "numbered",
+    "preview_routes",
+    "preview_sample",
+    "problem_of",
     "process_chunk",
     "release",
     "replace_routes",

@@ -226,7 +226,7 @@ def _write_routes(source: Source, routes: Sequence[NewRoute], *, by: User | None
 
 
 def _check_route(source: Source, route: NewRoute) -> None:
-    if problem := _problem(source, route):
+    if problem := problem_of(source, route):
         raise Refused("invalid_route", f"Route {route.name!r}: {problem}")
     try:
         check(Rule(route.name, route.when, route.arguments))
@@ -235,7 +235,8 @@ def _check_route(source: Source, route: NewRoute) -> None:
         raise Refused("invalid_route", detail, field=error.field) from error
 
 
-def _problem(source: Source, route: NewRoute) -> str:
+def problem_of(source: Source, route: NewRoute) -> str:
+    """What the route lacks for its effect; empty where it has all."""
     for row in (route.agent, route.provider):
         if row is not None and row.environment_id != source.environment_id:
             return "its agent or provider does not exist here."

@@ -51,7 +51,7 @@ def carry_out(event: Event) -> Done:
     routes = list(event.source.routes.all())
     if done := _only_recorded(event, routes):
         return done
-    seen = _see(event, is_routed=bool(routes))
+    seen = see(event, is_routed=bool(routes))
     rules = [Rule(route.name, route.when, route.arguments) for route in routes]
     choice = routing.choose(rules, seen.facts)
     for trouble in choice.trouble:
@@ -72,7 +72,7 @@ def _only_recorded(event: Event, routes: list[Route]) -> Done | None:
     return None
 
 
-def _see(event: Event, *, is_routed: bool) -> Seen:
+def see(event: Event, *, is_routed: bool) -> Seen:
     """Only where a route or the type needs it is the body read at all.
 
     What was fetched takes the place of a body that only said that something happened; the type is

@@ -7,6 +7,7 @@ from webhooks.views.events import index as events
 from webhooks.views.events import release, replay
 from webhooks.views.refusals import index as refusals
 from webhooks.views.refusals import unknown
+from webhooks.views.routes import routes
 from webhooks.views.secrets import add as add_secret
 from webhooks.views.secrets import end as end_secret
 from webhooks.views.secrets import rotate as rotate_secret
@@ -29,6 +30,7 @@ __all__ = [
     "release",
     "replay",
     "rotate_secret",
+    "routes",
     "secrets",
     "setup",
     "source",
