@@ -1,5 +1,7 @@
 """Read-only pages of sources, routes, events and refusals. Bodies are read on the desk only."""
 
+from typing import Any
+
 from django.contrib import admin
 
 from gateway.lib.admin import ReadOnlyAdmin
@@ -31,14 +33,29 @@ class RouteAdmin(ReadOnlyAdmin):
     search_fields = ("name", "tool")
 
 
+class Copies(admin.SimpleListFilter):
+    """Whether a provider delivered the event more than once."""
+
+    title = "copies"
+    parameter_name = "copies"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """The one choice beside all."""
+        return [("yes", "Came more than once")]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        """The events that fit."""
+        return queryset.filter(duplicates__gt=0) if self.value() == "yes" else queryset
+
+
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     list_display = (
         "received_at", "status", "source", "environment", "event_type", "event_id",
-        "correlation_id",
+        "duplicates", "correlation_id",
     )  # fmt: skip
     list_select_related = ("environment__tenant", "source")
-    list_filter = ("status",)
+    list_filter = ("status", Copies)
     search_fields = ("event_id__exact", "correlation_id__exact", "event_type", "body_sha256__exact")
     date_hierarchy = "received_at"
     hidden = ("headers", "body", "created_at")

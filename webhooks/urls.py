@@ -7,6 +7,8 @@ from webhooks import views
 app_name = "webhooks"
 urlpatterns = [
     path("events/", views.events, name="events"),
+    # No id has a tilde.
+    path("events/~replay/", views.replay_many, name="replay_many"),
     path("events/<slug:event>/", views.event, name="event"),
     path("events/<slug:event>/replay/", views.replay, name="replay"),
     path("events/<slug:event>/release/", views.release, name="release"),

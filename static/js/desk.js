@@ -1,5 +1,6 @@
 // The desk's behaviours. Every page works without them: links and forms do the same, one page at a time.
 import { startClocks } from "./clocks.js";
+import { startCopies } from "./copies.js";
 import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
@@ -7,6 +8,7 @@ import { startPane } from "./pane.js";
 import { startTabs } from "./tabs.js";
 
 startTabs(document);
+startCopies(document);
 startDialogs();
 startClocks();
 startKeys();
@@ -14,4 +16,8 @@ startPane();
 startLive();
 
 // What htmx swaps in gets the same treatment as what came with the page.
-document.body.addEventListener("htmx:afterSettle", (event) => startTabs(event.target.parentElement || document));
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  const root = event.target.parentElement || document;
+  startTabs(root);
+  startCopies(root);
+});

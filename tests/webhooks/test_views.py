@@ -1,6 +1,9 @@
 """Events, their replay and release, and the sources' pages."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from audit.models import AuditRecord
 from tests import people
@@ -111,3 +114,42 @@ def test_counts_of_the_sources_page_are_links(met, source):
     assert f"?source={source.slug}" in shown
     assert "#refused" in shown
     assert ">7</a>" in shown
+
+
+def test_the_curl_command_comes_with_the_body_and_says_how_old_the_signature_is(met, source):
+    event = event_of(source, sent_at=timezone.now() - timedelta(minutes=20))
+    assert "curl -sS" not in text(signed_in(met.operator).get(page(event)))
+    shown = text(signed_in(met.operator).get(page(event), {"body": 1}))
+    assert "curl -sS" in shown
+    assert source.url in shown
+    assert "20 min old and counts for 5 min" in shown
+    assert "curl -sS" not in text(signed_in(met.may_not).get(page(event), {"body": 1}))
+
+
+def test_a_token_that_was_never_stored_is_left_to_fill_in(met):
+    source = SourceFactory(environment=met.environment, scheme="gitlab_token")
+    shown = text(signed_in(met.operator).get(page(event_of(source)), {"body": 1}))
+    assert "x-gitlab-token: NOT-KEPT" in shown
+
+
+def test_items_and_their_delivery_lead_to_each_other(met, source):
+    delivery = event_of(source)
+    items = [
+        event_of(source, delivery=delivery, item_index=at, event_id=f"item-{at}") for at in range(3)
+    ]
+    shown = text(signed_in(met.may_not).get(page(delivery)))
+    assert all(page(item) in shown for item in items)
+    assert page(delivery) in text(signed_in(met.may_not).get(page(items[1])))
+
+
+def test_fetched_content_is_shown_with_its_digest_to_who_may_read_bodies(met, source):
+    event = event_of(
+        source,
+        fetched=b'{"secret-of":"the-customer"}',
+        fetched_sha256="f" * 64,
+        fetched_at=timezone.now(),
+    )
+    assert "f" * 64 in text(signed_in(met.may_not).get(page(event)))
+    assert "the-customer" not in text(signed_in(met.may_not).get(page(event), {"body": 1}))
+    assert "the-customer" not in text(signed_in(met.operator).get(page(event)))
+    assert "the-customer" in text(signed_in(met.operator).get(page(event), {"body": 1}))

@@ -14,6 +14,7 @@ from webhooks.states import EventStatus
 MAX_HEADER_CHARACTERS = 64 * 1024
 MAX_BODY_CHARACTERS = 512 * 1024
 STATUSES = (("", "Any state"), *EventStatus.choices)
+COPIES = (("", "Once or more often"), ("1", "More than once"))
 
 
 class EventFilter(forms.Form):
@@ -24,6 +25,7 @@ class EventFilter(forms.Form):
         required=False, label="Source", widget=forms.TextInput(attrs={"placeholder": "Source"})
     )
     status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
+    copies = forms.ChoiceField(required=False, choices=COPIES, label="Copies")
 
     def narrow(self, events: Any) -> Any:
         """The events that fit; a value that cannot be fits nothing."""
@@ -36,6 +38,8 @@ class EventFilter(forms.Form):
             events = events.filter(source__slug=chosen["source"])
         if chosen["status"]:
             events = events.filter(status=chosen["status"])
+        if chosen["copies"]:
+            events = events.filter(duplicates__gt=0)
         return events
 
 

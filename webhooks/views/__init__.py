@@ -1,5 +1,6 @@
 """Pages of events and sources."""
 
+from webhooks.views.bulk import replay_many
 from webhooks.views.configure import archive, edit, new, setup, switch
 from webhooks.views.debugging import debug, explain
 from webhooks.views.events import detail as event
@@ -29,6 +30,7 @@ __all__ = [
     "refusals",
     "release",
     "replay",
+    "replay_many",
     "rotate_secret",
     "routes",
     "secrets",

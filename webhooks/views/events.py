@@ -20,7 +20,14 @@ from webhooks.models import Event, Refusal
 from webhooks.views.pages import VIEW_BODY, EventPage
 
 CSV_HEADER = ("id", "source", "type", "provider_id", "status", "copies", "received", "reason")
-FILTERS = ("q", "source", "status")
+FILTERS = ("q", "source", "status", "copies")
+
+# What somebody looks for who comes to mend something.
+QUICK = (
+    ("status", "dead", "skull", "Dead"),
+    ("status", "quarantined", "lock", "Quarantined"),
+    ("copies", "1", "copy", "Came more than once"),
+)
 
 
 @page("webhooks.view_event")
@@ -36,6 +43,8 @@ def index(request: Any) -> HttpResponse:
         "rows": page_obj.object_list,
         "filters": [form[name] for name in FILTERS],
         "today": _today(request.environment),
+        "may_replay": request.user.has_perm("webhooks.replay_event", request.environment),
+        "quick": QUICK,
     }
     return show(request, "webhooks/events.html", fragment="webhooks/_events.html", context=context)
 
@@ -87,7 +96,9 @@ def _order(request: Any, event: str, kind: str, order: Any) -> HttpResponse:
 
 def _find(request: Any, event: str) -> Event:
     rows = Event.objects.within(request.environment).public(event)
-    return get_object_or_404(rows.select_related("source__provider", "environment__tenant"))
+    return get_object_or_404(
+        rows.select_related("source__provider", "environment__tenant", "delivery")
+    )
 
 
 def _today(environment: Any) -> dict[str, int]:

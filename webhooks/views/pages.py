@@ -12,8 +12,9 @@ from django.utils import timezone
 from approvals.models import Action
 from gateway.runs.models import Run
 from webhooks import services
+from webhooks.curl import command
 from webhooks.models import Event, Refusal, Route, Source
-from webhooks.schemes.base import Part
+from webhooks.schemes.base import Algorithm, Part
 from webhooks.schemes.explain import PART_WORDS, span
 from webhooks.states import EventStatus
 
@@ -22,6 +23,7 @@ PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 REPLAYABLE = frozenset({EventStatus.PROCESSED, EventStatus.IGNORED, EventStatus.DEAD})
 SHOWN_SIGNATURE = 16
 REFUSAL_DAYS = 30
+MAX_ITEMS = 50
 NOTHING_MASKED = "(masked)"
 
 
@@ -146,6 +148,61 @@ class EventPage:
         if not self.may(VIEW_BODY):
             return "Your role here does not show raw bodies: they may hold personal data."
         return ""
+
+    @property
+    def curl(self) -> str:
+        """The command that sends exactly these bytes again; only with the body."""
+        if not self.with_body or self.event.body is None:
+            return ""
+        rules = self.event.source.rules
+        never_kept = rules.signature_headers if rules.algorithm is Algorithm.TOKEN else ()
+        # An item was never sent by itself: what came is its delivery.
+        sent = self.event.delivery or self.event
+        if sent.body is None:
+            return ""
+        return command(self.event.source.url, sent.header_pairs, sent.raw, masked=never_kept)
+
+    @property
+    def curl_note(self) -> str:
+        """What the intake will say to it, as far as the signature's time decides that."""
+        event, rules = self.event, self.event.source.rules
+        if rules.algorithm is Algorithm.TOKEN:
+            return "The token was never stored: fill it in where it says so."
+        if not rules.signs_time or event.sent_at is None:
+            return "The signature has no time: sent again, it is answered as a duplicate."
+        limit = event.source.settings.get("tolerance_s") or rules.past_tolerance_s
+        age = span((timezone.now() - event.sent_at).total_seconds())
+        return (
+            f"The signature is {age} old and counts for {span(limit)}: once that is over it is "
+            "refused as stale. `send_event` signs anew."
+        )
+
+    @property
+    def delivery_url(self) -> str:
+        """The page of the delivery that this event is an item of."""
+        if self.event.delivery is None:
+            return ""
+        return place(self.event, "webhooks:event", event=self.event.delivery.public_id)
+
+    @cached_property
+    def items(self) -> list[tuple[Event, str]]:
+        """The first items of a delivery that carried several, each with its page."""
+        found = Event.objects.within(self.event.environment).filter(delivery=self.event)
+        rows = found.for_lists().order_by("item_index")[:MAX_ITEMS]
+        return [(row, place(self.event, "webhooks:event", event=row.public_id)) for row in rows]
+
+    @cached_property
+    def item_count(self) -> int:
+        """How many items the delivery had."""
+        shown = len(self.items)
+        return self.event.items.count() if shown == MAX_ITEMS else shown
+
+    @property
+    def fetched(self) -> str | None:
+        """What a thin event was about, as its provider told it; None where it is not shown."""
+        if not self.with_body or self.event.fetched is None:
+            return None
+        return bytes(self.event.fetched).decode("utf-8", "backslashreplace")
 
     @property
     def headers(self) -> list[tuple[str, str]]:
