@@ -207,15 +207,22 @@ def assert_gone(tree: Tree) -> None:
 
 @contextmanager
 def started(
-    *options: str, allow: list[str] | None = None, fallback: bool = False
+    *options: str,
+    allow: list[str] | None = None,
+    fallback: bool = False,
+    settings: dict[str, str] | None = None,
 ) -> Iterator[Tree]:
-    """A tree that is ready, and is gone afterwards; `allow` are the host:port it may reach."""
+    """A tree that is ready, and is gone afterwards; `allow` are the host:port it may reach.
+
+    `settings` are variables of its environment: a queue or a database of the test's own.
+    """
     folder = Path(tempfile.mkdtemp(prefix="countersign-flow-"))
     (port,) = free_ports(1)
     with _database() as url:
         environment = _environment(folder, port, allow=allow or [], fallback=fallback)
         if url:
             environment["DATABASE_URL"] = url
+        environment |= settings or {}
         tree = Tree(folder, port, environment, list(options))
         try:
             tree.start()
