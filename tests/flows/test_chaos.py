@@ -141,15 +141,18 @@ def test_events_are_accepted_without_a_queue_and_processed_once_it_is_back(
     queue = stack.enter_context(outages.queue())
     here = scene(stack, REDIS_URL=queue.url)
     accepted = struck(here, 100, [])
+    here.look(accepted)
     fail, mend = (queue.stop, queue.start) if kind == "stop" else (queue.freeze, queue.thaw)
 
     fail()
+    here.tree.kill("worker")  # it may be at it still; the next one knows of nothing
     end = time.monotonic() + seconds
     with ThreadPoolExecutor(SENDERS) as pool:
         accepted += pool.map(here.provider.deliver, range(100, EVENTS))
     until(lambda: time.monotonic() > end, "the outage is over", within_s=seconds + 1)
     assert here.provider.refusals == 0
 
+    here.tree.kill("web")  # and with it every bell that it still wanted to ring
     mend()
     here.look(accepted)
 
