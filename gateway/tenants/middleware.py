@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from audit import context
 from audit.context import Actor
+from gateway.lib.clients import address_behind
 from gateway.tenants.models import Environment, User
 
 log = structlog.get_logger("request")
@@ -78,12 +79,11 @@ def environment_of(user: User, *, tenant: str, environment: str) -> Environment 
 
 def client_address(request: HttpRequest) -> str:
     """The client as the configured number of trusted proxies saw it, else the peer."""
-    peer = str(request.META.get("REMOTE_ADDR", ""))
-    hops = settings.TRUSTED_PROXIES
-    if not hops:
-        return peer
-    seen = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-    return seen[-hops] if len(seen) >= hops and seen[-hops] else peer
+    return address_behind(
+        str(request.META.get("REMOTE_ADDR", "")),
+        request.headers.get("X-Forwarded-For", ""),
+        hops=settings.TRUSTED_PROXIES,
+    )
 
 
 def keyed_mark(text: str, *, purpose: str) -> str:

@@ -127,6 +127,9 @@ class Intake:
             arrival = await self._judged(address, ask, begun=begun)
             if isinstance(arrival, Reply):
                 return handshake(arrival)
+            # Those that came together passed the first look at the list together.
+            if self.group.is_full:
+                raise Rejected(Reason.OVERLOADED)
             await self.group.store_one(arrival)
             if arrival.outcome is None:
                 raise Rejected(Reason.STORAGE)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from gateway.lib.clients import address_behind
 from webhooks.schemes.verifier import Header
 
 
@@ -14,6 +15,4 @@ def client_address(peer: Sequence[object] | None, headers: Sequence[Header]) -> 
     if not hops:
         return direct
     forwarded = b",".join(value for name, value in headers if name == b"x-forwarded-for")
-    chain = [part.strip() for part in forwarded.decode("latin-1").split(",") if part.strip()]
-    # Each trusted proxy appended the address it saw: the last of them saw the client `hops` back.
-    return chain[-hops] if len(chain) >= hops else direct
+    return address_behind(direct, forwarded.decode("latin-1"), hops=hops)
