@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib.auth import password_validation
+from django.http import HttpRequest
 from django.utils.text import slugify
 
 from gateway.tenants.models import Environment, Group, Member, Tenant, User
@@ -93,8 +95,9 @@ class AcceptForm(forms.Form):
         label="Password", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )
 
-    def __init__(self, *args: Any, user: User | None, **kw: Any) -> None:
-        super().__init__(*args, **kw)
+    def __init__(self, request: HttpRequest, *, user: User | None) -> None:
+        super().__init__(request.POST or None)
+        self.request = request
         self.user = user
         if user is not None and user.has_usable_password():
             del self.fields["name"]
@@ -106,7 +109,10 @@ class AcceptForm(forms.Form):
         """The account's password, or a new one that is good enough."""
         password = str(self.cleaned_data["password"])
         if "name" not in self.fields:
-            if self.user is None or not self.user.check_password(password):
+            # Counts failures as the sign-in page does, so that a link is no way around its limits.
+            adapter = get_adapter(self.request)
+            email = self.user.email if self.user else ""
+            if not adapter.authenticate(self.request, email=email, password=password):
                 raise forms.ValidationError("This is not the password of your account.")
         else:
             password_validation.validate_password(password, self.user)

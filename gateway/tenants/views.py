@@ -138,7 +138,7 @@ def accept(request: HttpRequest, secret: str) -> HttpResponse:
     if invitation is None:
         return render(request, "tenants/accept.html", status=410)
     known = User.objects.filter(email=invitation.email).first()
-    form = AcceptForm(request.POST or None, user=known)
+    form = AcceptForm(request, user=known)
     status = 200
     if request.method == "POST":
         if form.is_valid() and (user := _joined(invitation, form)) is not None:

@@ -7,10 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import AuditRecord
-from gateway.tenants.models import Group, Invitation, User
+from gateway.tenants.models import Group, Invitation, Member, User
 from tests import people
 from tests.desk import at, signed_in, text
-from tests.factories.tenants import PASSWORD, InvitationFactory
+from tests.factories.tenants import PASSWORD, InvitationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 NEW_PASSWORD = "brisk-lantern-otter-91"
@@ -159,3 +159,20 @@ def test_without_mail_the_forgotten_password_page_says_whom_to_ask():
 )
 def test_account_pages_carry_our_frame(name):
     assert "cs-gate" in text(Client().get(reverse(name)))
+
+
+def test_an_invitation_is_no_way_around_the_limit_of_sign_in(met):
+    """Five wrong passwords in five minutes are enough, whichever door they come through."""
+    known = UserFactory(email="known@example.com")
+    known.set_password(NEW_PASSWORD)
+    known.save()
+    link = link_in(invited(met, email=known.email))
+    newcomer = Client()
+    for guess in range(5):
+        assert newcomer.post(link, {"password": f"guess-{guess}"}).status_code == 422
+
+    answer = newcomer.post(link, {"password": NEW_PASSWORD})
+
+    assert answer.status_code == 422
+    assert "Too many failed login attempts" in text(answer)
+    assert not Member.objects.filter(user=known, tenant=met.environment.tenant).exists()
