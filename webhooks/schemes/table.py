@@ -56,9 +56,12 @@ def _row(scheme: Scheme) -> tuple[str, ...]:
 def _verified(scheme: Scheme) -> str:
     if scheme.algorithm is Algorithm.TOKEN:
         said = "the secret itself; nothing is signed"
+    elif scheme.check is not None and scheme.signed == Scheme.signed:
+        # Code knows better than the field that was left as it is.
+        said = ALGORITHMS[scheme.algorithm]
     else:
         said = f"{ALGORITHMS[scheme.algorithm]} `{scheme.signed}`"
-    return f"{said}, by code of its own" if scheme.check else said
+    return said if scheme.check is None else f"by code of its own: {said}"
 
 
 def _window(scheme: Scheme) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from tests.webhooks.schemes.keys import URL, key_bytes, keys_of, verify
-from tests.webhooks.schemes.packages import PACKAGES, Package, Refused, Signed
+from tests.webhooks.schemes.packages import PACKAGES, Package, Refused, Signed, openai
 from webhooks.schemes.base import Reason, Unverified
 from webhooks.schemes.catalogue import SCHEMES
 from webhooks.schemes.signer import sign
@@ -56,3 +56,17 @@ def test_we_take_what_the_package_signs_and_refuse_it_changed(package, now):
     with pytest.raises(Unverified) as caught:
         verify(scheme, [key_bytes(scheme)], headers, CHANGED.encode(), now=now)
     assert caught.value.reason is Reason.WRONG_SIGNATURE
+
+
+@pytest.mark.proves("openai (PyPI)", "openai")
+def test_openais_signature_without_its_version_is_taken_by_its_package_and_by_us(now):
+    scheme = SCHEMES["openai"]
+    headers = sign(
+        scheme, keys_of(scheme).signing, BODY.encode(), event_id="msg_1", sent_at=now
+    )  # fmt: skip
+    headers["webhook-signature"] = headers["webhook-signature"].removeprefix("v1,")
+    wire = [(n.encode(), v.encode()) for n, v in headers.items()]
+
+    openai(Signed(headers, BODY))
+
+    assert verify(scheme, [key_bytes(scheme)], wire, BODY.encode(), now=now).event_id == "msg_1"

@@ -58,9 +58,15 @@ def test_equal_warnings_share_a_number_and_stand_below():
 
 
 def test_what_code_checks_is_said_to_be_checked_so():
+    coded = replace(SCHEMES["square"], check=lambda *_: None)
+
+    assert "by code of its own: HMAC-SHA256 `{url}{body}`" in table.table([coded])
+
+
+def test_of_what_code_checks_a_template_that_was_left_alone_says_nothing():
     coded = replace(SCHEMES["github"], check=lambda *_: None)
 
-    assert "HMAC-SHA256 `{body}`, by code of its own" in table.table([coded])
+    assert "by code of its own: HMAC-SHA256 |" in table.table([coded])
 
 
 def test_every_algorithm_has_its_words():
