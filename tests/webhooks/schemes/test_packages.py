@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable
-from functools import partial
 
 import pytest
 
 from tests.webhooks.schemes.keys import URL, key_bytes, keys_of, verify
 from tests.webhooks.schemes.packages import PACKAGES, Package, Refused, Signed, openai
-from webhooks.schemes.base import Reason, Unverified
+from webhooks.schemes.base import Reason, Scheme, Unverified
 from webhooks.schemes.catalogue import SCHEMES
 from webhooks.schemes.signer import sign
 
+# These packages look at no time, and Paddle's takes no more than five seconds.
+OTHER_WINDOWS = {"discord", "sendgrid", "paddle"}
 # Not ASCII, spaces where JSON.stringify puts none, and < > &, which some like to escape.
 BODY = '{"object": "event", "id": "evt_1", "type":"a.b", "text":"caf\u00e9 <&>", "amount": 10}\r\n'
 CHANGED = BODY.replace("10", "11")
@@ -36,13 +37,12 @@ def of(packages: list[Package]) -> Callable:
 
 @of(PACKAGES)
 def test_package_takes_what_we_sign_and_refuses_it_changed(package, now):
-    scheme = SCHEMES[package.scheme]
-    signed = partial(sign, scheme, keys_of(scheme).signing, event_id="msg_1", sent_at=now, url=URL)
+    signed = _signed(SCHEMES[package.scheme], now)
 
-    package.accept(Signed(signed(BODY.encode()), BODY))
+    package.accept(signed)
 
     with pytest.raises(Refused):
-        package.accept(Signed(signed(BODY.encode()), CHANGED))
+        package.accept(signed._replace(body=CHANGED))
 
 
 @of([package for package in PACKAGES if package.sign])
@@ -61,12 +61,27 @@ def test_we_take_what_the_package_signs_and_refuse_it_changed(package, now):
 @pytest.mark.proves("openai (PyPI)", "openai")
 def test_openais_signature_without_its_version_is_taken_by_its_package_and_by_us(now):
     scheme = SCHEMES["openai"]
-    headers = sign(
-        scheme, keys_of(scheme).signing, BODY.encode(), event_id="msg_1", sent_at=now
-    )  # fmt: skip
+    headers = _signed(scheme, now).headers
     headers["webhook-signature"] = headers["webhook-signature"].removeprefix("v1,")
     wire = [(n.encode(), v.encode()) for n, v in headers.items()]
 
     openai(Signed(headers, BODY))
 
     assert verify(scheme, [key_bytes(scheme)], wire, BODY.encode(), now=now).event_id == "msg_1"
+
+
+@of([p for p in PACKAGES if SCHEMES[p.scheme].signs_time and p.scheme not in OTHER_WINDOWS])
+def test_package_takes_old_deliveries_for_as_long_as_we_do_and_no_longer(package, now):
+    scheme = SCHEMES[package.scheme]
+    oldest = now - scheme.past_tolerance_s
+
+    package.accept(_signed(scheme, oldest + 60))
+
+    with pytest.raises(Refused):
+        package.accept(_signed(scheme, oldest - 1))
+
+
+def _signed(scheme: Scheme, sent_at: int) -> Signed:
+    key = keys_of(scheme).signing
+    body = BODY.encode()
+    return Signed(sign(scheme, key, body, event_id="msg_1", sent_at=sent_at, url=URL), BODY)
