@@ -78,4 +78,6 @@ class AuditAction(StrEnum):
     EVENT_RELEASED = "webhooks.event.released"
     EVENT_DEAD = "webhooks.event.given_up"
     EVENT_BODY_READ = "webhooks.event.body_read"
+    DOCUMENT_FETCHED = "webhooks.document.fetched"
+    SUBSCRIPTION_CONFIRMED = "webhooks.subscription.confirmed"
     RECORDS_EXPORTED = "audit.records.exported"

@@ -315,6 +315,14 @@ class Event(EnvironmentRow, DueColumns):
         }
 
 
+class DocumentQuerySet(ScopedQuerySet):
+    """Documents as the worker looks for them."""
+
+    def due(self, now: datetime) -> "DocumentQuerySet":
+        """Those that have to be fetched now."""
+        return self.filter(due_at__lte=now)
+
+
 class Document(Row):
     """A key or certificate that a scheme needs, fetched by a worker from where the scheme allows.
 
@@ -331,6 +339,8 @@ class Document(Row):
     due_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
     reason = models.CharField(max_length=200, blank=True)
+
+    objects: ClassVar[Any] = DocumentQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

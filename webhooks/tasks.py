@@ -64,3 +64,9 @@ def _drain() -> None:
         if time.monotonic() > end:
             ring(JobName.PROCESS_EVENTS)
             return
+
+
+@job(JobName.FETCH_DOCUMENTS, time_limit_ms=LIMIT_MS)
+def fetch_documents() -> None:
+    """Fetch the keys and certificates that the intake asked for; what fails waits in its row."""
+    services.fetch_due()

@@ -27,6 +27,7 @@ class JobName(StrEnum):
     """Every message there is; a test matches each with one declared task."""
 
     PROCESS_EVENTS = "process_events"
+    FETCH_DOCUMENTS = "fetch_documents"
     START_RUN = "start_run"
     CANCEL_RUN = "cancel_run"
     EXECUTE_ACTION = "execute_action"
@@ -38,6 +39,7 @@ class JobName(StrEnum):
 # One queue per priority: what a person or an agent waits for is never behind a burst of events.
 QUEUES = {
     JobName.PROCESS_EVENTS: "events",
+    JobName.FETCH_DOCUMENTS: "default",
     JobName.START_RUN: "default",
     JobName.CANCEL_RUN: "default",
     JobName.EXECUTE_ACTION: "actions",

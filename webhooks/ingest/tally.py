@@ -3,7 +3,7 @@
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -14,6 +14,9 @@ from webhooks.models import Document, Refusal, Secret, Source
 log = structlog.get_logger(__name__)
 MAX_KEYS = 20_000
 MAX_WANTED = 100
+# Of one source, fetched or not.
+MAX_DOCUMENTS = 20
+DOCUMENT_AGE_S = 300
 
 Refused = tuple[uuid.UUID | None, str]
 
@@ -68,7 +71,26 @@ def write(tally: Tally, now: datetime) -> None:
             Source.objects.filter(pk=source_id).update(last_event_at=_moment(seconds))
         _count_copies(tally.copies)
         for source_id, url in tally.wanted:
-            Document.objects.get_or_create(source_id=source_id, url=url, defaults={"due_at": now})
+            want(source_id, url, now)
+
+
+def want(source_id: uuid.UUID, url: str, now: datetime) -> None:
+    """Ask for a document: a new row that is due, or an old one again after five minutes.
+
+    What failed keeps the time of its next try. A source that has asked for too many gives up the
+    oldest that never came; where there is none, the wish is dropped.
+    """
+    rows = Document.objects.filter(source_id=source_id)
+    if rows.filter(url=url).exists():
+        old = now - timedelta(seconds=DOCUMENT_AGE_S)
+        rows.filter(url=url, failures=0, fetched_at__lt=old).update(due_at=now)
+        return
+    if rows.count() >= MAX_DOCUMENTS:
+        lost = rows.filter(content=None, failures__gt=0).order_by("created_at").first()
+        if lost is None:
+            return
+        lost.delete()
+    Document.objects.get_or_create(source_id=source_id, url=url, defaults={"due_at": now})
 
 
 def try_write(tally: Tally) -> bool:

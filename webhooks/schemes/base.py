@@ -11,10 +11,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from webhooks.schemes.extras import Confirm, Documents, Signed
+from webhooks.schemes.extras import Confirm, Documents, Draft, Signed
 from webhooks.schemes.places import Part as Part
 from webhooks.schemes.places import Place as Place
 from webhooks.schemes.places import Where as Where
+from webhooks.schemes.places import is_header, is_in_body
 from webhooks.schemes.places import pieces_of as pieces_of
 
 HeaderPair = tuple[bytes, bytes]
@@ -278,16 +279,6 @@ def _name(place: Place | None, where: Where) -> bytes:
     return place.name.encode() if place is not None and place.where is where else b""
 
 
-def is_in_body(place: Place) -> bool:
-    """Whether the value stands in the body."""
-    return place.where is Where.BODY
-
-
-def is_header(place: Place) -> bool:
-    """Whether the value stands in a header of its own."""
-    return place.where is Where.HEADER
-
-
 def _signs_time(
     stamp: Place | None, pieces: Sequence[bytes | Part | Place], *, covers_body: bool
 ) -> bool:
@@ -381,15 +372,6 @@ class Proof(NamedTuple):
 
 # Checks one delivery under the live keys; raises Unverified.
 Check = Callable[["Scheme", Request, Sequence[bytes]], Proof]
-
-
-class Draft(NamedTuple):
-    """A test event before it is signed; `sent_at` is in seconds since 1970."""
-
-    body: bytes
-    event_id: str
-    sent_at: float
-    url: bytes = b""
 
 
 # Signs a test event with a key; raises CannotSign for a body that cannot carry the signature.

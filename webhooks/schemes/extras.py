@@ -23,6 +23,15 @@ class CannotSign(ValueError):
     """Nobody but the provider can sign such a delivery, or not with this body."""
 
 
+class Draft(NamedTuple):
+    """A test event before it is signed; `sent_at` is in seconds since 1970."""
+
+    body: bytes
+    event_id: str
+    sent_at: float
+    url: bytes = b""
+
+
 class Signed(NamedTuple):
     """A test event as its provider would send it; `query` belongs behind the address."""
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from webhooks.schemes import stamps
-from webhooks.schemes.base import Draft, Proof, Reason, Request, Scheme, Unit, Unverified
+from webhooks.schemes.base import Proof, Reason, Request, Scheme, Unit, Unverified
 from webhooks.schemes.bodies import member, read, read_json, text_of
-from webhooks.schemes.extras import CannotSign, Signed
+from webhooks.schemes.extras import CannotSign, Draft, Signed
 from webhooks.schemes.signatures import decode, matching_key
 from webhooks.schemes.signer import HASHES
 

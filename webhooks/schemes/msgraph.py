@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 
-from webhooks.schemes.base import Algorithm, Draft, Proof, Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Algorithm, Proof, Reason, Request, Scheme, Unverified
 from webhooks.schemes.bodies import read_json
-from webhooks.schemes.extras import CannotSign, Signed
+from webhooks.schemes.extras import CannotSign, Draft, Signed
 from webhooks.schemes.signatures import matching_key
 
 STATE = "clientState"

@@ -56,3 +56,13 @@ def pieces_of(template: str) -> tuple[bytes | Part | Place, ...]:
         else:
             pieces.append(Part(text))
     return tuple(pieces)
+
+
+def is_in_body(place: Place) -> bool:
+    """Whether the value stands in the body."""
+    return place.where is Where.BODY
+
+
+def is_header(place: Place) -> bool:
+    """Whether the value stands in a header of its own."""
+    return place.where is Where.HEADER

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
 from webhooks.schemes import stamps
-from webhooks.schemes.base import Algorithm, Draft, Encoding, Part, Place, Scheme, Where
+from webhooks.schemes.base import Algorithm, Encoding, Part, Place, Scheme, Where
 from webhooks.schemes.bodies import read_json
-from webhooks.schemes.extras import CannotSign, Signed
+from webhooks.schemes.extras import CannotSign, Draft, Signed
 
 HASHES = {
     Algorithm.HMAC_SHA1: "sha1",

@@ -9,6 +9,7 @@ from webhooks.services.configuring import (
     replace_routes,
     update_source,
 )
+from webhooks.services.documents import fetch_due
 from webhooks.services.explaining import Arrived, explain_event, explain_request
 from webhooks.services.previewing import Previewed, preview_routes, preview_sample
 from webhooks.services.processing import process_chunk
@@ -46,6 +47,7 @@ __all__ = [
     "deliver",
     "explain_event",
     "explain_request",
+    "fetch_due",
     "generate",
     "live_secrets",
     "numbered",

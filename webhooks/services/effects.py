@@ -17,11 +17,13 @@ from webhooks import routing
 from webhooks.models import Effect, Event, Route
 from webhooks.routing import RouteError, Rule
 from webhooks.services import fetching, splitting
+from webhooks.services.confirming import confirm
 from webhooks.services.outcomes import Done, Hopeless
 
 log = structlog.get_logger(__name__)
 IMPLICIT_RUN = "run (implicit)"
 IMPLICIT_RECORD = "record (implicit)"
+IMPLICIT_CONFIRM = "confirm (implicit)"
 RUN_TAGS = ("user_id", "project_id", "run_purpose")
 TASK = "task"
 ALWAYS = "true"
@@ -45,6 +47,9 @@ def carry_out(event: Event) -> Done:
     """
     if event.body is None:
         raise Hopeless("Its body was pruned.")
+    ask = event.source.rules.confirm
+    if ask is not None and (url := ask(event.raw)):
+        return _confirm(event, url)
     if splitting.is_delivery(event):
         return splitting.split(event)
     fetching.fetch_once(event)
@@ -70,6 +75,11 @@ def _only_recorded(event: Event, routes: list[Route]) -> Done | None:
     if routes and routes[0].effect == Effect.RECORD and routes[0].when.strip() == ALWAYS:
         return Done(routes[0].name, event.event_type)
     return None
+
+
+def _confirm(event: Event, url: str) -> Done:
+    confirm(event, url)
+    return Done(IMPLICIT_CONFIRM, see(event, is_routed=False).event_type, had_effect=True)
 
 
 def see(event: Event, *, is_routed: bool) -> Seen:

@@ -12,8 +12,7 @@ from gateway.http.messages import Answer, Request, RetryClass
 from gateway.lib import ids, sealing
 from gateway.lib.errors import Refused
 from webhooks.models import Source
-from webhooks.schemes.base import Draft
-from webhooks.schemes.extras import CannotSign
+from webhooks.schemes.extras import CannotSign, Draft
 from webhooks.schemes.secrets import key_of
 from webhooks.schemes.signer import compose
 from webhooks.services.secrets import live_secrets

@@ -1,14 +1,19 @@
-"""Finding the events whose bell was lost, and the sources that fell silent."""
+"""Finding the events whose bell was lost, documents to fetch, and sources that fell silent."""
+
+from django.utils import timezone
 
 from gateway.lib.broker import JobName, ring
-from webhooks.models import Event
+from webhooks.models import Document, Event
 from webhooks.services.silence import WATCH
 
 
 def sweep() -> int:
-    """Ring once if any event is due; how many are."""
+    """Ring once for whatever kind is due; how many rows are."""
     due = Event.objects.due().count()
     if due:
         ring(JobName.PROCESS_EVENTS)
+    wanted = Document.objects.due(timezone.now()).count()
+    if wanted:
+        ring(JobName.FETCH_DOCUMENTS)
     WATCH.tick()
-    return due
+    return due + wanted
