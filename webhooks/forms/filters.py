@@ -14,7 +14,7 @@ from webhooks.states import EventStatus
 MAX_HEADER_CHARACTERS = 64 * 1024
 MAX_BODY_CHARACTERS = 512 * 1024
 STATUSES = (("", "Any state"), *EventStatus.choices)
-COPIES = (("", "Once or more often"), ("1", "More than once"))
+COPIES = (("", "Any copies"), ("1", "Came again"))
 
 
 class EventFilter(forms.Form):

@@ -26,7 +26,7 @@ FILTERS = ("q", "source", "status", "copies")
 QUICK = (
     ("status", "dead", "skull", "Dead"),
     ("status", "quarantined", "lock", "Quarantined"),
-    ("copies", "1", "copy", "Came more than once"),
+    ("copies", "1", "copy", "Came again"),
 )
 
 
