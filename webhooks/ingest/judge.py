@@ -20,6 +20,8 @@ from webhooks.schemes.verifier import Header, verify
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
 MAX_QUERY_BYTES = 4096
+# With two of one of these, a reader of the first and one of the last read different bodies.
+SINGLE = frozenset({b"content-type", b"content-encoding", b"content-length"})
 # What may carry a credential of the sender is never kept.
 DROPPED = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
 # What an unknown address costs, so that it takes as long as a wrong signature.
@@ -42,13 +44,20 @@ def check_form(headers: Sequence[Header], *, max_body_bytes: int) -> None:
     if len(headers) > MAX_HEADERS:
         raise Rejected(Reason.TOO_MANY_HEADERS)
     fields = dict(headers)
-    if fields.get(b"content-encoding", b"identity") != b"identity":
+    if len(fields) < len(headers) and _is_any_repeated(headers, SINGLE):
+        raise Rejected(Reason.MEDIA_TYPE)
+    if fields.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Rejected(Reason.MEDIA_TYPE)
     length = fields.get(b"content-length", b"")
     if length != b"0" and not is_taken(fields.get(b"content-type", b""), TAKEN):
         raise Rejected(Reason.MEDIA_TYPE)
     if length.isdigit() and int(length[:20]) > max_body_bytes:
         raise Rejected(Reason.TOO_LARGE)
+
+
+def _is_any_repeated(headers: Sequence[Header], names: frozenset[bytes]) -> bool:
+    found = [name for name, _ in headers if name in names]
+    return len(found) > len(set(found))
 
 
 def judge(

@@ -21,9 +21,12 @@ def read(raw: bytes, media_type: bytes) -> Any:
 
 
 def read_json(raw: bytes) -> Any:
-    """The JSON value, None where the bytes are none."""
+    """The JSON value, None where the bytes are none in UTF-8.
+
+    Left to itself, the library would guess UTF-16 and UTF-32, as no other reader of ours does.
+    """
     try:
-        return json.loads(raw)
+        return json.loads(raw.decode("utf-8-sig"))
     # A number of 5,000 digits is a ValueError, a body of brackets a RecursionError.
     except (ValueError, RecursionError):
         return None
