@@ -246,6 +246,8 @@ class Event(EnvironmentRow, DueColumns):
     order_key = models.CharField(max_length=SHA256_HEX_LENGTH, blank=True)
     duplicates = models.PositiveIntegerField(default=0)
     replays = models.PositiveIntegerField(default=0)
+    # How often somebody ordered its effects as new ones, beside those that exist.
+    renewals = models.PositiveIntegerField(default=0, db_default=0)
     pruned_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[Any] = EventQuerySet.as_manager()
@@ -297,6 +299,11 @@ class Event(EnvironmentRow, DueColumns):
     def content(self) -> bytes:
         """What the event says: what was fetched for a thin one, else its own bytes."""
         return bytes(self.fetched or b"") if self.fetched_at else self.raw
+
+    @property
+    def effect_key(self) -> str:
+        """What makes its effects the same ones however often it is processed."""
+        return f"{self.public_id}#r{self.renewals}" if self.renewals else self.public_id
 
     @property
     def delivery_public_id(self) -> str:

@@ -1,5 +1,7 @@
 """Sources, events and providers by API."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from gateway.agents.models import Provider
@@ -7,7 +9,7 @@ from tests import people
 from tests.callers import key_of
 from tests.factories.agents import AgentFactory, ProviderFactory
 from tests.factories.webhooks import EventFactory, SecretFactory, SourceFactory
-from webhooks.models import Source
+from webhooks.models import Event, Source
 from webhooks.states import EventStatus
 
 pytestmark = pytest.mark.django_db
@@ -249,3 +251,73 @@ def test_events_narrow_and_stay_in_their_environment(here, operator):
     assert found(status="dead") == found(source=foreign.source.slug) == []
     assert operator.get(f"events/{foreign.public_id}").status_code == 404
     assert operator.post(f"events/{foreign.public_id}/replay").status_code == 404
+
+
+def test_events_narrow_by_type_time_and_delivery(here, operator):
+    source = SourceFactory(environment=here.environment)
+    old = EventFactory(
+        source=source, event_type="a.b", received_at=datetime(2026, 1, 2, tzinfo=UTC)
+    )
+    new = EventFactory(source=source, delivery=old, item_index=3)
+
+    def found(**query):
+        return [row["id"] for row in operator.get("events", query).json()["items"]]
+
+    assert found(type="a.b") == found(until="2026-02-01T00:00:00Z") == [old.public_id]
+    assert found(since="2026-02-01T00:00:00Z") == found(delivery=old.public_id) == [new.public_id]
+    assert found(delivery="evt_nobody") == found(type="a") == []
+    row = operator.get(f"events/{new.public_id}").json()
+    assert (row["delivery"], row["item_index"]) == (old.public_id, 3)
+    for query in ({"since": "yesterday"}, {"status": "lost"}):
+        assert operator.get("events", query).status_code == 422
+
+
+def test_a_replay_is_shown_before_it_is_ordered(here, operator):
+    event = EventFactory(source__environment=here.environment, status=EventStatus.DEAD)
+    shown = operator.post(f"events/{event.public_id}/replay", {"dry_run": True})
+
+    assert shown.status_code == 200
+    assert shown.json() == {
+        "route": "record (implicit)", "effect": "record", "arguments": {}, "trouble": [],
+        "note": "",
+    }  # fmt: skip
+    event.refresh_from_db()
+    assert (event.status, event.replays) == ("dead", 0)
+    assert operator.post(f"events/{event.public_id}/replay", {"dryrun": True}).status_code == 422
+
+
+def test_a_replay_may_be_as_new(here, operator):
+    event = EventFactory(source__environment=here.environment, status=EventStatus.DEAD)
+    answer = operator.post(f"events/{event.public_id}/replay", {"as_new": True})
+
+    assert (answer.status_code, answer.json()["renewals"]) == (202, 1)
+
+
+def test_many_events_are_replayed_each_with_its_own_result(here, operator):
+    source = SourceFactory(environment=here.environment)
+    dead = [EventFactory(source=source, status=EventStatus.DEAD, due_at=None) for _ in range(3)]
+    pruned = EventFactory(source=source, status=EventStatus.DEAD, due_at=None, body=None,
+                          body_sha256="0" * 64)  # fmt: skip
+    EventFactory(source=source)
+    foreign = EventFactory(source__environment=here.elsewhere, status=EventStatus.DEAD)
+
+    shown = operator.post("events/replay", {"status": "dead", "dry_run": True}).json()
+    assert [row["event"] for row in shown["shown"]] == [e.public_id for e in (*dead, pruned)]
+    assert Event.objects.filter(status="dead").count() == 5
+    body = {"source": source.slug, "limit": 2}
+    first = operator.post("events/replay", body)
+    assert (first.status_code, first.json()["remaining"]) == (202, 2)
+    second = operator.post("events/replay", {"events": [dead[2].public_id, pruned.public_id]})
+    assert [(row["event"], row["code"]) for row in second.json()["results"]] == [
+        (dead[2].public_id, ""), (pruned.public_id, "pruned"),
+    ]  # fmt: skip
+    none = operator.post("events/replay", {"events": [foreign.public_id]}).json()
+    assert none["results"] == []
+    foreign.refresh_from_db()
+    assert foreign.status == "dead"
+
+
+def test_many_events_are_never_simply_all(here, operator):
+    for body in ({}, {"dry_run": True}, {"events": []}, {"events": ["evt_1"]}, {"all": True}):
+        assert operator.post("events/replay", body).status_code == 422
+    assert key_of(here, here.may).post("events/replay", {"status": "dead"}).status_code == 403

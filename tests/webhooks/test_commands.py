@@ -1,6 +1,7 @@
 """The commands that send and replay events."""
 
 import json
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -113,3 +114,27 @@ def test_replay_events_replays_the_dead_of_a_source_or_the_named():
 def test_replay_events_refuses_what_is_no_id():
     with pytest.raises(CommandError):
         told("replay_events", "act_123")
+
+
+@pytest.mark.django_db
+def test_replay_events_narrows_by_type_and_time_and_says_what_would_happen():
+    source = SourceFactory()
+    old = EventFactory(
+        source=source, status=EventStatus.DEAD, due_at=None, event_type="a.b",
+        received_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )  # fmt: skip
+    new = EventFactory(source=source, status=EventStatus.DEAD, due_at=None)
+
+    shown = told("replay_events", "--dry-run", "--type", "a.b")
+    assert old.public_id in shown
+    assert "record · by 'record (implicit)'" in shown
+    assert new.public_id not in shown
+    assert old.public_id not in told("replay_events", "--dry-run", "--since", "2026-02-01")
+    assert new.public_id not in told("replay_events", "--dry-run", "--until", "2026-02-01")
+    assert told("replay_events", "--dry-run", "--limit", "1").count("evt_") == 1
+    assert "1 replayed" in told("replay_events", "--as-new", "--source", source.public_id, limit=1)
+    old.refresh_from_db()
+    assert (old.status, old.renewals) == ("received", 1)
+    for arguments in (("--since", "yesterday"), ("--source", "nobody")):
+        with pytest.raises(CommandError):
+            told("replay_events", *arguments)

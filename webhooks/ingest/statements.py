@@ -45,6 +45,7 @@ FIXED = {
     "order_key": "''",
     "duplicates": "0",
     "replays": "0",
+    "renewals": "0",
     "pruned_at": "NULL",
 }
 COLUMNS = (*GIVEN, *FIXED, "received_at", "due_at", "status")

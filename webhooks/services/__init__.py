@@ -13,7 +13,8 @@ from webhooks.services.documents import fetch_due
 from webhooks.services.explaining import Arrived, explain_event, explain_request
 from webhooks.services.previewing import Previewed, preview_routes, preview_sample
 from webhooks.services.processing import process_chunk
-from webhooks.services.replaying import release, replay
+from webhooks.services.rehearsing import DryRun, dry_run
+from webhooks.services.replaying import MAX_AT_ONCE, Replayed, release, replay, replay_many
 from webhooks.services.secrets import (
     DEFAULT_OVERLAP,
     MAX_OVERLAP,
@@ -24,6 +25,7 @@ from webhooks.services.secrets import (
     retire_secret,
     rotate_secret,
 )
+from webhooks.services.selecting import Which, select
 from webhooks.services.sending import SignedEvent, deliver, numbered, sign_event
 from webhooks.services.silence import rhythm
 from webhooks.services.sweeping import sweep
@@ -31,20 +33,25 @@ from webhooks.services.testing import Tested, send_test
 from webhooks.services.trying import Trial, try_scheme
 
 __all__ = [
-    "Arrived",
     "DEFAULT_OVERLAP",
     "KEEP",
+    "MAX_AT_ONCE",
     "MAX_OVERLAP",
     "MAX_ROUTES",
+    "Arrived",
+    "DryRun",
     "NewRoute",
     "NewSecret",
     "Previewed",
+    "Replayed",
     "SignedEvent",
     "Tested",
     "Trial",
+    "Which",
     "add_secret",
     "create_source",
     "deliver",
+    "dry_run",
     "explain_event",
     "explain_request",
     "fetch_due",
@@ -58,9 +65,11 @@ __all__ = [
     "release",
     "replace_routes",
     "replay",
+    "replay_many",
     "retire_secret",
     "rhythm",
     "rotate_secret",
+    "select",
     "send_test",
     "sign_event",
     "sweep",

@@ -18,7 +18,7 @@ from webhooks.models import Event, Source
 from webhooks.routing import RouteError, Rule
 from webhooks.samples import Sample, body_of, samples_of
 from webhooks.services import splitting
-from webhooks.services.effects import see
+from webhooks.services.planning import see
 
 SHOWN_EVENTS = 20
 SAMPLE_ID = "sample"

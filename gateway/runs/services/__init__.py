@@ -4,7 +4,7 @@ from gateway.runs.services.ending import cancel, retry, tell_provider_to_cancel
 from gateway.runs.services.fetching import fetch
 from gateway.runs.services.following import action_changed, run_changed
 from gateway.runs.services.reporting import report_run
-from gateway.runs.services.starting import begin, start
+from gateway.runs.services.starting import begin, start, started_for
 from gateway.runs.services.sweeping import sweep
 from gateway.runs.services.updating import RunNotReady, apply_update, context_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "retry",
     "run_changed",
     "start",
+    "started_for",
     "sweep",
     "tell_provider_to_cancel",
 ]

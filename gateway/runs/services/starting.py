@@ -30,6 +30,7 @@ from gateway.tenants.principals import Principal
 log = structlog.get_logger(__name__)
 LEASE_S = 60
 GIVE_UP_AFTER = timedelta(hours=24)
+QUEUED, KEY = "run.queued", "key"
 CONSTRAINTS = frozenset({"max_steps", "max_tool_calls", "require_approval_for", "timeout_s"})
 
 
@@ -44,11 +45,12 @@ def start(
     tags: dict[str, Any] | None = None,
     correlation_id: str = "",
     origin_event: str = "",
-    origin: str = Run.Origin.API,
+    origin_key: str = "",
     retry_of: Run | None = None,
 ) -> Run:
     """Queue a run; a worker starts it. Needs an agent with a provider, or a provider.
 
+    A route says which of its event's runs this is by `origin_key`; `started_for` finds it by that.
     Raises Refused when nothing can run it, or for unknown constraints.
     """
     if unknown := set(constraints or {}) - CONSTRAINTS:
@@ -63,7 +65,8 @@ def start(
         raise Refused("agent_off", f"Agent {who.slug} is switched off.")
     with transaction.atomic():
         run = Run(
-            environment=environment, agent=who, provider=runner, origin=origin, task=task,
+            environment=environment, agent=who, provider=runner, task=task,
+            origin=Run.Origin.ROUTE if origin_key else Run.Origin.API,
             constraints=constraints or {}, tags=tags or {}, started_by_kind=by.kind,
             started_by_id=by.id, started_by_label=by.label[:120],
             starter_user_id=by.user.pk if by.user else by.owner_id, retry_of=retry_of,
@@ -71,7 +74,9 @@ def start(
             due_at=timezone.now(), announce_due_at=timezone.now(),
         )  # fmt: skip
         run.save(force_insert=True)
-        append(run, "run.queued", {"by": f"{by.kind}:{by.id}", "task": task}, event=origin_event)
+        queued = {"by": f"{by.kind}:{by.id}", "task": task}
+        known_by = {KEY: origin_key} if origin_key else {}
+        append(run, QUEUED, queued | known_by, event=origin_event)
         audit.record(
             AuditAction.RUN_STARTED, target=Target("run", run.public_id),
             scope=environment.audit_scope, actor=by.actor,
@@ -80,6 +85,15 @@ def start(
         announce(run)
         ring(JobName.START_RUN, str(run.pk))
     return run
+
+
+def started_for(event: str, *, key: str) -> Run | None:
+    """The run that a route has started for this event under this key."""
+    for run in Run.objects.filter(source_event=event, origin=Run.Origin.ROUTE).order_by("id"):
+        queued = run.events.filter(kind=QUEUED).first()
+        if queued is None or queued.data.get(KEY, event) == key:
+            return run
+    return None
 
 
 def begin(pk: str) -> None:

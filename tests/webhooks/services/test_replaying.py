@@ -3,12 +3,16 @@
 import pytest
 from django.utils import timezone
 
+from approvals.models import Action
 from audit.models import AuditRecord
 from gateway.lib.errors import Denied, Refused, StaleState
+from gateway.runs.models import Run
 from tests import people
-from tests.factories.webhooks import EventFactory, SourceFactory
+from tests.factories.agents import AgentFactory, ProviderFactory
+from tests.factories.tools import ToolFactory
+from tests.factories.webhooks import EventFactory, RouteFactory, SourceFactory
 from webhooks import services
-from webhooks.models import Event
+from webhooks.models import Effect, Event
 from webhooks.states import FINAL, EventStatus
 
 pytestmark = pytest.mark.django_db
@@ -98,3 +102,114 @@ def test_of_two_orders_at_once_one_wins(here, source):
 
     with pytest.raises(StaleState):
         services.replay(event=stale, by=here.principal(here.operator))
+
+
+@pytest.fixture
+def operator(here):
+    return here.principal(here.operator)
+
+
+def acting(source) -> None:
+    RouteFactory(
+        source=source, name="note", effect=Effect.ACTION,
+        tool=ToolFactory(environment=source.environment).name,
+        agent=AgentFactory(environment=source.environment), arguments={"note": "body.text"},
+    )  # fmt: skip
+
+
+def starting(source) -> None:
+    agent = AgentFactory(
+        environment=source.environment, provider=ProviderFactory(environment=source.environment)
+    )
+    RouteFactory(
+        source=source, name="start", effect=Effect.START_RUN, agent=agent,
+        arguments={"task": "body.text"},
+    )  # fmt: skip
+
+
+def processed(event: Event) -> Event:
+    while services.process_chunk():
+        pass
+    event.refresh_from_db()
+    return event
+
+
+def test_replay_attaches_to_the_action_that_exists_and_as_new_makes_another(source, operator):
+    acting(source)
+    event = processed(EventFactory(source=source, body=b'{"text":"a"}'))
+    services.replay(event=event, by=operator)
+    assert processed(event).status == "processed"
+    assert Action.objects.count() == 1
+
+    services.replay(event=event, by=operator, as_new=True)
+    assert processed(event).status == "processed"
+    first, second = Action.objects.order_by("id")
+    assert (first.call_id, second.call_id) == (event.public_id, f"{event.public_id}#r1")
+    assert first.source_event == second.source_event == event.public_id
+    assert first.status == second.status
+    assert second.digest != first.digest
+
+    services.replay(event=event, by=operator)
+    processed(event)
+    assert Action.objects.count() == 2
+    services.replay(event=event, by=operator, as_new=True)
+    processed(event)
+    assert Action.objects.count() == 3
+
+
+def test_replay_attaches_to_the_run_that_exists_and_as_new_starts_another(source, operator):
+    starting(source)
+    event = processed(EventFactory(source=source, body=b'{"text":"a"}'))
+    runs = [event.run_id]
+    for as_new in (False, True, False, True):
+        services.replay(event=event, by=operator, as_new=as_new)
+        runs.append(processed(event).run_id)
+
+    first, again, second, second_again, third = runs
+    assert first == again
+    assert second == second_again
+    assert len({first, second, third}) == Run.objects.count() == 3
+    assert set(Run.objects.values_list("source_event", flat=True)) == {event.public_id}
+
+
+def test_order_as_new_is_recorded_with_its_key(source, operator):
+    event = finished(source)
+    services.replay(event=event, by=operator, as_new=True)
+
+    record = AuditRecord.objects.get(action="webhooks.event.replayed")
+    assert record.body_json["meta"] == {"as_new": f"{event.public_id}#r1"}
+
+
+def test_event_that_feeds_a_run_and_a_delivery_have_no_new_effects(source, operator):
+    source.provider = ProviderFactory(environment=source.environment)
+    source.save()
+    feeding = finished(source, body=b'{"event":"run.started","run_id":"r1"}')
+    split = finished(SourceFactory(environment=source.environment, scheme="sendgrid"), body=b"[]")
+
+    for event in (feeding, split):
+        with pytest.raises(Refused) as caught:
+            services.replay(event=event, by=operator, as_new=True)
+        assert caught.value.code == "not_renewable"
+        assert services.replay(event=event, by=operator).status == "received"
+
+
+def test_many_are_replayed_and_what_is_refused_stops_no_other(source, operator):
+    events = [finished(source), EventFactory(source=source), finished(source)]
+
+    results = services.replay_many(events, by=operator)
+    assert [(result.event, result.code) for result in results] == [
+        (events[0], ""), (events[1], "not_finished"), (events[2], ""),
+    ]  # fmt: skip
+    assert {event.status for event in Event.objects.all()} == {"received"}
+    assert AuditRecord.objects.filter(outcome="refused").count() == 1
+
+
+def test_many_are_refused_as_a_whole_where_they_are_too_many_or_not_allowed(here, source, operator):
+    event = finished(source)
+
+    with pytest.raises(Refused, match="At most"):
+        services.replay_many([event] * (services.MAX_AT_ONCE + 1), by=operator)
+    with pytest.raises(Denied):
+        services.replay_many([event], by=here.principal(here.may))
+    event.refresh_from_db()
+    assert event.status == "dead"
