@@ -158,7 +158,7 @@ def _delivery(walk: Walk) -> Delivery:
     is_replayable = scheme.wire.is_replayable and walk.event_id
     return Delivery(
         event_id=walk.event_id,
-        sent_at=walk.sent_at if scheme.wire.signs_time else None,
+        sent_at=walk.sent_at,
         event_type=walk.event_type,
         secret_index=walk.proof.key_index,
         replayable=walk.proof.content if is_replayable else None,
@@ -222,9 +222,10 @@ def _window(walk: Walk) -> tuple[Verdict, str, str]:
     walk.body = (
         read(request.body, verifier.media_type_of(request.headers)) if _reads(walk) else None
     )
-    if walk.sent_at is None and wire.stamp is not None and wire.stamp.where is Where.BODY:
+    is_in_body = wire.stamp is not None and wire.stamp.where is Where.BODY
+    if walk.sent_at is None and wire.signs_time and is_in_body:
         walk.sent_at = verifier.stamp_in_body(scheme, walk.body)
-    if walk.sent_at is None or not wire.signs_time:
+    if walk.sent_at is None:
         text = "No time is signed: an old delivery can only be recognised by its id or bytes."
         return Verdict.NOT_NEEDED, text, ""
     verifier.check_window(scheme, request.now - walk.sent_at, request.tolerance_s)
