@@ -21,7 +21,9 @@ pytestmark = [
 INBOX = "/demo/sandbox/inbox/"
 MAIN_PAGES = (
     "approvals:inbox", "approvals:detail", "approvals:approve", "approvals:list", "runs:list",
-    "runs:detail", "webhooks:events", "webhooks:event", "webhooks:source", "agents:detail",
+    "runs:detail", "webhooks:events", "webhooks:event", "webhooks:source", "webhooks:new",
+    "webhooks:edit", "webhooks:setup", "webhooks:secrets", "webhooks:routes", "webhooks:test",
+    "agents:detail",
     "tools:detail", "approvals:policies", "tenants:members", "account_change_password",
 )  # fmt: skip
 SERIOUS = {"serious", "critical"}

@@ -41,7 +41,7 @@ def page(source):
 
 
 def posted(*rows, do="save", **more):
-    data = {"rows": str(len(rows)), "do": do} | more
+    data = {"rows": str(len(rows)), "do": do, "version": "1"} | more
     for at_, row in enumerate(rows):
         row = {"name": f"r{at_}", "when": "true", "effect": "record", "arguments": ""} | row
         data |= {f"r{at_}-{name}": value for name, value in row.items()}
@@ -117,6 +117,17 @@ def test_an_agent_of_another_tenant_cannot_be_named(met, desk, source):
     theirs = AgentFactory(environment=met.elsewhere)
     row = {"effect": "start_run", "agent": theirs.public_id, "arguments": "task = 'x'"}
     assert desk.post(page(source), posted(row)).status_code == 422
+
+
+def test_routes_that_somebody_else_changed_meanwhile_are_looked_at_first(desk, source):
+    services.replace_routes(source, [services.NewRoute("theirs", "record")], by=None)
+    answer = desk.post(page(source), posted({"name": "mine"}))
+    assert answer.status_code == 409
+    assert "changed since you opened" in text(answer)
+    assert [route.name for route in source.routes.all()] == ["theirs"]
+    again = posted({"name": "mine"}, version=str(source.version))
+    assert desk.post(page(source), again).status_code == 302
+    assert [route.name for route in source.routes.all()] == ["mine"]
 
 
 def test_rows_move_and_go_before_anything_is_saved(desk, source):

@@ -46,7 +46,7 @@ def _lines(label: str, help_text: str, *, required: bool = False) -> forms.CharF
         required=required,
         label=label,
         help_text=help_text,
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
     )
 
 
@@ -148,7 +148,9 @@ class TrialForm(forms.Form):
         required=False,
         max_length=32_768,
         label="Headers",
-        widget=forms.Textarea(attrs={"rows": 5, "placeholder": "X-Signature: sha256=…"}),
+        widget=forms.Textarea(
+            attrs={"rows": 5, "placeholder": "X-Signature: sha256=…", "spellcheck": "false"}
+        ),
         help_text="One a line, as they came.",
     )
     body = forms.CharField(
@@ -156,7 +158,7 @@ class TrialForm(forms.Form):
         max_length=262_144,
         strip=False,
         label="Body",
-        widget=forms.Textarea(attrs={"rows": 5}),
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
         help_text="Exactly as it came; line breaks count as LF.",
     )
     trial_secret = forms.CharField(

@@ -26,7 +26,7 @@ class RotateForm(forms.Form):
     def __init__(self, *args: Any, can_make: bool, **kw: Any) -> None:
         super().__init__(*args, **kw)
         field = _secret(required=not can_make, can_make=can_make)
-        field.label = "New secret" if can_make else "New public key"
+        field.label = "New secret" if can_make else "New secret or public key"
         field.help_text = (
             "Leave it empty to make one here; it is shown once." if can_make else ""
         )  # fmt: skip
@@ -56,6 +56,6 @@ class SecretForm(forms.Form):
     def __init__(self, *args: Any, can_make: bool, **kw: Any) -> None:
         super().__init__(*args, **kw)
         field = _secret(required=True, can_make=can_make)
-        field.label = "Secret" if can_make else "Public key"
+        field.label = "Secret" if can_make else "Secret or public key"
         self.fields["secret"] = field
         self.order_fields(["secret", "not_before", "not_after"])

@@ -195,9 +195,10 @@ class SourceForm(ChangeForm):
         if not can_make:
             del self.fields["secret_from"]
             self.fields["secret"].required = True
-            self.fields["secret"].label = "Public key of the provider"
-            self.fields["secret"].widget = forms.Textarea(attrs={"rows": 3})
-            self.fields["secret"].help_text = "Paste the key that the provider shows."
+            self.fields["secret"].help_text = "Paste what the provider shows."
+            if self.scheme.algorithm.is_asymmetric:
+                self.fields["secret"].label = "Public key of the provider"
+                self.fields["secret"].widget = forms.Textarea(attrs={"rows": 3})
         if not self.warning:
             del self.fields["is_understood"]
 

@@ -226,6 +226,49 @@ LANGGRAPH = (
 
 DRIVE = (Sample("update", "File changed", {}, "update"),)
 
+TWILIO = (
+    Sample(
+        "delivered",
+        "Message delivered",
+        {
+            "MessageSid": "SM-lamp-1", "MessageStatus": "delivered", "AccountSid": "AC-lamp",
+            "From": "+15005550006", "To": "+15005550009", "Id": "$id",
+        },
+    ),
+)  # fmt: skip
+
+MAILGUN = (
+    Sample(
+        "failed",
+        "Mail failed",
+        {
+            "event-data": {
+                "event": "failed", "id": "$id", "severity": "permanent", "timestamp": "$s",
+                "recipient": "mara@example.com", "reason": "bounce",
+                "message": {"headers": {"message-id": "lamp-1@example.com"}},
+            }
+        },
+    ),
+)  # fmt: skip
+
+GRAPH = (
+    Sample(
+        "updated",
+        "Message changed",
+        {
+            "value": [
+                {
+                    "subscriptionId": "lamp-sub", "changeType": "updated",
+                    "resource": "users/mara/messages/1",
+                    "subscriptionExpirationDateTime": "2030-01-01T00:00:00Z",
+                    "tenantId": "lamp-tenant",
+                    "resourceData": {"id": "1"},
+                }
+            ]
+        },
+    ),
+)  # fmt: skip
+
 PLAIN = (
     Sample(
         "order.created",
@@ -243,5 +286,6 @@ SAMPLES = {
     "slack": SLACK, "discord": DISCORD, "pagerduty": PAGERDUTY, "zendesk": ZENDESK,
     "intercom": INTERCOM, "zoom": ZOOM, "dropbox": DROPBOX, "box": BOX, "meta": META,
     "workos": WORKOS, "openai": OPENAI, "anthropic": ANTHROPIC, "resend": RESEND,
+    "twilio": TWILIO, "twilio_shared_key": TWILIO, "mailgun": MAILGUN, "msgraph": GRAPH,
     "clerk": CLERK, "supabase": SUPABASE, "langgraph": LANGGRAPH, "google_drive": DRIVE,
 }  # fmt: skip

@@ -34,7 +34,13 @@ class Trial:
 
 
 def try_scheme(
-    scheme: Scheme, *, headers: str, body: str, secret: str = "", source: Source | None = None
+    scheme: Scheme,
+    *,
+    headers: str,
+    body: str,
+    secret: str = "",
+    url: str = "",
+    source: Source | None = None,
 ) -> Trial:
     """Verify a pasted request with this secret, or with the live ones of the source.
 
@@ -47,8 +53,10 @@ def try_scheme(
         return Trial(problem=str(error))
     if not keys:
         return Trial(problem="Give the secret to try: there is none that counts now.")
-    url = source.signed_url.encode() if source else b""
-    request = Request(pasted.headers, pasted.body, time.time(), url=url, query=pasted.query)
+    address = url or (source.signed_url if source else "")
+    request = Request(
+        pasted.headers, pasted.body, time.time(), url=address.encode(), query=pasted.query
+    )
     try:
         return _told(scheme, verify(scheme, keys, request), request)
     except Unverified as refused:

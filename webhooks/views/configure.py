@@ -42,7 +42,7 @@ def _presets(request: Any) -> HttpResponse:
     text = request.GET.get("q", "").strip().lower()
     found = [
         scheme
-        for scheme in SCHEMES.values()
+        for scheme in sorted(SCHEMES.values(), key=lambda one: one.title.lower())
         if text in f"{scheme.title} {scheme.name} {scheme.note}".lower()
     ]
     context = {"presets": found, "text": text}
@@ -209,13 +209,13 @@ def _tried(request: Any, form: ChangeForm, described: SchemeForm, **more: Any) -
     result = None
     if described.is_valid() and trial.is_valid():
         data = trial.cleaned_data
-        source = more.get("source")
         result = services.try_scheme(
             described.scheme,
             headers=data["headers"],
             body=data["body"],
             secret=data["trial_secret"].strip(),
-            source=source,
+            url=request.POST.get("public_url", ""),
+            source=more.get("source"),
         )
     return _shown(
         request, form, scheme_form=described, trial_form=trial, result=result, status=200, **more

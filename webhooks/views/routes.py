@@ -45,6 +45,8 @@ def routes(request: Any, source: str) -> HttpResponse:
     forms = rows_.bound(given, choices)
     if not all(form.is_valid() for form in forms):
         return _shown(request, found, forms, status=422)
+    if what == "save" and request.POST.get("version", "") != str(found.version):
+        return _shown(request, found, forms, is_stale=True, status=409)
     if what == "save" and (answer := _saved(request, found, forms)):
         return answer
     if what == "save":
@@ -102,6 +104,7 @@ def _shown(
     forms: list[RouteForm],
     *,
     preview: list[Line] | None = None,
+    is_stale: bool = False,
     status: int = 200,
 ) -> HttpResponse:
     place = request.environment
@@ -111,6 +114,7 @@ def _shown(
         "templates": templates_of(source.scheme),
         "tools": Tool.objects.within(place).values_list("name", flat=True).order_by("name"),
         "preview": preview,
+        "is_stale": is_stale,
         "may_see": request.user.has_perm(VIEW_BODY, place),
     }
     return show(
