@@ -6,6 +6,7 @@ and what counts is the ratio inside a round: its median, and its lowest and high
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,8 @@ QUICK = {"rounds": 1, "seconds": 0.8, "sizes": [1024], "servers": ["uvicorn"], "
 def main() -> int:
     """Measure, print, and fail where a floor is not held."""
     options = _options()
+    # PostgreSQL would outlive us: end as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
     folder.chmod(0o755)  # PostgreSQL runs as a user of its own
     place = Place(folder)

