@@ -17,6 +17,8 @@ from bench.servers import Candidate, Running, running
 
 RATE_PER_S = 200.0
 FIXED_S = 3.0
+# Those at the fixed rate, and before them what warms up.
+FIXED_COUNT = int(RATE_PER_S * FIXED_S) + 8000
 LARGE_COUNT = 192
 LARGE_S = 30.0
 # Known events are sent over and over: so many different ones.
@@ -113,7 +115,7 @@ class Measuring:
         }
         changes: dict[str, dict[str, Any]] = {
             DUPLICATES: {"count": max(1, min(KNOWN, known)), "repeats": True},
-            FIXED: {"run": "fixed", "rate": RATE_PER_S, "seconds": FIXED_S},
+            FIXED: {"run": "fixed", "rate": RATE_PER_S, "seconds": FIXED_S, "count": FIXED_COUNT},
             LARGE: {"count": LARGE_COUNT, "seconds": LARGE_S, "warm_s": 0.0},
             DRAIN: {"count": self.options.backlog, "seconds": LARGE_S, "warm_s": 0.0},
         }
