@@ -25,6 +25,7 @@ COMMANDS: dict[str, dict[str, dict[str, str]]] = {
     },
     "runs": {"cancel": {}, "retry": {}},
     "events": {"replay": {}, "release": {}},
+    "sources": {"rotate": {}, "secrets": {"value": "k" * 32}},
     "api-keys": {"revoke": {}},
 }
 # People and groups belong to the tenant: in its other environments they are the same.

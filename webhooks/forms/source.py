@@ -101,8 +101,10 @@ class ChangeForm(forms.Form):
         if scheme.needs_url:
             self.fields["public_url"].help_text = (
                 "The provider signs this address: exactly what you enter there, with scheme, "
-                "port, path and query."
+                "port, path and query. Empty means the endpoint's own, shown once it is made."
             )
+            usual = f"{settings.PUBLIC_URL}/webhooks/…"
+            self.fields["public_url"].widget.attrs["placeholder"] = usual
         if scheme.is_id_signed:
             del self.fields["quarantine"]
 
