@@ -12,6 +12,7 @@ urlpatterns = [
     path("events/<slug:event>/", views.event, name="event"),
     path("events/<slug:event>/replay/", views.replay, name="replay"),
     path("events/<slug:event>/release/", views.release, name="release"),
+    path("events/<slug:event>/dry-run/", views.dry_run, name="dry_run"),
     path("events/<slug:event>/explain/", views.explain, name="explain"),
     path("sources/", views.sources, name="sources"),
     # No slug has a tilde.

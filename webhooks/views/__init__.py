@@ -8,6 +8,7 @@ from webhooks.views.events import index as events
 from webhooks.views.events import release, replay
 from webhooks.views.refusals import index as refusals
 from webhooks.views.refusals import unknown
+from webhooks.views.rehearsing import dry_run
 from webhooks.views.routes import routes
 from webhooks.views.secrets import add as add_secret
 from webhooks.views.secrets import end as end_secret
@@ -21,6 +22,7 @@ __all__ = [
     "add_secret",
     "archive",
     "debug",
+    "dry_run",
     "edit",
     "end_secret",
     "event",

@@ -1,5 +1,6 @@
 """The events page, one event, its replay and its release."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -67,7 +68,8 @@ def detail(request: Any, event: str) -> HttpResponse:
 @page("webhooks.replay_event")
 def replay(request: Any, event: str) -> HttpResponse:
     """GET asks again, POST has the event processed once more."""
-    return _order(request, event, "replay", services.replay)
+    as_new = "as_new" in request.POST
+    return _order(request, event, "replay", partial(services.replay, as_new=as_new))
 
 
 @page("webhooks.release_event")
@@ -83,6 +85,7 @@ def _order(request: Any, event: str, kind: str, order: Any) -> HttpResponse:
             "page": shown,
             "heading": f"{kind.capitalize()} event",
             "form_template": f"webhooks/_{kind}_form.html",
+            "as_new": "as_new" in request.GET,
         }
         return render(request, "webhooks/confirm.html", context)
     try:

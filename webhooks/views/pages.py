@@ -106,7 +106,12 @@ class EventPage:
     @property
     def may_replay(self) -> bool:
         """Whether this person may have it processed again."""
-        return self.event.status in REPLAYABLE and self.may("webhooks.replay_event")
+        return self.event.status in REPLAYABLE and self.may_rehearse
+
+    @property
+    def may_rehearse(self) -> bool:
+        """Whether this person may see what processing it again would lead to."""
+        return self.event.body is not None and self.may("webhooks.replay_event")
 
     @property
     def may_debug(self) -> bool:
