@@ -48,6 +48,16 @@ PLACES = {
     "clerk": "Dashboard, Webhooks, Add endpoint; the signing secret stands on its page.",
     "supabase": "Authentication, Hooks: choose HTTPS, paste the address, generate the secret.",
     "langgraph": "The server's configuration: webhook headers, X-Webhook-Token.",
+    "twilio": "The number, service or sink that sends: paste the address and choose POST. The auth "
+    "token stands on the Console's first page.",
+    "twilio_shared_key": "The Webhooks configuration: a setting that names the shared key, and a "
+    "rule that matches the address.",
+    "mailgun": "Sending, Webhooks, Add webhook. The HTTP webhook signing key stands there.",
+    "sns": "The topic, Create subscription, protocol HTTPS: paste the address, and leave raw "
+    "message delivery off.",
+    "msgraph": "The call that creates the subscription: the address as notificationUrl (and as "
+    "lifecycleNotificationUrl), the secret as clientState.",
+    "langsmith": "The sandbox's proxy_config: the address as the callback's URL.",
     "google_drive": "The watch call of the API: the address, and the secret as token.",
 }
 ANYWHERE = "Where your provider asks for a webhook URL or endpoint."
@@ -75,9 +85,11 @@ def steps(scheme: Scheme) -> list[Step]:
 
 
 def _secret(scheme: Scheme) -> Step:
+    if scheme.documents is not None:
+        return Step("Key", "Nothing to enter: the provider's keys are fetched where it shows them.")
     if scheme.algorithm.is_asymmetric:
         return Step("Key", "Nothing to enter: this source knows the provider's public key.")
     if scheme.algorithm is Algorithm.TOKEN:
-        names = " or ".join(scheme.signature_headers)
+        names = " or ".join(scheme.signature_headers) or "each delivery"
         return Step("Token", f"Enter the secret as the token that is sent in {names}.")
     return Step("Secret", "Enter the same secret there, unless the provider gave it to you.")

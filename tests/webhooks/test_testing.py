@@ -80,6 +80,21 @@ def test_a_text_is_sent_in_the_samples_place_with_its_marks_replaced():
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("scheme", "secret"),
+    [("sns", "arn:aws:sns:eu-west-1:123456789012:orders"),
+     ("langsmith", "https://api.smith.langchain.com/.well-known/jwks.json 0b6e7c1a-5d1f")],
+)  # fmt: skip
+def test_nobody_signs_in_amazons_or_langsmiths_place(scheme, secret):
+    source = SourceFactory(scheme=scheme)
+    SecretFactory(source=source, value=secret)
+    with pytest.raises(Refused, match="Nobody but") as caught:
+        send_test(source, samples_of(scheme)[0])
+    assert caught.value.code == "cannot_sign"
+    assert source.secrets.count() == 1
+
+
+@pytest.mark.django_db
 def test_who_sent_a_test_is_recorded():
     send_test(ready("github"), samples_of("github")[0])
     assert AuditRecord.objects.filter(action="webhooks.source.tested").count() == 1

@@ -9,11 +9,12 @@ from typing import Any
 
 from webhooks.samples.base import Sample, fill
 from webhooks.samples.code import SAMPLES as CODE
+from webhooks.samples.messages import SAMPLES as MESSAGES
 from webhooks.samples.trade import SAMPLES as TRADE
 from webhooks.samples.work import PLAIN
 from webhooks.samples.work import SAMPLES as WORK
 
-SAMPLES: dict[str, tuple[Sample, ...]] = {**CODE, **TRADE, **WORK}
+SAMPLES: dict[str, tuple[Sample, ...]] = {**CODE, **MESSAGES, **TRADE, **WORK}
 
 
 def samples_of(scheme: str) -> Sequence[Sample]:

@@ -230,3 +230,23 @@ def test_thousands_of_items_are_stored_in_bounded_transactions(source, monkeypat
     assert splitting.split(delivery).route == "split into 2000 (2000 new)"
     assert max(stored) == splitting.BATCH
     assert Event.objects.filter(delivery=delivery, status="received").count() == 2_000
+
+
+def test_microsofts_batch_becomes_its_notifications():
+    source = SourceFactory(scheme="msgraph")
+    named = {"id": "n1", "subscriptionId": "s1", "resource": "r", "changeType": "created"}
+    lifecycle = {"subscriptionId": "s1", "lifecycleEvent": "missed"}
+
+    def batch(event_id: str) -> Event:
+        raw = json.dumps({"value": [named, lifecycle]}).encode()
+        return settle_events(
+            EventFactory(source=source, body=raw, event_type="", event_id=event_id)
+        )
+
+    first, again = batch("d1"), batch("d2")
+
+    assert [(e.event_id, e.event_type) for e in items_of(first)] == [
+        ("s1:r:created:n1", "created"), ("d1#1", "missed"),
+    ]  # fmt: skip
+    # What has an id is known again; of what has none, nobody can say whether it is the same.
+    assert [e.event_id for e in items_of(again)] == ["d2#1"]
