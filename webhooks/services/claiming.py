@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.db.models import F, Prefetch
 from django.db.models.functions import Coalesce, Length
 from django.utils import timezone
@@ -191,7 +191,13 @@ def _by_attempts(events: Sequence[Event]) -> dict[int, list[uuid.UUID]]:
 
 @contextmanager
 def renewing(events: list[Event]) -> Iterator[None]:
-    """Keep the leases of the events alive within the block; it may take events out of the list."""
+    """Keep the leases of the events alive within the block; it may take events out of the list.
+
+    Within a transaction of the caller nobody else sees the leases, so there is nothing to renew.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
     over = threading.Event()
     thread = threading.Thread(target=_renew_until, args=(over, events), daemon=True)
     thread.start()

@@ -1,6 +1,7 @@
 """What events lead to, and what becomes of those that cannot be processed."""
 
 import json
+import time
 from collections import defaultdict
 from datetime import timedelta
 
@@ -327,3 +328,61 @@ def test_two_workers_never_claim_the_same_event(transactional_db, source):
     for thread in threads:
         thread.join()
     assert len(claimed) == len(set(claimed)) == 40
+
+
+def test_chunk_that_takes_too_long_leaves_the_rest_untried_to_the_next(source, monkeypatch):
+    events = [event_of(source) for _ in range(3)]
+    monkeypatch.setattr(processing, "CHUNK_S", -1.0)
+    assert services.process_chunk() == 3
+
+    first, *rest = [Event.objects.get(pk=event.pk) for event in events]
+    assert (first.status, first.attempts) == ("processed", 1)
+    assert {(e.status, e.attempts, e.lost_leases, e.lease_until) for e in rest} == {
+        ("received", 0, 0, None)
+    }
+    assert {done(event).attempts for event in rest} == {1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lease_is_renewed_while_an_event_is_slow(source, monkeypatch):
+    monkeypatch.setattr(claiming, "RENEW_EVERY_S", 0.01)
+    original = processing.carry_out
+    seen = []
+
+    def slow(event):
+        give_up = time.monotonic() + 10
+        while time.monotonic() < give_up and not seen:
+            held = Event.objects.get(pk=event.pk).due_at
+            seen.extend([held] if held > event.due_at else [])
+        return original(event)
+
+    monkeypatch.setattr(processing, "carry_out", slow)
+    assert done(event_of(source)).status == "processed"
+    assert seen
+
+
+def test_bodies_of_a_chunk_are_bounded(source, monkeypatch):
+    monkeypatch.setattr(claiming, "CHUNK_BYTES", 1000)
+    events = [event_of(source, b"x" * size) for size in (400, 400, 400, 5000)]
+
+    chunks = [[event.pk for event in claiming.claim_chunk()] for _ in range(3)]
+    assert chunks == [[events[0].pk, events[1].pk], [events[2].pk], [events[3].pk]]
+
+
+def test_claim_and_end_of_many_events_take_few_statements(source, django_assert_max_num_queries):
+    for _ in range(100):
+        event_of(source)
+
+    with django_assert_max_num_queries(25):
+        assert services.process_chunk() == 100
+
+
+def test_desk_is_told_once_for_a_chunk(source, monkeypatch, settle):
+    told = []
+    monkeypatch.setattr("gateway.lib.live._send", lambda topic, news: told.append(topic))
+    for _ in range(5):
+        event_of(source)
+    services.process_chunk()
+    settle()
+
+    assert told == [source.environment.live_topic]
