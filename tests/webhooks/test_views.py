@@ -153,3 +153,13 @@ def test_fetched_content_is_shown_with_its_digest_to_who_may_read_bodies(met, so
     assert "the-customer" not in text(signed_in(met.may_not).get(page(event), {"body": 1}))
     assert "the-customer" not in text(signed_in(met.operator).get(page(event)))
     assert "the-customer" in text(signed_in(met.operator).get(page(event), {"body": 1}))
+
+
+def test_a_quarantined_event_leads_to_the_one_whose_bytes_it_has(met):
+    source = SourceFactory(environment=met.environment, scheme="github")
+    first = event_of(source, replay_digest="a" * 64, body_sha256="a" * 64)
+    again = event_of(source, status=EventStatus.QUARANTINED, body_sha256="a" * 64)
+    shown = text(signed_in(met.may_not).get(page(again)))
+    assert page(first) in shown
+    other = event_of(source, status=EventStatus.QUARANTINED, body_sha256="b" * 64)
+    assert "came as first" not in text(signed_in(met.may_not).get(page(other)))

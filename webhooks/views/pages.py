@@ -139,6 +139,16 @@ class EventPage:
         return self.event.reason
 
     @property
+    def twin_url(self) -> str:
+        """The page of the event whose signed bytes came again as this one; found by the guard."""
+        if self.event.status != EventStatus.QUARANTINED:
+            return ""
+        rows = Event.objects.within(self.event.environment).filter(source=self.event.source)
+        # Where more than the body is signed the guard holds another digest: then none is found.
+        twin = rows.filter(replay_digest=self.event.body_sha256).for_lists().first()
+        return place(twin, "webhooks:event", event=twin.public_id) if twin else ""
+
+    @property
     def body(self) -> str | None:
         """The body as text; None where it is not shown. Bytes that are no text stand as escapes."""
         if not self.with_body or self.event.body is None:
