@@ -21,7 +21,8 @@ pytestmark = [
 INBOX = "/demo/sandbox/inbox/"
 MAIN_PAGES = (
     "approvals:inbox", "approvals:detail", "approvals:approve", "approvals:list", "runs:list",
-    "runs:detail", "webhooks:events", "webhooks:event", "webhooks:source", "webhooks:refusals", "webhooks:debug", "webhooks:new",
+    "runs:detail", "webhooks:events", "webhooks:event", "webhooks:source",
+    "webhooks:refusals", "webhooks:debug", "webhooks:new",
     "webhooks:edit", "webhooks:setup", "webhooks:secrets", "webhooks:routes", "webhooks:test",
     "agents:detail",
     "tools:detail", "approvals:policies", "tenants:members", "account_change_password",
