@@ -10,6 +10,7 @@ from tests import people
 from tests.desk import HTMX, at, signed_in, text
 from tests.factories.agents import ProviderFactory
 from tests.factories.webhooks import SecretFactory, SourceFactory
+from webhooks import services
 from webhooks.forms import SchemeForm
 from webhooks.ingest.sources import entry_of
 from webhooks.models import Source
@@ -318,6 +319,20 @@ def test_a_custom_scheme_starts_from_any_entry_of_the_catalogue(met, desk):
     assert "v0:{timestamp}:{body}" in text(
         desk.get(new(met, "custom"), {"scheme": "custom", "from": "slack"})
     )
+
+
+def test_a_change_that_would_make_a_live_secret_useless_is_refused(met, desk):
+    desk.post(new(met, "custom"), ACME | fields(secret_from="paste", secret=SECRET))
+    source = Source.objects.get()
+    changed = ACME | {"name": "Acme", "secret_encoding": "hex"}
+    answer = desk.post(page(source, "edit"), changed)
+    assert answer.status_code == 422
+    assert "would not count any more" in text(answer)
+    assert SECRET not in text(answer)
+    source.refresh_from_db()
+    assert entry_of(source).keys
+    services.retire_secret(source, source.secrets.get())
+    assert desk.post(page(source, "edit"), changed).status_code == 302
 
 
 def pasted(sent_at: float, body: bytes = b'{"kind": "push"}') -> dict[str, str]:

@@ -226,6 +226,7 @@ def test_every_template_names_schemes_and_a_sample_that_exist():
 def test_a_template_is_added_to_the_rows(desk, source):
     answer = desk.post(page(source), posted({"name": "a"}, do="use", template="triage-issue"))
     assert names(answer) == ["a", "Issue opened: triage it"]
+    assert "Triage issue 59 of acme/lighthouse" in text(answer)
     assert names(desk.post(page(source), posted(do="use", template="nothing"))) == []
 
 

@@ -115,6 +115,14 @@ def test_without_a_live_secret_nothing_is_sent():
 
 
 @pytest.mark.django_db
+def test_a_secret_that_cannot_be_opened_is_told():
+    source = ready("github")
+    source.secrets.update(sealed="v1.00000000.AAAA")
+    with pytest.raises(Refused, match="cannot be used"):
+        send_test(source, samples_of("github")[0])
+
+
+@pytest.mark.django_db
 def test_what_only_the_provider_can_sign_is_told():
     source = SourceFactory(scheme="sns")
     SecretFactory(source=source, value="arn:aws:sns:eu-west-1:123456789012:orders")

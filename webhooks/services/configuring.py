@@ -23,7 +23,7 @@ from webhooks.routing import RouteError, Rule, check
 from webhooks.schemes.catalogue import CUSTOM, scheme_of
 from webhooks.schemes.custom import BadScheme
 from webhooks.services.limiting import place_of
-from webhooks.services.secrets import NewSecret, change, keep
+from webhooks.services.secrets import NewSecret, change, check_live, keep
 
 MAX_ROUTES = 100
 MAX_TOLERANCE_S = 86_400
@@ -137,6 +137,8 @@ def update_source(
     if settings is not None:
         _check_scheme(source.scheme, settings)
         wanted["settings"] = checked_settings(settings)
+        if settings.get("scheme") != source.settings.get("scheme"):
+            check_live(source, scheme_of(source.scheme, settings))
     if archive and source.archived_at is None:
         wanted["archived_at"] = timezone.now()
     old = Source.objects.select_for_update().select_related("environment__tenant").get(pk=source.pk)

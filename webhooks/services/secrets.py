@@ -114,6 +114,21 @@ def keep(source: Source, new: NewSecret) -> Secret:
     return secret
 
 
+def check_live(source: Source, scheme: Scheme) -> None:
+    """Raises Refused where a secret that counts could not be one of this scheme any more."""
+    for secret in live_secrets(source):
+        try:
+            key_of(scheme, sealing.unseal(secret.sealed, **secret.place(source)))
+        except sealing.CannotUnseal:
+            continue  # it counts for nothing already
+        except BadSecret as error:
+            detail = (
+                f"The secret ••••{secret.fingerprint[:6]} would not count any more: {error} End it "
+                "first, and add one that fits afterwards."
+            )
+            raise Refused("invalid_scheme", detail, field="secret_encoding") from error
+
+
 def _check(source: Source, new: NewSecret) -> None:
     try:
         key_of(source.rules, new.value)

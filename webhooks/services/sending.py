@@ -13,7 +13,7 @@ from gateway.lib import ids, sealing
 from gateway.lib.errors import Refused
 from webhooks.models import Source
 from webhooks.schemes.extras import CannotSign, Draft
-from webhooks.schemes.secrets import key_of
+from webhooks.schemes.secrets import BadSecret, key_of
 from webhooks.schemes.signer import compose
 from webhooks.services.secrets import live_secrets
 
@@ -61,7 +61,11 @@ def _newest_key(source: Source) -> bytes:
     if source.rules.algorithm.is_asymmetric and source.rules.check is None:
         detail = f"Source {source.slug} keeps a public key only: its provider signs."
         raise Refused("cannot_sign", detail)
-    return key_of(source.rules, sealing.unseal(secret.sealed, **secret.place(source)))
+    try:
+        return key_of(source.rules, sealing.unseal(secret.sealed, **secret.place(source)))
+    except (sealing.CannotUnseal, BadSecret) as error:
+        detail = f"The newest secret of {source.slug} cannot be used: {error}"
+        raise Refused("secret_unusable", detail) from error
 
 
 def deliver(signed: SignedEvent, *, deadline_s: float) -> Answer:

@@ -1,6 +1,7 @@
 """Trying a scheme on a request that was pasted: does it verify, what does it say? Keeps nothing."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.lib import sealing
@@ -75,10 +76,11 @@ def _keys(scheme: Scheme, secret: str, source: Source | None) -> list[bytes]:
         return [key_of(scheme, secret)]
     if source is None:
         return []
-    return [
-        key_of(scheme, sealing.unseal(kept.sealed, **kept.place(source)))
-        for kept in live_secrets(source)
-    ]
+    keys = []
+    for kept in live_secrets(source):
+        with suppress(sealing.CannotUnseal):
+            keys.append(key_of(scheme, sealing.unseal(kept.sealed, **kept.place(source))))
+    return keys
 
 
 def _told(scheme: Scheme, delivery: Delivery, request: Request, *, note: str = "") -> Trial:

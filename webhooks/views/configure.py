@@ -175,7 +175,7 @@ def _saved(source: Source, form: ChangeForm, described: SchemeForm | None) -> bo
             provider=form.chosen_provider(),
         )
     except DomainError as error:
-        put(form, error)
+        put(described if described and error.code == "invalid_scheme" else form, error)
         return False
     return True
 

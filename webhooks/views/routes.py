@@ -9,11 +9,12 @@ from django.http import HttpResponse
 from gateway.lib.errors import DomainError
 from gateway.lib.html import page, show
 from gateway.tools.models import Tool
-from webhooks import services
+from webhooks import samples, services
 from webhooks.forms import route as rows_
 from webhooks.forms.route import Choices, Raw, RouteForm
 from webhooks.models import Source
 from webhooks.route_templates import templates_of
+from webhooks.routing import Rule
 from webhooks.services import Previewed
 from webhooks.views.lookup import CHANGE, source_of, to
 from webhooks.views.pages import VIEW_BODY
@@ -40,8 +41,10 @@ def routes(request: Any, source: str) -> HttpResponse:
     what = request.POST.get("do", "")
     given = rows_.posted(request.POST)
     if what not in {"save", "preview"}:
-        changed = _changed(given, what, request.POST.get("template", ""), found)
-        return _shown(request, found, rows_.unbound(changed, choices))
+        template = request.POST.get("template", "")
+        changed = rows_.unbound(_changed(given, what, template, found), choices)
+        preview = _on_its_sample(found, template) if what == "use" else None
+        return _shown(request, found, changed, preview=preview)
     forms = rows_.bound(given, choices)
     if not all(form.is_valid() for form in forms):
         return _shown(request, found, forms, status=422)
@@ -72,6 +75,17 @@ def _from_template(source: Source, slug: str) -> list[Raw]:
         for one in templates_of(source.scheme)
         if one.slug == slug
     ]  # fmt: skip
+
+
+def _on_its_sample(source: Source, slug: str) -> list[Line] | None:
+    """What a ready-made route makes of the delivery that it is meant for."""
+    one = next((t for t in templates_of(source.scheme) if t.slug == slug and t.sample), None)
+    if one is None:
+        return None
+    sample = samples.sample_of(source.scheme, one.sample)
+    rule = Rule(one.title, one.when, one.arguments)
+    shown = services.preview_sample(source, sample, [rule])
+    return [Line(shown, "" if shown.index is None else one.title)]
 
 
 def _saved(request: Any, source: Source, forms: list[RouteForm]) -> HttpResponse | None:
