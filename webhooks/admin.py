@@ -1,11 +1,11 @@
-"""Read-only pages of sources, routes, events and refusals. Bodies are read on the desk only."""
+"""Read-only pages of this app's models. Bodies are read on the desk only."""
 
 from typing import Any
 
 from django.contrib import admin
 
 from gateway.lib.admin import ReadOnlyAdmin
-from webhooks.models import Event, Refusal, Route, Secret, Source
+from webhooks.models import Document, Event, Refusal, Route, Secret, Source
 
 
 @admin.register(Source)
@@ -59,6 +59,15 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ("event_id__exact", "correlation_id__exact", "event_type", "body_sha256__exact")
     date_hierarchy = "received_at"
     hidden = ("headers", "body", "created_at")
+
+
+@admin.register(Document)
+class DocumentAdmin(ReadOnlyAdmin):
+    within = "source__environment"
+    list_display = ("source", "url", "fetched_at", "due_at", "failures", "reason")
+    list_select_related = ("source",)
+    search_fields = ("url",)
+    hidden = ("content",)
 
 
 @admin.register(Refusal)

@@ -309,6 +309,7 @@ TROUBLE = {
     Reason.FUTURE: "It was sent in the future, by our clock.",
     Reason.MALFORMED_ID: "The event id has characters that could hide another message.",
     Reason.MALFORMED_BODY: "The body is not what this scheme sends.",
+    Reason.UNSUPPORTED: "Its kind cannot be verified here: see the scheme's note.",
     Reason.NO_DOCUMENT: "A key or certificate has to be fetched first; the sender may try again.",
 }
 

@@ -6,6 +6,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.db import models
+from django.urls import get_resolver
 
 from gateway.lib.admin import ReadOnlyAdmin, plain
 from gateway.lib.labels import labels_of
@@ -73,6 +74,8 @@ def rows_on(response):
 
 
 def test_every_model_has_a_page_or_a_reason():
+    # The pages are registered with the HTML addresses, which nothing may have read yet.
+    assert get_resolver().url_patterns
     ours = {
         model.__name__
         for config in apps.get_app_configs()

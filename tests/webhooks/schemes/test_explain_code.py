@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.webhooks.schemes import test_langsmith, test_mailgun, test_msgraph, test_twilio
+from tests.webhooks.schemes.amazon import changed, delivery, message
 from tests.webhooks.schemes.deliveries import Given
 from tests.webhooks.schemes.test_mailgun import document as mailgun
 from tests.webhooks.schemes.test_twilio import form as twilio
@@ -21,7 +23,26 @@ def told(given: Given) -> Explanation:
     return explain(given.scheme, given.request, live)
 
 
-@pytest.mark.parametrize("given", [twilio(), mailgun()], ids=["twilio", "mailgun"])
+GENUINE = [
+    twilio(), test_twilio.document(), mailgun(), test_mailgun.form(), delivery(),
+    test_msgraph.batch(test_msgraph.item()), test_langsmith.callback(),
+]  # fmt: skip
+REFUSED = [
+    delivery().with_(documents={}),
+    delivery(changed(message(), Message="other")),
+    delivery(b"[" * 100_000),
+    test_langsmith.callback(""),
+    test_langsmith.callback(documents={}),
+    test_msgraph.batch(test_msgraph.item("wrong")),
+    test_msgraph.batch(test_msgraph.item(), validationTokens=["a"]),
+    mailgun(signature="0" * 64),
+    mailgun().with_(now=0),
+    twilio().with_headers(x_twilio_signature=None),
+    test_twilio.document().with_(query=b""),
+]
+
+
+@pytest.mark.parametrize("given", GENUINE, ids=lambda given: given.scheme_name)
 def test_a_genuine_delivery_passes_every_step(given):
     explanation = told(given)
     assert explanation.is_good
@@ -59,3 +80,14 @@ def test_an_old_delivery_of_a_scheme_of_code_is_old():
     explanation = told(given.with_(now=given.now + 5000))
     assert explanation.reason is Reason.STALE
     assert "old" in explanation.mistakes[0].title
+
+
+@pytest.mark.parametrize("given", REFUSED, ids=lambda given: given.scheme_name)
+def test_a_refusal_is_told_with_the_verifiers_reason(given):
+    assert told(given).reason is given.reason
+
+
+def test_a_kind_that_cannot_be_verified_is_told_in_words():
+    explanation = told(test_msgraph.batch(test_msgraph.item(), validationTokens=["a"]))
+    assert explanation.reason is Reason.UNSUPPORTED
+    assert any("cannot be verified here" in step.text for step in explanation.steps)
