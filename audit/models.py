@@ -1,37 +1,60 @@
-"""The records: canonical bytes that never change, and columns by which people find them."""
+"""The records, whose canonical bytes never change, their places in a tree, and its checkpoints."""
 
 import uuid
 from typing import Any, NoReturn
 
 from django.db import models
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 
 class Immutable(Exception):
-    """Audit records are written once; nothing changes or deletes them."""
+    """Records, leaves and checkpoints are written once; nothing changes or deletes them."""
 
 
-class RecordQuerySet(models.QuerySet["AuditRecord"]):
-    """Reads only: every bulk write raises."""
+class AppendOnlyQuerySet(models.QuerySet[Any]):
+    """Reads and inserts only: every other bulk write raises."""
+
+    def update(self, **fields: Any) -> NoReturn:
+        """Refused."""
+        raise Immutable("the audit log cannot be changed")
+
+    def delete(self) -> NoReturn:
+        """Refused."""
+        raise Immutable("the audit log cannot be deleted")
+
+    def bulk_update(self, *args: Any, **options: Any) -> NoReturn:
+        """Refused."""
+        raise Immutable("the audit log cannot be changed")
+
+
+class AppendOnly(models.Model):
+    """A row that is written once. Triggers refuse the rest inside the database (`triggers.py`)."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Insert a new row; an existing one is refused."""
+        if not self._state.adding:
+            raise Immutable("the audit log cannot be changed")
+        options["force_insert"] = True
+        super().save(*args, **options)
+
+    def delete(self, *args: Any, **options: Any) -> NoReturn:
+        """Refused."""
+        raise Immutable("the audit log cannot be deleted")
+
+
+class RecordQuerySet(AppendOnlyQuerySet):
+    """What is asked of records."""
 
     def of_tenant(self, tenant: str) -> "RecordQuerySet":
         """The records of one tenant, by its public id."""
         return self.filter(tenant=tenant)
 
-    def update(self, **fields: Any) -> NoReturn:
-        """Refused."""
-        raise Immutable("audit records cannot be changed")
 
-    def delete(self) -> NoReturn:
-        """Refused."""
-        raise Immutable("audit records cannot be deleted")
-
-    def bulk_update(self, *args: Any, **options: Any) -> NoReturn:
-        """Refused."""
-        raise Immutable("audit records cannot be changed")
-
-
-class AuditRecord(models.Model):
+class AuditRecord(AppendOnly):
     """One immutable line. `body` holds the RFC 8785 text, `body_sha256` is its digest.
 
     The other columns repeat parts of the body for search only; they are never evidence.
@@ -72,16 +95,61 @@ class AuditRecord(models.Model):
     def __str__(self) -> str:
         return f"{self.action} {self.target_id}"
 
-    def save(self, *args: Any, **options: Any) -> None:
-        """Insert a new record; an existing one is refused."""
-        if not self._state.adding:
-            raise Immutable("audit records cannot be changed")
-        options["force_insert"] = True
-        super().save(*args, **options)
 
-    def delete(self, *args: Any, **options: Any) -> NoReturn:
-        """Refused."""
-        raise Immutable("audit records cannot be deleted")
+class Leaf(AppendOnly):
+    """The place of one record in its log's tree (RFC 6962).
+
+    A leaf also holds the hashes of the perfect subtrees that it completed. So the hash of every
+    perfect subtree is in exactly one row, and roots and proofs need few rows (`tree.py`).
+    """
+
+    record = models.OneToOneField(AuditRecord, models.PROTECT, primary_key=True)
+    log = models.CharField(max_length=40)
+    leaf_index = models.BigIntegerField(help_text="Counts from 0, without gaps, in each log.")
+    leaf_hash = models.CharField(max_length=64)
+    completed = models.TextField(
+        blank=True, help_text="The completed subtrees above the leaf, smallest first, in hex."
+    )
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["log", "leaf_index"], name="audit_leaf_place")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.log} {self.leaf_index}"
+
+
+class Checkpoint(AppendOnly):
+    """A tree's size and root, signed. `note` is the evidence; the rest is there to find it by."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    log = models.CharField(max_length=40)
+    size = models.BigIntegerField()
+    root = models.CharField(max_length=64)
+    note = models.TextField(help_text="The C2SP checkpoint, as it was published.")
+    signed_at = models.DateTimeField(default=timezone.now)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["log", "size"], name="audit_checkpoint_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.log} {self.size}"
+
+
+class Pending(models.Model):
+    """A record without a leaf. A trigger adds it with the record; the sequencer removes it."""
+
+    record_id = models.UUIDField(primary_key=True)
+
+    def __str__(self) -> str:
+        return str(self.record_id)
 
 
 class RefusalCount(models.Model):

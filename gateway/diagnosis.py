@@ -15,8 +15,6 @@ from audit import triggers
 from gateway.embedded import redis
 from gateway.lib import broker, heartbeat
 
-AUDIT_TABLE = triggers.TABLES[0]
-
 
 class Grade(StrEnum):
     """How bad it is: a note needs nobody, something wrong makes `doctor` end with 1."""
@@ -127,18 +125,18 @@ def _settings_of_sqlite() -> Iterator[Finding]:
 def _roles() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_has_role(current_user, tableowner, 'MEMBER') OR "
-            "has_table_privilege(current_user, tablename, 'TRUNCATE') "
-            "FROM pg_tables WHERE tablename = %s AND schemaname = current_schema()",
-            [AUDIT_TABLE],
+            "SELECT bool_or(pg_has_role(current_user, tableowner, 'MEMBER') OR "
+            "has_table_privilege(current_user, tablename, 'TRUNCATE')) "
+            "FROM pg_tables WHERE tablename = ANY(%s) AND schemaname = current_schema()",
+            [list(triggers.TABLES)],
         )
         row = cursor.fetchone()
-    too_much = row is None or bool(row[0])
+    too_much = row is None or row[0] is not False
     text = (
-        "this role owns the audit table: migrate with an owner, run with a role that may only "
+        "this role owns an audit table: migrate with an owner, run with a role that may only "
         "insert and select there"
         if too_much
-        else "the runtime role cannot change the audit table"
+        else "the runtime role cannot change the audit tables"
     )
     yield Finding(_when_in_production(too_much), "roles", text)
 

@@ -5,11 +5,13 @@ from typing import Any
 import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
+from uuid_utils.compat import uuid7
 
-from audit import services
+from audit import merkle, services
 from audit.actions import AuditAction
+from audit.checkpoints import Head, sign
 from audit.context import SYSTEM, Scope, Target, bind, new_correlation_id
-from audit.models import AuditRecord, RefusalCount
+from audit.models import AuditRecord, Checkpoint, Leaf, Pending, RefusalCount
 
 
 class AuditRecordFactory(DjangoModelFactory):
@@ -40,3 +42,38 @@ class RefusalCountFactory(DjangoModelFactory):
     action = AuditAction.ACTION_REFUSED
     reason = "not_permitted"
     actor_id = factory.Sequence(lambda n: f"usr_{n:026d}")
+
+
+class LeafFactory(DjangoModelFactory):
+    """A leaf whose hash is right, somewhere in a log that is not whole."""
+
+    class Meta:
+        model = Leaf
+
+    record = factory.SubFactory(AuditRecordFactory)
+    log = factory.SelfAttribute("record.log")
+    leaf_index = factory.Sequence(lambda n: n)
+    leaf_hash = factory.LazyAttribute(
+        lambda made: merkle.leaf_hash(made.record.body.encode()).hex()
+    )
+
+
+class CheckpointFactory(DjangoModelFactory):
+    """A checkpoint that nobody trusts: signed with a key that anyone may know."""
+
+    class Meta:
+        model = Checkpoint
+
+    log = "system"
+    size = factory.Sequence(lambda n: n + 1)
+    root = factory.LazyAttribute(lambda made: merkle.leaf_hash(b"%d" % made.size).hex())
+    note = factory.LazyAttribute(
+        lambda made: sign(Head(made.log, made.size, bytes.fromhex(made.root)), "01" * 32)
+    )
+
+
+class PendingFactory(DjangoModelFactory):
+    class Meta:
+        model = Pending
+
+    record_id = factory.LazyFunction(uuid7)
