@@ -21,7 +21,13 @@ from tests.factories.approvals import (
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import ReportFactory, RunEventFactory, RunFactory
 from tests.factories.tenants import ApiKeyFactory, GroupFactory, InvitationFactory, UserFactory
-from tests.factories.webhooks import EventFactory, RefusalFactory, RouteFactory, SecretFactory
+from tests.factories.webhooks import (
+    DocumentFactory,
+    EventFactory,
+    RefusalFactory,
+    RouteFactory,
+    SecretFactory,
+)
 
 pytestmark = pytest.mark.django_db
 # What has no page, and why.
@@ -52,6 +58,7 @@ def everything(environment):
     SecretFactory(source=event.source, value="source-secret")
     RouteFactory(source=event.source)
     RefusalFactory(source=event.source)
+    DocumentFactory(source=event.source)
     ApiKeyFactory(environment=environment, secret=f"csk_one-and-only-{environment.pk}")
     GroupFactory(tenant=environment.tenant)
     InvitationFactory(tenant=environment.tenant)
