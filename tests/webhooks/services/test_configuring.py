@@ -114,6 +114,17 @@ def test_rotation_lets_both_secrets_count_for_the_overlap(place):
     assert recorded()[2:] == ["webhooks.secret.retired", "webhooks.secret.added"]
 
 
+def test_a_secret_that_ends_sooner_is_not_prolonged(place):
+    source = make(place)
+    kept = source.secrets.get()
+    end = timezone.now() + timedelta(minutes=5)
+    services.retire_secret(source, kept, at=end)
+    services.rotate_secret(source, secret(), overlap=timedelta(hours=1))
+    services.retire_secret(source, kept, at=end + timedelta(days=1))
+    kept.refresh_from_db()
+    assert kept.not_after == end
+
+
 def test_at_most_ten_secrets_count_at_a_time(place):
     source = make(place, secrets=[secret() for _ in range(10)])
 
