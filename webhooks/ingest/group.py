@@ -11,6 +11,8 @@ from webhooks.ingest.stores import Store
 
 log = structlog.get_logger(__name__)
 MAX_PENDING = 2000
+# Drivers and databases copy what they are given, some of them twice.
+MAX_BATCH_BYTES = 1024 * 1024
 
 
 class Group:
@@ -39,7 +41,8 @@ class Group:
     async def _run(self) -> None:
         try:
             while self.pending:
-                batch, self.pending = self.pending[:MAX_ROWS], self.pending[MAX_ROWS:]
+                count = _first(self.pending)
+                batch, self.pending = self.pending[:count], self.pending[count:]
                 if len(batch) > 1:
                     batch.sort(key=_order)
                 await self._commit(batch)
@@ -60,6 +63,16 @@ class Group:
             if len(batch) > 1 and _is_about_a_row(error):
                 for arrival in batch:
                     await self._commit([arrival])
+
+
+def _first(pending: list[Arrival]) -> int:
+    """How many of them go into the next batch: one at least."""
+    size = 0
+    for count, arrival in enumerate(pending[:MAX_ROWS]):
+        size += len(arrival.body)
+        if size > MAX_BATCH_BYTES and count:
+            return count
+    return MAX_ROWS
 
 
 def _order(arrival: Arrival) -> tuple[str, str]:

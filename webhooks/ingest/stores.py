@@ -12,18 +12,16 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
 from webhooks.ingest.arrival import Arrival
-from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Postgres, Sqlite, storing
+from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Sqlite, storing
 
 BUSY_S = 5.0
 # SQLite's own waiting grows to 100 ms a try, so that whoever asks more often starves the others.
 # Senders wait for this one, workers wait for nobody: it asks most often.
 BUSY_PAUSE_S = 0.001
-POOL_OPTIONS = {"pool", "assume_role", "isolation_level", "server_side_binding"}
 
 
 class Store(Protocol):
@@ -39,67 +37,10 @@ def make_store() -> Store:
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         return SqliteStore(str(database["NAME"]))
+    # Only where it is used: the driver takes 6 MB.
+    from webhooks.ingest.postgres import PostgresStore  # noqa: PLC0415
+
     return PostgresStore(database)
-
-
-class PostgresStore:
-    """psycopg's asyncio connection, kept open: raw parameters, binary, prepared at once."""
-
-    def __init__(self, database: dict[str, Any]) -> None:
-        self.arguments = connection_arguments(database)
-        self.connection: psycopg.AsyncConnection[Any] | None = None
-
-    async def commit(self, batch: list[Arrival]) -> None:
-        """Store the batch; a deadlock or a lost connection repeats it once."""
-        try:
-            await self._commit(batch)
-        except psycopg.OperationalError:
-            await self._commit(batch)
-
-    async def _commit(self, batch: list[Arrival]) -> None:
-        cursor = (await self._connected()).cursor(binary=True)
-        steps = storing(batch)
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(await self._run(cursor, step))
-        except StopIteration:
-            return
-
-    @staticmethod
-    async def _run(cursor: psycopg.AsyncCursor[Any], step: Insert | Find) -> Any:
-        count = len(step.arrivals)
-        if isinstance(step, Insert):
-            values = Postgres.values(step.arrivals, step.status)
-            await cursor.execute(Postgres.insert(count, step.status).encode(), values)
-            return cursor.rowcount
-        await cursor.execute(Postgres.find(count).encode(), Postgres.keys(step.arrivals))
-        return [(source.hex, event_id, row) for source, event_id, row in await cursor.fetchall()]
-
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        if self.connection is None or self.connection.closed:
-            self.connection = await psycopg.AsyncConnection.connect(
-                **self.arguments,
-                autocommit=True,
-                prepare_threshold=0,
-                cursor_factory=psycopg.AsyncRawCursor,
-            )
-            self.connection.prepared_max = 2 * MAX_ROWS
-        return self.connection
-
-
-def connection_arguments(database: dict[str, Any]) -> dict[str, Any]:
-    """What psycopg needs of Django's database settings."""
-    names = {
-        "NAME": "dbname",
-        "USER": "user",
-        "PASSWORD": "password",
-        "HOST": "host",
-        "PORT": "port",
-    }
-    given = {to: database[name] for name, to in names.items() if database.get(name)}
-    options = database.get("OPTIONS", {})
-    return given | {name: value for name, value in options.items() if name not in POOL_OPTIONS}
 
 
 class SqliteStore:
@@ -188,23 +129,6 @@ def commit_by_django(batch: list[Arrival]) -> None:
         if connection.vendor == "sqlite":
             run(raw.cursor().connection.execute, batch)
         else:
-            _run_by_psycopg(raw, batch)
+            from webhooks.ingest import postgres  # noqa: PLC0415 - as above
 
-
-def _run_by_psycopg(raw: psycopg.Connection[Any], batch: list[Arrival]) -> None:
-    cursor = psycopg.RawCursor(raw)
-    steps = storing(batch)
-    try:
-        step = next(steps)
-        while True:
-            count = len(step.arrivals)
-            if isinstance(step, Insert):
-                values = Postgres.values(step.arrivals, step.status)
-                cursor.execute(Postgres.insert(count, step.status).encode(), values, binary=True)
-                step = steps.send(cursor.rowcount)
-            else:
-                keys = Postgres.keys(step.arrivals)
-                cursor.execute(Postgres.find(count).encode(), keys, binary=True)
-                step = steps.send([(source.hex, event_id, row) for source, event_id, row in cursor])
-    except StopIteration:
-        return
+            postgres.run(raw, batch)

@@ -42,7 +42,9 @@ class Entry:
 
 def arrivals(*names: str) -> list[Arrival]:
     blank = dict.fromkeys(Arrival.__dataclass_fields__)
-    return [Arrival(**(blank | {"entry": Entry(), "event_id": name})) for name in names]
+    return [
+        Arrival(**(blank | {"entry": Entry(), "event_id": name, "body": b"{}"})) for name in names
+    ]
 
 
 def settled(group: Group, batch: list[Arrival]) -> list[Outcome | None]:
@@ -96,6 +98,15 @@ def test_batches_are_bounded(group, monkeypatch):
 
     settled(group, arrivals("a", "b", "c", "d", "e"))
     assert [len(batch) for batch in group.store.batches] == [2, 2, 1]
+
+
+def test_batches_are_bounded_by_what_they_carry(group, monkeypatch):
+    monkeypatch.setattr(grouping, "MAX_BATCH_BYTES", 5)
+    several = arrivals("a", "b", "c", "d")
+    several[1].body = b"x" * 100
+
+    settled(group, several)
+    assert group.store.batches == [["a"], ["b"], ["c", "d"]]
 
 
 def test_database_that_is_down_leaves_everything_unstored_and_rings_nothing(group):
