@@ -21,6 +21,7 @@ from webhooks.schemes.secrets import key_of
 from webhooks.schemes.signer import sign
 
 NUMBERS = count(1)
+START_S = 120.0
 COMMANDS = {
     # As the product starts them.
     "uvicorn": ["-m", "gateway.processes.intake", "--fd"],
@@ -122,7 +123,10 @@ def started(kind: str, **environment: str) -> Iterator[Server]:
                 command, env=surroundings, pass_fds=[int(number)], stderr=log, stdout=log
             )
             try:
-                yield Server(f"http://127.0.0.1:{port}", process, log)
+                url = f"http://127.0.0.1:{port}"
+                # Those that come first should not have to wait for what is loaded.
+                httpx.head(f"{url}/webhooks/a", timeout=START_S, trust_env=False)
+                yield Server(url, process, log)
             finally:
                 process.kill()
                 process.wait()
