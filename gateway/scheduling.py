@@ -1,4 +1,4 @@
-"""The scheduler: wakes the sweep every second, one process at a time."""
+"""The scheduler: wakes the sweep and gives audit records their places, one process at a time."""
 
 import os
 import socket
@@ -11,6 +11,8 @@ from django.db import DatabaseError, close_old_connections, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from audit.sequencer import Sequencer
+from audit.tree import Broken
 from gateway.lib import heartbeat
 from gateway.lib.broker import JobName, ring_now
 from gateway.models import Lease
@@ -46,13 +48,15 @@ def release(me: str) -> None:
 def run(stopping: threading.Event) -> None:
     """Tick until asked to stop. A tick only wakes: every deadline is a row, so none is lost."""
     me = holder()
-    led = False
+    sequencer: Sequencer | None = None
     while not stopping.wait(TICK_S):
         leads = _tick(me)
-        if leads != led:
+        if leads != (sequencer is not None):
             log.info("scheduler_leads" if leads else "scheduler_waits")
-            led = leads
-    if led:
+            sequencer = Sequencer() if leads else None
+        if sequencer is not None:
+            _sequence(sequencer)
+    if sequencer is not None:
         release(me)
 
 
@@ -67,3 +71,11 @@ def _tick(me: str) -> bool:
     ring_now(JobName.SWEEP)
     heartbeat.beat("scheduler")
     return True
+
+
+def _sequence(sequencer: Sequencer) -> None:
+    """What fails here is tried again with the next tick: the records wait in their table."""
+    try:
+        sequencer.tick()
+    except (DatabaseError, OSError, Broken) as error:
+        log.error("audit_sequencer_failed", error=repr(error))

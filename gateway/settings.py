@@ -25,6 +25,9 @@ ENCRYPTION_KEYS = [key.strip() for key in _key("COUNTERSIGN_ENCRYPTION_KEYS").sp
 # Only processes that let people decide hold the signing key; workers verify (DESIGN §6).
 APPROVAL_SIGNING_KEY = _key("COUNTERSIGN_APPROVAL_SIGNING_KEY")
 APPROVAL_VERIFY_KEY = env.text("COUNTERSIGN_APPROVAL_VERIFY_KEY", "")
+# Only the scheduler holds it; its public half and what it signed are kept in the folder below.
+AUDIT_SIGNING_KEY = _key("COUNTERSIGN_AUDIT_SIGNING_KEY")
+AUDIT_DIR = DATA_DIR / "audit"
 
 # Which kind of process this is; `up` and the worker set it.
 PROCESS = env.text("COUNTERSIGN_PROCESS", "manage")

@@ -16,15 +16,14 @@ from gateway.processes.children import Spec
 MANAGE = str(settings.BASE_DIR / "manage.py")
 SIGNING = "COUNTERSIGN_APPROVAL_SIGNING_KEY"
 VERIFYING = "COUNTERSIGN_APPROVAL_VERIFY_KEY"
-KEYS = frozenset(
-    {"COUNTERSIGN_SECRET_KEY", "COUNTERSIGN_ENCRYPTION_KEYS", SIGNING, VERIFYING, KEY_VARIABLE}
-)
+AUDIT_SIGNING = "COUNTERSIGN_AUDIT_SIGNING_KEY"
 OWN = frozenset({"COUNTERSIGN_SECRET_KEY", "COUNTERSIGN_ENCRYPTION_KEYS"})
+KEYS = OWN | {SIGNING, VERIFYING, AUDIT_SIGNING, KEY_VARIABLE}
 # DESIGN §6: what each kind of process may hold. The demo plays the outside and holds nothing.
 MAY_HOLD = {
     "web": OWN | {SIGNING, VERIFYING},
     "worker": OWN | {VERIFYING},
-    "scheduler": OWN,
+    "scheduler": OWN | {AUDIT_SIGNING},
     "intake": OWN,
     "demo": frozenset[str](),
     "redis": frozenset[str](),

@@ -2,14 +2,18 @@
 
 import threading
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
+from audit.models import Checkpoint, Leaf
 from gateway import scheduling
 from gateway.lib import heartbeat
 from gateway.lib.broker import JobName
 from gateway.models import Lease
+from tests.factories.audit import AuditRecordFactory
 from tests.jobs import waiting
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +36,11 @@ class TicksOf(threading.Event):
 def _keeps_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     # The test's transaction lives in the connection that a tick would otherwise give back.
     monkeypatch.setattr(scheduling, "close_old_connections", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def _own_audit_folder(settings: Any, tmp_path: Path) -> None:
+    settings.AUDIT_DIR = tmp_path / "audit"
 
 
 def test_only_one_of_two_holds_the_lease() -> None:
@@ -58,6 +67,24 @@ def test_each_tick_of_the_leader_wakes_the_sweep_and_beats() -> None:
     scheduling.run(TicksOf(3))
     assert [message.actor_name for message in waiting()] == [JobName.SWEEP] * 3
     assert heartbeat.alive("scheduler")
+
+
+def test_the_leader_gives_records_their_places_and_signs() -> None:
+    record = AuditRecordFactory()
+    scheduling.run(TicksOf(1))
+    assert Leaf.objects.get().record == record
+    assert Checkpoint.objects.get().size == 1
+
+
+def test_a_folder_that_cannot_be_written_stops_the_signing_and_not_the_ticks(
+    settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    settings.AUDIT_DIR = tmp_path / "file" / "audit"
+    AuditRecordFactory()
+    scheduling.run(TicksOf(2))
+    assert [message.actor_name for message in waiting()] == [JobName.SWEEP] * 2
+    assert (Leaf.objects.count(), Checkpoint.objects.count()) == (1, 0)
 
 
 def test_whoever_does_not_lead_wakes_nobody() -> None:

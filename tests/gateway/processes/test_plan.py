@@ -38,6 +38,12 @@ def test_only_web_holds_the_key_that_signs_approvals(children: dict[str, Spec]) 
     assert holders == {"web", "web-2"}
 
 
+def test_only_the_scheduler_holds_the_key_that_signs_checkpoints(children: dict[str, Spec]) -> None:
+    assert {name for name, spec in children.items() if plan.AUDIT_SIGNING in held(spec)} == {
+        "scheduler"
+    }
+
+
 def test_workers_hold_the_key_that_verifies(children: dict[str, Spec]) -> None:
     assert environment(children["worker"])[plan.VERIFYING] == "public"
     assert plan.VERIFYING not in held(children["intake"])

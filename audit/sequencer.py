@@ -1,0 +1,192 @@
+"""Gives committed records their places in the trees, and signs what the trees have become.
+
+Runs from the scheduler's ticks, never inside a request. Writers never wait for it: a record that is
+committed late gets a later place. One at a time: each transaction holds a lock that ends with it,
+so a process that is killed leaves nothing half-done and nothing locked.
+"""
+
+import time
+import uuid
+from collections import defaultdict
+from datetime import timedelta
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from audit import checkpoints, merkle, published, tree
+from audit.checkpoints import BadNote, Head
+from audit.models import AuditRecord, Checkpoint, Leaf, Pending
+
+log_ = structlog.get_logger(__name__)
+# One transaction: on SQLite everybody else who writes waits for it, about ten milliseconds.
+BATCH = 256
+CHECKPOINT_LEAVES = 256
+CHECKPOINT_S = 10
+# A tick must end before the scheduler's lease does.
+BUDGET_S = 2.0
+LOCK = 6962
+
+
+class Inconsistent(Exception):
+    """The log is not a continuation of what was published; nothing is signed until it is."""
+
+
+class Sequencer:
+    """What one process remembers while it leads; whoever leads next finds it out anew."""
+
+    def __init__(self) -> None:
+        self.forgotten_after: uuid.UUID | None = uuid.UUID(int=0)
+        self.unsigned: dict[str, float] = {}
+
+    def tick(self) -> int:
+        """Give places for some seconds at most, then sign what is due; how many places."""
+        until = time.monotonic() + BUDGET_S
+        given = 0
+        while time.monotonic() < until:
+            self._remember_forgotten()
+            grown = sequence()
+            given += sum(grown.values())
+            self.unsigned |= dict.fromkeys(grown, 0.0)
+            if not grown and self.forgotten_after is None:
+                break
+        if settings.AUDIT_SIGNING_KEY:
+            self._sign_due()
+        return given
+
+    def _remember_forgotten(self) -> None:
+        """Once, from the oldest on; so what earlier releases left enters before what is new."""
+        if self.forgotten_after is None:
+            return
+        if self.forgotten_after.int == 0:
+            self.unsigned = dict.fromkeys(tree.logs(), 0.0)
+        self.forgotten_after = enqueue_forgotten(self.forgotten_after)
+
+    def _sign_due(self) -> None:
+        published.announce_key(_public_key())
+        now = time.monotonic()
+        for log in [log for log, after in self.unsigned.items() if after <= now]:
+            size = tree.size(log)
+            newest = tree.newest_checkpoint(log)
+            if newest is not None and newest.size == size:
+                del self.unsigned[log]
+            elif _is_due(newest, size):
+                self.unsigned[log] = now + CHECKPOINT_S
+                _try_to_sign(log, size)
+
+
+def enqueue_forgotten(after: uuid.UUID) -> uuid.UUID | None:
+    """Note some records that have neither a place nor a note that they need one.
+
+    Such are the records of earlier releases, and those that came while a trigger was missing.
+    Gives the last id looked at, or None where there are no more.
+    """
+    known = Pending.objects.values("record_id")
+    rows = AuditRecord.objects.filter(leaf=None, pk__gt=after).exclude(pk__in=known)
+    ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    Pending.objects.bulk_create([Pending(record_id=pk) for pk in ids], ignore_conflicts=True)
+    return ids[-1] if ids else None
+
+
+def sequence() -> dict[str, int]:
+    """Give up to `BATCH` records their places, oldest first; how many in which log."""
+    if not Pending.objects.exists():
+        return {}
+    with transaction.atomic():
+        if not _alone():
+            return {}
+        ids = list(Pending.objects.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        rows = AuditRecord.objects.filter(pk__in=ids, leaf=None)
+        by_log: dict[str, list[tuple[uuid.UUID, str]]] = defaultdict(list)
+        for log, pk, body in rows.order_by("pk").values_list("log", "pk", "body"):
+            by_log[log].append((pk, body))
+        for log, records in by_log.items():
+            Leaf.objects.bulk_create(_leaves(log, records))
+        Pending.objects.filter(pk__in=ids).delete()
+    return {log: len(records) for log, records in by_log.items()}
+
+
+def sign(log: str, size: int) -> Checkpoint:
+    """Sign the tree of the first leaves, if it continues what was published before.
+
+    Raises Inconsistent where it does not, and then signs nothing.
+    """
+    head = Head(log, size, tree.root(log, size))
+    newest = tree.newest_checkpoint(log)
+    if newest is not None:
+        _prove(Head(log, newest.size, bytes.fromhex(newest.root)), head)
+    if (last := published.newest(log)) is not None:
+        _prove(last, head)
+    note = checkpoints.sign(head, settings.AUDIT_SIGNING_KEY)
+    published.publish(head, note)
+    row = Checkpoint(log=log, size=size, root=head.root.hex(), note=note)
+    row.save()
+    return row
+
+
+def _prove(earlier: Head, later: Head) -> None:
+    """Raise Inconsistent unless the later tree begins with the leaves of the earlier one."""
+    if earlier.log != later.log or earlier.size > later.size:
+        raise Inconsistent(
+            f"a checkpoint of {earlier.size} leaves was published, the log has {later.size}: an "
+            f"old state of the database was restored, or its end was cut. `manage.py audit_verify` "
+            f"says more; if the database is new on purpose, move {published.folder()} away."
+        )
+    proof = tree.consistency_proof(later.log, earlier.size, later.size)
+    try:
+        merkle.check_consistency(
+            (earlier.size, later.size), proof, roots=(earlier.root, later.root)
+        )
+    except merkle.BadProof as error:
+        raise Inconsistent(
+            f"the first {earlier.size} leaves are not those that were published ({error}): the "
+            f"log was changed. `manage.py audit_verify` says where."
+        ) from error
+
+
+def _leaves(log: str, records: list[tuple[uuid.UUID, str]]) -> list[Leaf]:
+    frontier = tree.frontier(log, tree.size(log))
+    made = []
+    for pk, body in records:
+        index = frontier.size
+        own, *completed = frontier.append(merkle.leaf_hash(body.encode()))
+        made.append(
+            Leaf(
+                record_id=pk,
+                log=log,
+                leaf_index=index,
+                leaf_hash=own.hex(),
+                completed=b"".join(completed).hex(),
+            )
+        )
+    return made
+
+
+def _alone() -> bool:
+    """Whether nobody else gives places. SQLite has one writer anyway."""
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _is_due(newest: Checkpoint | None, size: int) -> bool:
+    if newest is None or size < newest.size:  # fewer than signed: to be refused, loudly
+        return True
+    waited = timezone.now() - newest.signed_at >= timedelta(seconds=CHECKPOINT_S)
+    return waited or size - newest.size >= CHECKPOINT_LEAVES
+
+
+def _try_to_sign(log: str, size: int) -> None:
+    try:
+        sign(log, size)
+    except (Inconsistent, BadNote, tree.Broken) as error:
+        log_.error("audit_checkpoint_refused", log=log, size=size, error=str(error))
+
+
+def _public_key() -> str:
+    seed = bytes.fromhex(settings.AUDIT_SIGNING_KEY)
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw().hex()
