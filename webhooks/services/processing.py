@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from audit import context
@@ -80,7 +81,7 @@ def _process(event: Event, plain: dict[Plain, list[Event]]) -> None:
         except Later as error:
             _fail(event, str(error), is_hopeless=_is_spent(event), after_s=error.after_s)
         except RunNotReady as error:
-            _fail(event, str(error), after_s=NOT_READY_S)
+            _fail(event, str(error), after_s=NOT_READY_S, is_try=False)
         except Exception as error:  # one bad event must not stop the others of its chunk
             log.exception("event_failed", id=event.public_id)
             _fail(event, f"{type(error).__name__}: {error}", is_hopeless=_is_spent(event))
@@ -150,16 +151,31 @@ def _finish_plain(plain: dict[Plain, list[Event]]) -> None:
 
 
 def _fail(
-    event: Event, reason: str, *, is_hopeless: bool = False, after_s: float | None = None
+    event: Event,
+    reason: str,
+    *,
+    is_hopeless: bool = False,
+    after_s: float | None = None,
+    is_try: bool = True,
 ) -> None:
-    """Note what went wrong: due again later, or given up where repeating cannot help."""
+    """Note what went wrong: due again later, or given up where repeating cannot help.
+
+    Waiting for somebody else is no try, so that it uses up none.
+    """
     wait_s = backoff_s(event.attempts) if after_s is None else after_s
     with transaction.atomic():
         held = _held(event)
         if held is None:
             return
         due_at = timezone.now() + timedelta(seconds=wait_s)
-        move(held, EventStatus.FAILED, due_at=due_at, lease_until=None, reason=reason[:500])
+        move(
+            held,
+            EventStatus.FAILED,
+            due_at=due_at,
+            lease_until=None,
+            reason=reason[:500],
+            attempts=F("attempts") - int(not is_try),
+        )
         if is_hopeless:
             bury(held, reason=reason)
     log.warning("event_not_processed", id=event.public_id, reason=reason, gives_up=is_hopeless)

@@ -167,7 +167,7 @@ def test_event_for_a_run_that_is_just_starting_waits(source, provider, monkeypat
     services.process_chunk()
 
     event.refresh_from_db()
-    assert event.status == "failed"
+    assert (event.status, event.attempts) == ("failed", 0)
     assert timezone.now() < event.due_at < timezone.now() + timedelta(seconds=5)
     assert services.process_chunk() == 0
     monkeypatch.undo()
