@@ -59,7 +59,7 @@ class Tally:
 def write(tally: Tally, now: datetime) -> None:
     """Add the counts to the rows, in one transaction."""
     with transaction.atomic():
-        named = {source_id for source_id, _ in tally.refused if source_id}
+        named = {source_id for source_id, _ in (*tally.refused, *tally.wanted) if source_id}
         # Counts of a source that is gone would fail every time, and all others with them.
         known = {None, *Source.objects.filter(pk__in=named).values_list("pk", flat=True)}
         for (source_id, reason), count in tally.refused.items():
@@ -71,7 +71,8 @@ def write(tally: Tally, now: datetime) -> None:
             Source.objects.filter(pk=source_id).update(last_event_at=_moment(seconds))
         _count_copies(tally.copies)
         for source_id, url in tally.wanted:
-            want(source_id, url, now)
+            if source_id in known:
+                want(source_id, url, now)
 
 
 def want(source_id: uuid.UUID, url: str, now: datetime) -> None:

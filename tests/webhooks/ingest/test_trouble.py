@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.webhooks.ingest.serving import Sender, started
 from webhooks.ingest import Intake
 from webhooks.ingest import app as intake_app
 from webhooks.ingest import group as grouping
+from webhooks.ingest.tally import Tally, try_write
 from webhooks.models import Event, Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,3 +116,14 @@ def test_counts_that_cannot_be_written_are_kept(monkeypatch):
 
     asyncio.run(run())
     assert intake.tally.refused == {(None, "unknown_source"): 3}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_source_that_is_gone_does_not_cost_the_counts_of_others():
+    tally = Tally()
+    tally.refused[None, "unknown_source"] += 1
+    tally.refused[uuid.uuid4(), "wrong_signature"] += 1
+    tally.want(uuid.uuid4(), "https://keys.example.test/1")
+
+    assert try_write(tally)
+    assert [row.count for row in Refusal.objects.all()] == [1]
