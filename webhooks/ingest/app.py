@@ -29,6 +29,7 @@ from webhooks.ingest.client import client_address
 from webhooks.ingest.group import Group
 from webhooks.ingest.judge import Rejected
 from webhooks.ingest.lines import Lines
+from webhooks.ingest.reading import ROOM_BYTES, Reader, Receive, Room
 from webhooks.ingest.sources import Entry, SourceMap
 from webhooks.ingest.stores import make_store
 from webhooks.ingest.tally import Tally, try_write
@@ -47,7 +48,6 @@ LINGER_S = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
 
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
@@ -63,6 +63,7 @@ class Intake:
         self.tally = Tally()
         self.lines = Lines()
         self.max_body_bytes: int = settings.MAX_BODY_BYTES
+        self.room = Room(max(ROOM_BYTES, self.max_body_bytes))
         self.waiting = 0
         self.flushing: asyncio.TimerHandle | None = None
 
@@ -82,21 +83,22 @@ class Intake:
         address = scope["path"].removeprefix(PREFIX).removesuffix("/")
         if scope["method"] != "POST":
             return await self._greeted(scope, address)
-        try:
-            judging.check_form(headers, max_body_bytes=self.max_body_bytes)
-            if self.group.is_full:
-                raise Rejected(Reason.OVERLOADED)
-            body = await _read(receive, self.max_body_bytes)
-        except Rejected as rejected:
-            answer = self._refused(self.sources.entries.get(address), rejected.reason)
-            return TOO_LARGE_TO_READ if answer is TOO_LARGE else answer
-        if body is None:
-            return None
-        if len(body) > self.max_body_bytes:
-            return self._refused(self.sources.entries.get(address), Reason.TOO_LARGE)
-        client = client_address(scope.get("client"), headers)
-        query = scope.get("query_string", b"")
-        return await self.receive(address, headers, body, client=client, query=query)
+        with Reader(self.room, limit=self.max_body_bytes) as reader:
+            try:
+                judging.check_form(headers, max_body_bytes=self.max_body_bytes)
+                if self.group.is_full:
+                    raise Rejected(Reason.OVERLOADED)
+                body = await reader.read(receive, headers)
+            except Rejected as rejected:
+                answer = self._refused(self.sources.entries.get(address), rejected.reason)
+                return TOO_LARGE_TO_READ if answer is TOO_LARGE else answer
+            if body is None:
+                return None
+            if len(body) > self.max_body_bytes:
+                return self._refused(self.sources.entries.get(address), Reason.TOO_LARGE)
+            client = client_address(scope.get("client"), headers)
+            query = scope.get("query_string", b"")
+            return await self.receive(address, headers, body, client=client, query=query)
 
     async def _greeted(self, scope: Message, address: str) -> Answer:
         """The answer to a GET handshake; anything else but a POST has no meaning here."""
@@ -222,23 +224,6 @@ class Intake:
                 await send({"type": "lifespan.startup.complete"})
         await self.flush()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The whole body; None when the sender went away. Raises Rejected when more than the limit
-    came and still more is to come."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
-        if size > limit:
-            raise Rejected(Reason.TOO_LARGE)
 
 
 async def _send(send: Send, answer: Answer, *, is_complete: bool = True) -> None:
