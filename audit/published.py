@@ -73,8 +73,12 @@ def entries(log: str) -> Iterator[Head | None]:
     A crash while one was written leaves such a one, and the next start writes it anew.
     """
     path = _place(log) / ALL
-    if not path.exists():
-        return
+    if path.exists():
+        yield from read(path)
+
+
+def read(path: Path) -> Iterator[Head | None]:
+    """The checkpoints in a file, one after the other; None for one that cannot be read."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         entry: list[str] = []
         for line in lines:
