@@ -1,5 +1,6 @@
-"""The REST resource of audit records: found by target, actor or correlation id, and exported."""
+"""The REST resource of audit records: found, exported, and proven by the tree's checkpoints."""
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar, cast
@@ -7,19 +8,20 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.db.models import Q, QuerySet
-from django.http import StreamingHttpResponse
+from django.http import Http404, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 from rest_framework.decorators import action as route
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from audit import services
+from audit import checkpoints, published, services, tree
 from audit.actions import AuditAction
 from audit.context import Scope, Target
-from audit.models import AuditRecord
+from audit.models import AuditRecord, Checkpoint
+from audit.sequencer import CHECKPOINT_S
 
 JSON_LINES = "application/jsonl"
 LINES_AT_A_TIME = 500
@@ -39,6 +41,57 @@ class RecordOut(serializers.Serializer[AuditRecord]):
         return json.loads(row.body)
 
 
+class NotYet(exceptions.APIException):
+    """There is nothing signed yet that would prove this; a moment later there is."""
+
+    status_code = 409
+    default_code = "not_yet"
+    default_detail = f"No checkpoint covers this yet; ask again in {CHECKPOINT_S} seconds."
+    wait = CHECKPOINT_S
+
+
+class CheckpointOut(serializers.Serializer[Checkpoint]):
+    """A signed tree head. `note` is the C2SP checkpoint, which is what to keep."""
+
+    log = serializers.CharField()
+    size = serializers.IntegerField()
+    # The framework has a property of this name, which only fields within a serializer use.
+    root = serializers.CharField(help_text="SHA-256, in hex.")  # type: ignore[assignment]
+    note = serializers.CharField()
+    signed_at = serializers.DateTimeField()
+    verifier_keys = serializers.SerializerMethodField(
+        help_text="The keys that have signed here, as tools for signed notes take them."
+    )
+
+    def get_verifier_keys(self, row: Checkpoint) -> list[str]:
+        """Of this log; none where this process cannot read the scheduler's folder."""
+        return [checkpoints.verifier_key(row.log, key) for key in published.public_keys()]
+
+
+class ProofOut(serializers.Serializer[tree.Inclusion]):
+    """The leaf is SHA-256 over a zero byte and the RFC 8785 text of `record` (RFC 6962)."""
+
+    record = serializers.SerializerMethodField()
+    leaf_index = serializers.IntegerField(source="leaf.leaf_index")
+    leaf_hash = serializers.CharField(source="leaf.leaf_hash")
+    hashes = serializers.SerializerMethodField(help_text="From the leaf to the root, in base64.")
+    checkpoint = CheckpointOut()
+    tlog_proof = serializers.SerializerMethodField(help_text="All of it as a C2SP tlog-proof file.")
+
+    def get_record(self, found: tree.Inclusion) -> Any:
+        """The record's fields."""
+        return json.loads(found.leaf.record.body)
+
+    def get_hashes(self, found: tree.Inclusion) -> list[str]:
+        """Each in base64."""
+        return [base64.b64encode(value).decode() for value in found.hashes]
+
+    def get_tlog_proof(self, found: tree.Inclusion) -> str:
+        """The text of the file."""
+        lines = ["c2sp.org/tlog-proof@v1", f"index {found.leaf.leaf_index}"]
+        return "\n".join([*lines, *self.get_hashes(found), "", found.checkpoint.note])
+
+
 class AuditViews(GenericViewSet[AuditRecord]):
     """The records of the caller's environment, and of its tenant as a whole."""
 
@@ -47,6 +100,8 @@ class AuditViews(GenericViewSet[AuditRecord]):
     permissions: ClassVar[dict[str, str]] = {
         "list": "audit.view_record",
         "export": "audit.export_record",
+        "checkpoint": "audit.view_record",
+        "proof": "audit.view_record",
     }
 
     def get_queryset(self) -> QuerySet[AuditRecord]:
@@ -87,6 +142,38 @@ class AuditViews(GenericViewSet[AuditRecord]):
             content_type=JSON_LINES,
             headers={"Content-Disposition": 'attachment; filename="audit.jsonl"'},
         )
+
+    @extend_schema(responses=CheckpointOut)
+    @route(detail=False, methods=["get"])
+    def checkpoint(self, request: Request) -> Response:
+        """The newest signed head of the tenant's tree: keep it, and no later change goes unseen."""
+        newest = tree.newest_checkpoint(_scope(request).tenant or "")
+        if newest is None:
+            raise NotYet
+        return Response(CheckpointOut(newest).data)
+
+    @extend_schema(responses=ProofOut)
+    @route(detail=False, methods=["get"], url_path="proof/(?P<id>[^/]+)")
+    def proof(self, request: Request, id: str) -> Response:
+        """That one record stands in the tree, towards the newest checkpoint."""
+        record = self.get_queryset().filter(pk=_uuid(id)).first()
+        if record is None:
+            raise Http404
+        found = tree.inclusion(record)
+        if found is None:
+            raise NotYet
+        return Response(ProofOut(found).data)
+
+
+def _uuid(text: str) -> UUID:
+    """The id as the record itself says it; raises Http404 for any other text."""
+    try:
+        found = UUID(text)
+    except ValueError as error:
+        raise Http404 from error
+    if str(found) != text:
+        raise Http404
+    return found
 
 
 def _scope(request: Request) -> Scope:

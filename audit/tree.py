@@ -57,7 +57,7 @@ def consistency_proof(log: str, earlier: int, later: int) -> list[bytes]:
 
 def inclusion(record: AuditRecord) -> Inclusion | None:
     """The proof towards the newest checkpoint; None while none covers the record. Raises Broken."""
-    leaf = Leaf.objects.filter(record=record).first()
+    leaf = Leaf.objects.filter(record=record).select_related("record").first()
     newest = newest_checkpoint(record.log)
     if leaf is None or newest is None or leaf.leaf_index >= newest.size:
         return None

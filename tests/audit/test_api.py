@@ -1,12 +1,15 @@
 """The audit log by API."""
 
+import base64
 import json
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
 
-from audit import services
+from audit import checkpoints, merkle, published, sequencer, services
 from audit.actions import AuditAction
+from audit.canonical import canonical
 from audit.context import Actor, Target, bind
 from audit.models import AuditRecord
 from tests import people
@@ -75,3 +78,70 @@ def test_a_viewer_neither_reads_nor_exports(here):
     viewer = key_of(here, here.may_not)
     assert viewer.get("audit").status_code == 403
     assert viewer.get("audit/export").status_code == 403
+
+
+@pytest.fixture
+def signed(here, published_in):
+    """Six records of the tenant, of which a checkpoint covers five."""
+    rows = [note(here.environment, f"tol_{n}") for n in range(5)]
+    sequencer.Sequencer().tick()
+    return [*rows, note(here.environment, "tol_5")]
+
+
+def test_a_proof_needs_nothing_but_the_answer_and_a_key(here, signed):
+    caller = key_of(here, here.auditor)
+    for row in signed[:5]:
+        answer = caller.get(f"audit/proof/{row.pk}").json()
+        head = checkpoints.verify(answer["checkpoint"]["note"], published.public_keys())
+        leaf = merkle.leaf_hash(canonical(answer["record"]))
+        merkle.check_inclusion(
+            leaf,
+            index=answer["leaf_index"],
+            size=head.size,
+            proof=[base64.b64decode(text) for text in answer["hashes"]],
+            root=head.root,
+        )
+        assert answer["record"]["id"] == str(row.pk)
+        assert answer["leaf_hash"] == leaf.hex()
+
+
+def test_a_proof_is_also_a_file_that_other_tools_take(here, signed):
+    answer = key_of(here, here.auditor).get(f"audit/proof/{signed[0].pk}").json()
+    kind, index, *rest = answer["tlog_proof"].split("\n", 2 + len(answer["hashes"]))
+    assert (kind, index) == ("c2sp.org/tlog-proof@v1", f"index {answer['leaf_index']}")
+    assert rest[:-1] == answer["hashes"]
+    assert rest[-1] == "\n" + answer["checkpoint"]["note"]
+
+
+def test_the_newest_checkpoint_comes_with_the_keys_to_verify_it(here, signed):
+    answer = key_of(here, here.auditor).get("audit/checkpoint").json()
+    head = checkpoints.verify(answer["note"], published.public_keys())
+    assert (answer["log"], answer["size"], answer["root"]) == (head.log, head.size, head.root.hex())
+    assert answer["log"] == here.environment.audit_scope.tenant
+    (key,) = answer["verifier_keys"]
+    assert key == checkpoints.verifier_key(head.log, published.public_keys()[0])
+
+
+def test_what_no_checkpoint_covers_yet_says_when_to_ask_again(here, signed):
+    answer = key_of(here, here.auditor).get(f"audit/proof/{signed[5].pk}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_yet")
+    assert int(answer["Retry-After"]) >= 10
+
+
+def test_before_the_first_checkpoint_there_is_none_to_get(here):
+    assert key_of(here, here.auditor).get("audit/checkpoint").status_code == 409
+
+
+def test_a_record_of_others_has_no_proof_here(here, signed):
+    beside = EnvironmentFactory(tenant=here.environment.tenant, slug="beside")
+    others = [note(here.elsewhere), note(beside)]
+    sequencer.sequence()
+    caller = key_of(here, here.auditor)
+    names = [str(row.pk) for row in others] + [str(uuid4()), "x", signed[0].pk.hex]
+    assert [caller.get(f"audit/proof/{name}").status_code for name in names] == [404] * 5
+
+
+def test_a_viewer_gets_no_proof(here, signed):
+    viewer = key_of(here, here.may_not)
+    assert viewer.get("audit/checkpoint").status_code == 403
+    assert viewer.get(f"audit/proof/{signed[0].pk}").status_code == 403
