@@ -65,6 +65,20 @@ def test_only_web_can_sign_approvals(tree: Tree) -> None:
     assert len(variables(worker)["COUNTERSIGN_APPROVAL_VERIFY_KEY"]) == 64
 
 
+def test_only_the_scheduler_can_sign_checkpoints_and_what_it_signs_is_sound(tree: Tree) -> None:
+    name = "COUNTERSIGN_AUDIT_SIGNING_KEY"
+    for kind in ("web", "worker"):
+        assert all(variables(pid)[name] == "" for pid in tree.pids(kind))
+    command = [*MANAGE, "bootstrap", "--tenant", "acme", "--email", "a@example.com", "--json"]
+    options = {"env": tree.environment, "cwd": ROOT, "capture_output": True, "timeout": 60}
+    subprocess.run(command, check=True, **options)
+    logs = tree.data_dir / "audit"
+    until(lambda: list(logs.glob("ten_*/newest")), "the tenant's log is signed")
+    done = subprocess.run([*MANAGE, "audit_verify"], check=False, text=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok     ten_" in done.stdout
+
+
 def test_a_second_tree_does_not_start_in_the_same_folder(tree: Tree) -> None:
     said = refused(tree, "--port", "0", data_dir=tree.data_dir)
     assert "runs already" in said
