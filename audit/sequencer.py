@@ -23,6 +23,8 @@ from audit.models import AuditRecord, Checkpoint, Leaf, Pending
 log_ = structlog.get_logger(__name__)
 # One transaction: on SQLite everybody else who writes waits for it, about ten milliseconds.
 BATCH = 256
+# Records at a time of which a new leader asks whether they were forgotten.
+LOOKED_AT = 2000
 CHECKPOINT_LEAVES = 256
 CHECKPOINT_S = 10
 # A tick must end before the scheduler's lease does.
@@ -78,16 +80,22 @@ class Sequencer:
 
 
 def enqueue_forgotten(after: uuid.UUID) -> uuid.UUID | None:
-    """Note some records that have neither a place nor a note that they need one.
+    """Note those of the next records that have neither a place nor a note that they need one.
 
     Such are the records of earlier releases, and those that came while a trigger was missing.
     Gives the last id looked at, or None where there are no more.
     """
+    rows = AuditRecord.objects.filter(pk__gt=after).order_by("pk")
+    looked_at = list(rows.values_list("pk", flat=True)[:LOOKED_AT])
+    if not looked_at:
+        return None
     known = Pending.objects.values("record_id")
-    rows = AuditRecord.objects.filter(leaf=None, pk__gt=after).exclude(pk__in=known)
-    ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
-    Pending.objects.bulk_create([Pending(record_id=pk) for pk in ids], ignore_conflicts=True)
-    return ids[-1] if ids else None
+    forgotten = rows.filter(pk__lte=looked_at[-1], leaf=None).exclude(pk__in=known)
+    Pending.objects.bulk_create(
+        [Pending(record_id=pk) for pk in forgotten.values_list("pk", flat=True)],
+        ignore_conflicts=True,
+    )
+    return looked_at[-1]
 
 
 def sequence() -> dict[str, int]:

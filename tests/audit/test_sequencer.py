@@ -58,6 +58,7 @@ def test_nothing_gets_two_places():
 
 def test_records_of_an_earlier_release_enter_before_new_ones(monkeypatch):
     monkeypatch.setattr(sequencer, "BATCH", 2)
+    monkeypatch.setattr(sequencer, "LOOKED_AT", 3)
     old = records(5)
     Pending.objects.all().delete()
     new = records(3)
