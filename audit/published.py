@@ -108,7 +108,8 @@ def _parsed(note: str) -> Head | None:
 
 
 def _append(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in (folder(), path.parent):  # parents would be made with the mode of the process
+        place.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         size = os.fstat(descriptor).st_size

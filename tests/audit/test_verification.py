@@ -13,7 +13,7 @@ from audit.context import Scope
 from audit.models import AuditRecord, Checkpoint, Leaf
 from audit.verification import CannotVerify, verify
 from tests.audit.superuser import guard, unguard
-from tests.factories.audit import AuditRecordFactory, CheckpointFactory
+from tests.factories.audit import AuditRecordFactory, CheckpointFactory, LeafFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("published_in")]
 LOG = "ten_acme"
@@ -178,10 +178,10 @@ def test_a_column_that_says_something_else_is_named(log, column, value):
     assert (found.record, found.leaf_index, found.field) == (str(log[7].pk), 7, column)
 
 
-def test_a_leaf_that_hides_at_the_place_of_another_is_counted(log):
-    unguard()
-    Leaf._base_manager.filter(record=log[9]).update(leaf_index=-1)
-    assert any(finding.check == "sequence" for finding in findings())
+def test_a_leaf_that_hides_in_front_of_the_first_one_is_counted(log):
+    LeafFactory(record=AuditRecordFactory(scope=Scope(LOG)), leaf_index=-1)
+    (found,) = findings()
+    assert (found.check, found.text) == ("sequence", "51 rows stand for 50 leaves")
 
 
 def test_a_stored_checkpoint_that_lies_about_its_note_is_found(log):
