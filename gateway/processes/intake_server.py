@@ -58,12 +58,10 @@ class Protocol(WholeAnswers):
         super().on_message_begin()
         self.since = self.loop.time()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if value.translate(None, NOT_IN_HEADERS) != value:
-            raise BadHead
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
+        values = b"".join([value for _, value in self.headers])
+        if len(values.translate(None, NOT_IN_HEADERS)) != len(values):
+            raise BadHead
         if self.arrived > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES:
             self.is_head_large = True
             raise BadHead

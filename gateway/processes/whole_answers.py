@@ -1,53 +1,35 @@
-"""uvicorn's HTTP protocol, but each answer leaves in one piece.
+"""uvicorn's HTTP protocol, with a way to hand it a whole answer at once.
 
-uvicorn hands an answer's head and its body to the transport one after the other, and uvloop sends
-each at once: two system calls and two packets for 200 bytes. That is an eighth of what an intake
-process spends on a webhook.
+By the usual way an answer's head and body come one after the other, each checked header by header
+and sent apart: two system calls and two packets for 200 bytes. That is a fifth of what an intake
+process spends on a webhook. The intake makes its answers of ids and words of its own; so it asks
+the scope for the extension WHOLE and writes them in one piece. Without it, it answers as usual.
 """
 
-import asyncio
-from typing import Any
+from functools import partial
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-END_OF_HEAD = b"\r\n\r\n"
+from gateway.lib.extensions import WHOLE
 
 
 class WholeAnswers(HttpToolsProtocol):
-    """Puts a transport in between that holds an answer's head back until its body follows."""
+    """Offers each request the extension WHOLE."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin with a connection."""
-        super().connection_made(HeldTransport(transport, self.loop))  # type: ignore[arg-type]
+    def on_headers_complete(self) -> None:
+        """Begin with a request."""
+        super().on_headers_complete()
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            self.scope["extensions"] = {WHOLE: partial(write, self.cycle)}  # type: ignore[typeddict-item]
 
 
-class HeldTransport:
-    """A transport whose writes that end a head wait for the next one, or the loop's next turn."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self.transport = transport
-        self.loop = loop
-        self.held = b""
-
-    def write(self, data: bytes) -> None:
-        """Send, together with what was held."""
-        if self.held:
-            data, self.held = self.held + data, b""
-        elif data.endswith(END_OF_HEAD):
-            self.held = data
-            self.loop.call_soon(self._release)
-            return
-        self.transport.write(data)
-
-    def _release(self) -> None:
-        if self.held:
-            data, self.held = self.held, b""
-            self.transport.write(data)
-
-    def close(self) -> None:
-        """Send what was held, and close."""
-        self._release()
-        self.transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.transport, name)
+def write(cycle: RequestResponseCycle, answer: bytes) -> bool:
+    """Send a whole answer; False where the connection ends with it, or cannot take it now."""
+    if not cycle.keep_alive or cycle.disconnected or cycle.flow.write_paused:
+        return False
+    cycle.waiting_for_100_continue = False
+    cycle.response_started = cycle.response_complete = True
+    cycle.message_event.set()
+    cycle.transport.write(answer)
+    cycle.on_response()
+    return True

@@ -1,5 +1,6 @@
 """What senders are told: one body for everything that is not genuine, nothing about why."""
 
+from http import HTTPStatus
 from typing import NamedTuple
 
 from webhooks.ingest.arrival import Outcome
@@ -9,6 +10,7 @@ from webhooks.schemes.handshakes import Reply
 JSON = (b"content-type", b"application/json")
 NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
 RETRY_S = b"5"
+PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -19,6 +21,15 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     headers: Headers
+
+
+def wire(answer: Answer) -> bytes:
+    """The answer as it travels. Its headers and body are words and ids of our own."""
+    head = b"".join([b"%b: %b\r\n" % header for header in answer.headers])
+    length = len(answer.body)
+    return b"HTTP/1.1 %d %b\r\n%bcontent-length: %d\r\n\r\n%b" % (
+        answer.status, PHRASES[answer.status], head, length, answer.body,
+    )  # fmt: skip
 
 
 def _error(status: int, word: str, *headers: tuple[bytes, bytes]) -> Answer:

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 
 from gateway.lib import ids
+from gateway.lib.extensions import WHOLE
 from webhooks.ingest import judge as judging
 from webhooks.ingest.answers import (
     HERE,
@@ -22,6 +23,7 @@ from webhooks.ingest.answers import (
     acknowledgement,
     handshake,
     refusal,
+    wire,
 )
 from webhooks.ingest.arrival import Arrival, Outcome
 from webhooks.ingest.bell import Bell
@@ -75,7 +77,7 @@ class Intake:
             answer = await self._serve(scope, receive)
             if answer is TOO_LARGE_TO_READ:
                 await _send_and_linger(send, receive, answer)
-            elif answer is not None:
+            elif answer is not None and not _sent_whole(scope, answer):
                 await _send(send, answer)
 
     async def _serve(self, scope: Message, receive: Receive) -> Answer | None:
@@ -224,6 +226,16 @@ class Intake:
                 await send({"type": "lifespan.startup.complete"})
         await self.flush()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _sent_whole(scope: Message, answer: Answer) -> bool:
+    """Whether the server took the answer in one piece."""
+    extensions = scope.get("extensions")
+    write = extensions.get(WHOLE) if extensions else None
+    # The length of an answer without a body, and the body of one to HEAD, are the server's to know.
+    if write is None or answer.status == 204 or scope["method"] == "HEAD":
+        return False
+    return bool(write(wire(answer)))
 
 
 async def _send(send: Send, answer: Answer, *, is_complete: bool = True) -> None:
