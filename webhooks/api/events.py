@@ -166,7 +166,11 @@ class EventViews(EnvironmentViews[Event]):
         services.replay(event=event, by=by, as_new=body["as_new"])
         return Response(EventOut(event).data, status=202)
 
-    @extend_schema(request=ReplayManyIn, responses={202: ReplayManyOut, 200: ReplayManyOut})
+    @extend_schema(
+        operation_id="events_replay_many",
+        request=ReplayManyIn,
+        responses={202: ReplayManyOut, 200: ReplayManyOut},
+    )
     @route(detail=False, methods=["post"], url_path="replay")
     def replay_many(self, request: Request) -> Response:
         """Process many finished events again, the oldest first; each has its own result.
