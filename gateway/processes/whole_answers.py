@@ -20,7 +20,7 @@ class WholeAnswers(HttpToolsProtocol):
         """Begin with a request."""
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope:
-            self.scope["extensions"] = {WHOLE: partial(write, self.cycle)}  # type: ignore[typeddict-item]
+            self.scope["extensions"] = {WHOLE: partial(write, self.cycle)}  # type: ignore[dict-item]
 
 
 def write(cycle: RequestResponseCycle, answer: bytes) -> bool:
