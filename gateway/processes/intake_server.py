@@ -17,7 +17,7 @@ from gateway.processes.limits import (
     NOT_IN_HEADERS,
     RECEIVE_S,
 )
-from gateway.processes.whole_answers import WholeAnswers
+from gateway.processes.short_way import ShortWay
 
 TICKS_PER_S = 10
 VERSIONS = frozenset({"1.1", "1.0"})
@@ -27,7 +27,7 @@ class BadHead(ValueError):
     """Ends the parsing of a request whose head is not acceptable."""
 
 
-class Protocol(WholeAnswers):
+class Protocol(ShortWay):
     """One connection. Costs next to nothing for requests that are in order."""
 
     # When the request that is coming in, or the connection, began; None while nothing is awaited.

@@ -77,6 +77,8 @@ def fakes() -> Iterator[tuple[FakeConnector, FakeProvider]]:
     kept: list[Any] = [
         connector.calls, connector.effects, provider.started, provider.answers, provider.canceled,
     ]  # fmt: skip
+    for memory in kept:
+        memory.clear()
     try:
         yield connector, provider
     finally:

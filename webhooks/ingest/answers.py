@@ -23,12 +23,15 @@ class Answer(NamedTuple):
     headers: Headers
 
 
-def wire(answer: Answer) -> bytes:
+def wire(answer: Answer, *, is_last: bool) -> bytes:
     """The answer as it travels. Its headers and body are words and ids of our own."""
     head = b"".join([b"%b: %b\r\n" % header for header in answer.headers])
-    length = len(answer.body)
-    return b"HTTP/1.1 %d %b\r\n%bcontent-length: %d\r\n\r\n%b" % (
-        answer.status, PHRASES[answer.status], head, length, answer.body,
+    if answer.status != 204:
+        head += b"content-length: %d\r\n" % len(answer.body)
+    if is_last:
+        head += b"connection: close\r\n"
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (
+        answer.status, PHRASES[answer.status], head, answer.body,
     )  # fmt: skip
 
 

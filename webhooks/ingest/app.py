@@ -12,7 +12,6 @@ import structlog
 from django.conf import settings
 
 from gateway.lib import ids
-from gateway.lib.extensions import WHOLE
 from webhooks.ingest import judge as judging
 from webhooks.ingest.answers import (
     HERE,
@@ -77,7 +76,7 @@ class Intake:
             answer = await self._serve(scope, receive)
             if answer is TOO_LARGE_TO_READ:
                 await _send_and_linger(send, receive, answer)
-            elif answer is not None and not _sent_whole(scope, answer):
+            elif answer is not None:
                 await _send(send, answer)
 
     async def _serve(self, scope: Message, receive: Receive) -> Answer | None:
@@ -87,9 +86,7 @@ class Intake:
             return await self._greeted(scope, address)
         with Reader(self.room, limit=self.max_body_bytes) as reader:
             try:
-                judging.check_form(headers, max_body_bytes=self.max_body_bytes)
-                if self.group.is_full:
-                    raise Rejected(Reason.OVERLOADED)
+                self._check(headers)
                 body = await reader.read(receive, headers)
             except Rejected as rejected:
                 answer = self._refused(self.sources.entries.get(address), rejected.reason)
@@ -101,6 +98,33 @@ class Intake:
             client = client_address(scope.get("client"), headers)
             query = scope.get("query_string", b"")
             return await self.receive(address, headers, body, client=client, query=query)
+
+    def _check(self, headers: Sequence[Header]) -> None:
+        """What can be refused by the head alone, for every address alike; raises Rejected."""
+        judging.check_form(headers, max_body_bytes=self.max_body_bytes)
+        if self.group.is_full:
+            raise Rejected(Reason.OVERLOADED)
+
+    async def take(
+        self,
+        path: str,
+        headers: Sequence[Header],
+        body: bytes,
+        *,
+        query: bytes,
+        peer: Sequence[object] | None,
+    ) -> Answer:
+        """A whole POST from a server that knows us, without ASGI's messages in between."""
+        address = path.removeprefix(PREFIX).removesuffix("/")
+        try:
+            self._check(headers)
+        except Rejected as rejected:
+            return self._refused(self.sources.entries.get(address), rejected.reason)
+        client = client_address(peer, headers)
+        return await self.receive(address, headers, body, client=client, query=query)
+
+    # How such a server writes what `take` answers.
+    wire = staticmethod(wire)
 
     async def _greeted(self, scope: Message, address: str) -> Answer:
         """The answer to a GET handshake; anything else but a POST has no meaning here."""
@@ -226,16 +250,6 @@ class Intake:
                 await send({"type": "lifespan.startup.complete"})
         await self.flush()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def _sent_whole(scope: Message, answer: Answer) -> bool:
-    """Whether the server took the answer in one piece."""
-    extensions = scope.get("extensions")
-    write = extensions.get(WHOLE) if extensions else None
-    # The length of an answer without a body, and the body of one to HEAD, are the server's to know.
-    if write is None or answer.status == 204 or scope["method"] == "HEAD":
-        return False
-    return bool(write(wire(answer)))
 
 
 async def _send(send: Send, answer: Answer, *, is_complete: bool = True) -> None:
