@@ -99,7 +99,7 @@ class Inbox:
 
     def _with(self, **changes: str) -> str:
         params: QueryDict = self.request.GET.copy()
-        for name in ("page", "selected", "after", "format"):
+        for name in ("page", "selected", "after", "format", "part"):
             params.pop(name, None)
         for name, value in changes.items():
             params.pop(name, None)

@@ -1,6 +1,7 @@
 """The desk's pages about actions: who sees and decides what, with htmx and without script."""
 
 import json
+import re
 
 import pytest
 
@@ -197,6 +198,17 @@ def test_the_inbox_answers_parts_for_htmx(met, action):
     assert "1 new" in text(browser.get(inbox, {"part": "new"}, headers=HTMX))
     after = {"part": "new", "after": action.public_id}
     assert "new" not in text(browser.get(inbox, after, headers=HTMX))
+
+
+def test_links_in_a_part_of_the_inbox_lead_to_whole_pages(met, action):
+    inbox = at(met.environment, "approvals:inbox")
+
+    rows = text(signed_in(met.may).get(inbox, {"part": "rows", "tab": "team"}, headers=HTMX))
+
+    addresses = re.findall(r'href="([^"]+)"', rows)
+    assert addresses
+    assert not [address for address in addresses if "part=" in address]
+    assert not re.findall(r"part=rows[^\"]*part=rows", rows)
 
 
 def test_a_selected_action_stands_beside_the_list(met, action):
