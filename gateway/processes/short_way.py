@@ -138,6 +138,9 @@ class ShortWay(HttpToolsProtocol):
         except Exception:  # as uvicorn: whatever it is, the sender gets an answer
             log.exception("the intake failed")
             data, short.keep_alive = FAILED, False
+        if self.flow.write_paused:
+            # Who sends on without reading waits; else its answers would fill our memory.
+            await self.flow.drain()
         if short.disconnected or self.transport.is_closing():
             return
         short.response_started = short.response_complete = True

@@ -173,6 +173,27 @@ def test_stopping_waits_for_the_answer_and_ends_the_connection():
     assert b"connection: close\r\n" in answer
 
 
+def test_a_sender_that_does_not_read_waits_for_its_next_answer():
+    async def scene() -> tuple[bool, bytes]:
+        async with connection(Application()) as (reader, writer, state):
+            while not state.connections:
+                await asyncio.sleep(0)
+            (protocol,) = state.connections
+            protocol.flow.pause_writing()  # as the transport does when its buffer is full
+            writer.write(post())
+            while not state.tasks:
+                await asyncio.sleep(0)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            is_waiting = bool(state.tasks) and not protocol.transport.get_write_buffer_size()
+            protocol.flow.resume_writing()
+            return is_waiting, await until(reader, BODY)
+
+    is_waiting, answer = asyncio.run(scene())
+    assert is_waiting
+    assert b"short /webhooks/a" in answer
+
+
 def test_a_sender_that_goes_away_is_not_written_to():
     async def scene() -> int:
         application = Application()
