@@ -23,7 +23,7 @@ from approvals.api.shapes import (
     RejectIn,
 )
 from approvals.models import Action
-from approvals.services.proposing import RunContext
+from approvals.services.wishes import RunContext
 from approvals.states import ActionStatus
 from gateway.agents import services as agents
 from gateway.agents.models import Agent

@@ -1,6 +1,6 @@
 """Every write of policies, actions, approvals and executions."""
 
-from approvals.services.deciding import approve, cancel, cancel_run_actions, reconcile, reject
+from approvals.services.deciding import approve, reject
 from approvals.services.due import expire_due, sweep
 from approvals.services.policies import active_rules, save_policy
 from approvals.services.proposing import propose
@@ -11,6 +11,8 @@ from approvals.services.reading import (
     progress,
     waiting_for,
 )
+from approvals.services.reconciling import reconcile
+from approvals.services.withdrawing import cancel, cancel_run_actions
 
 __all__ = [
     "active_rules",

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from approvals.api import ActionViews
-from approvals.services.proposing import RunContext
+from approvals.services.wishes import RunContext
 from gateway.agents import services as agents
 from gateway.agents.models import Agent, Provider
 from gateway.lib.errors import Conflict, Denied, Refused

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from approvals.services import cancel_run_actions, propose
-from approvals.services.proposing import RunContext
+from approvals.services.wishes import RunContext
 from audit import context
 from audit import services as audit
 from audit.actions import AuditAction

@@ -1,38 +1,17 @@
-"""Policies, actions, approvals and executions."""
+"""Actions: what was asked, what it would do, and where it stands."""
 
 import json
 from typing import Any, ClassVar
 
 from django.db import models
 
-from approvals.states import ACTION, EXECUTION, SETTLED, ActionStatus, ExecutionStatus
+from approvals.states import ACTION, SETTLED, ActionStatus
 from gateway.agents.models import Agent
-from gateway.lib.rows import EnvironmentRow, Row, ScopedQuerySet
+from gateway.lib.rows import EnvironmentRow, ScopedQuerySet
 from gateway.lib.states import Machine
 from gateway.lib.work import DueColumns
 from gateway.tenants.models import User
 from gateway.tools.models import Risk, Tool, ToolVersion
-
-
-class Policy(EnvironmentRow):
-    """A named part of the environment's one ordered list of rules."""
-
-    PREFIX = "pol"
-
-    name = models.CharField(max_length=120)
-    position = models.PositiveIntegerField(default=100)
-    version = models.PositiveIntegerField(default=1)
-    comment = models.CharField(max_length=300)
-    rules = models.JSONField(default=list)
-    is_enabled = models.BooleanField(default=True)
-
-    class Meta:
-        verbose_name_plural = "policies"
-        ordering = ["position", "created_at"]
-        constraints = [models.UniqueConstraint(fields=["environment", "name"], name="policy_name")]
-
-    def __str__(self) -> str:
-        return f"{self.name} v{self.version}"
 
 
 class ActionQuerySet(ScopedQuerySet):
@@ -154,64 +133,3 @@ class Action(EnvironmentRow, DueColumns):
     def rendered_value(self) -> dict[str, Any] | None:
         """The exact request without secrets, as a JSON value."""
         return json.loads(self.rendered) if self.rendered else None
-
-
-class Approval(Row):
-    """A member's decision on one version of an action, bound to its digest and signed."""
-
-    PREFIX = "apr"
-
-    class Decision(models.TextChoices):
-        APPROVE = "approve", "Approved"
-        REJECT = "reject", "Rejected"
-
-    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="approvals")
-    action_version = models.PositiveIntegerField()
-    digest = models.CharField(max_length=64)
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="approvals")
-    decision = models.CharField(max_length=10, choices=Decision.choices)
-    comment = models.TextField(blank=True)
-    signature = models.CharField(max_length=200)
-    void_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["action", "action_version", "user"], name="approval_one_vote"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.decision} {self.action_id}"
-
-
-class Execution(Row):
-    """One attempt to perform an approved action."""
-
-    PREFIX = "exe"
-    machine: ClassVar[Machine] = EXECUTION
-
-    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="executions")
-    attempt = models.PositiveIntegerField(help_text="The fencing token.")
-    status = models.CharField(
-        max_length=20, choices=ExecutionStatus.choices, default=ExecutionStatus.CLAIMED
-    )
-    idempotency_key = models.CharField(max_length=80)
-    connection = models.CharField(max_length=80, blank=True)
-    sent_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    response = models.JSONField(null=True, blank=True, help_text="Redacted.")
-    error = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["action", "attempt"], name="execution_attempt_once"),
-            models.CheckConstraint(
-                name="execution_status", condition=models.Q(status__in=ExecutionStatus.values)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.public_id} attempt {self.attempt}"

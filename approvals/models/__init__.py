@@ -1,0 +1,8 @@
+"""What this app stores: one file per noun."""
+
+from approvals.models.actions import Action, ActionQuerySet
+from approvals.models.executions import Execution
+from approvals.models.policies import Policy
+from approvals.models.votes import Approval
+
+__all__ = ["Action", "ActionQuerySet", "Approval", "Execution", "Policy"]

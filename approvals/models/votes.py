@@ -1,0 +1,37 @@
+"""Votes: what members decided."""
+
+from django.db import models
+
+from approvals.models.actions import Action
+from gateway.lib.rows import Row
+from gateway.tenants.models import User
+
+
+class Approval(Row):
+    """A member's decision on one version of an action, bound to its digest and signed."""
+
+    PREFIX = "apr"
+
+    class Decision(models.TextChoices):
+        APPROVE = "approve", "Approved"
+        REJECT = "reject", "Rejected"
+
+    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="approvals")
+    action_version = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="approvals")
+    decision = models.CharField(max_length=10, choices=Decision.choices)
+    comment = models.TextField(blank=True)
+    signature = models.CharField(max_length=200)
+    void_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["action", "action_version", "user"], name="approval_one_vote"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision} {self.action_id}"

@@ -1,0 +1,94 @@
+"""Asking the rules: the facts they see, and the verdict written into the unsaved action."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from approvals.findings import Finding, Ruling
+from approvals.gate import Verdict, decide
+from approvals.models import Action
+from approvals.policy import engine, facts
+from approvals.quorum import Requirement
+from approvals.services import binding, policies
+from approvals.services.masking import masked
+from approvals.services.wishes import Wish
+from approvals.states import ActionStatus
+from gateway.lib.pointer import pointer, steps
+
+EXECUTE_WITHIN = timedelta(hours=24)
+
+
+def judge(action: Action, wish: Wish, *, event_facts: dict[str, Any]) -> None:
+    """Ask the rules, add up the findings, and write the verdict into the unsaved action."""
+    evaluation = None
+    if wish.tool is not None and wish.is_sound:
+        rules = policies.active_rules(action.environment)
+        seen = facts_of(action, wish, event_facts=event_facts, now=timezone.now())
+        evaluation = engine.evaluate(rules, seen)
+        hidden = [pointer(("args", *steps(path))) for path in wish.sensitive]
+        action.facts = masked(seen, hidden)
+        action.trace = [line.as_dict() for line in evaluation.trace]
+        action.policy_hash, action.rule = engine.rules_hash(rules), evaluation.rule_name
+        if wish.run and wish.tool_name in wish.run.require_approval_for:
+            detail = "The run's constraints ask for a person."
+            wish.findings.append(
+                Finding("run", "approval_required", detail, Ruling.REQUIRE_APPROVAL)
+            )
+    _apply(action, decide(tuple(wish.findings), evaluation))
+
+
+def _apply(action: Action, verdict: Verdict) -> None:
+    action.status, action.code, action.reason = verdict.status, verdict.code, verdict.reason
+    if verdict.requirement:
+        action.requirement = verdict.requirement.as_dict()
+    now = timezone.now()
+    if action.status == ActionStatus.PENDING:
+        requirement = verdict.requirement or Requirement()
+        action.decide_by = now + timedelta(seconds=requirement.expires_in_s)
+    elif action.status == ActionStatus.APPROVED:
+        hold = timedelta(seconds=verdict.hold_s)
+        action.approved_at = now
+        action.due_at, action.execute_by = now + hold, now + hold + EXECUTE_WITHIN
+    else:
+        action.settled_at = now
+    if action.status in {ActionStatus.PENDING, ActionStatus.APPROVED}:
+        action.nonce = secrets.token_hex(16)
+        action.digest = binding.digest_of(action)
+
+
+def facts_of(
+    action: Action, wish: Wish, *, event_facts: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    """The frozen document that the rules see."""
+    environment = action.environment
+    return facts.build(
+        args=wish.arguments,
+        tool=wish.tool.current.facts() if wish.tool and wish.tool.current else {},
+        agent=wish.agent.facts(),
+        run=wish.run.facts if wish.run else {},
+        env={
+            "tenant": environment.tenant.slug,
+            "slug": environment.slug,
+            "kind": environment.kind,
+        },
+        now=now,
+        time_zone=environment.tenant.time_zone,
+        event=event_facts,
+        budget={},
+        history=_history(wish, now),
+        affected=[
+            dict(zip(("kind", "id"), text.split(":", 1), strict=False)) for text in action.target
+        ],
+    )
+
+
+def _history(wish: Wish, now: datetime) -> dict[str, int]:
+    earlier = Action.objects.filter(agent=wish.agent, tool_name=wish.tool_name)
+    same = earlier.filter(created_at__gte=now - timedelta(hours=24))
+    return {
+        "calls_1h": same.filter(created_at__gte=now - timedelta(hours=1)).count(),
+        "calls_24h": same.count(),
+        "succeeded": earlier.filter(status=ActionStatus.SUCCEEDED).count(),
+    }
