@@ -1,35 +1,29 @@
 """The decision card: everything a reviewer needs before a button may be pressed."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
 
-from approvals import services
-from approvals.forms import ApproveForm, RejectForm
 from approvals.models import Action
 from approvals.states import ActionStatus
 from approvals.views import story
+from approvals.views.ballot import Ballot
 from approvals.views.changes import ChangeRow, changes_of
+from approvals.views.lines import Line
 from approvals.views.notes import Note, notes_of
 from approvals.views.payload import Request, request_of
+from approvals.views.risk import reasons_of
 from approvals.views.rows import Row, place
 from gateway.lib import ids
-from gateway.lib.errors import Denied
-from gateway.tenants.principals import of_user
-from gateway.tools.models import RetryClass, SideEffect
+from gateway.tools.models import SideEffect
 
 SIMILAR = 5
 ICONS = {
     "customer": "user", "person": "user", "user": "user", "order": "receipt", "email": "mail",
     "mail": "mail", "ticket": "message", "shop": "building-store", "url": "link-off",
 }  # fmt: skip
-EFFECTS = {
-    SideEffect.WRITE: "The tool changes something",
-    SideEffect.DESTRUCTIVE: "What the tool does cannot be undone",
-}
 STEPS = ("Proposed", "Policy", "Review", "Hold", "Executing", "Done")
 AT_STEP = {
     ActionStatus.PROPOSED: 1, ActionStatus.INVALID: 1, ActionStatus.DENIED: 1,
@@ -49,21 +43,6 @@ class Step:
     word: str
     state: str
     icon: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """An icon, a text and a code, or a link: one line of a block."""
-
-    text: str
-    icon: str = ""
-    code: str = ""
-    label: str = ""
-    url: str = ""
-    kind: str = ""
-    id: str = ""
-    tone: str = ""
-    at: datetime | None = None
 
 
 class Card(Row):
@@ -197,38 +176,7 @@ class Card(Row):
     @cached_property
     def reasons(self) -> list[Line]:
         """Block 4: why it is as risky as the chip says."""
-        found = [Line(text, icon="scale", code=self.rule) for text in [self._rule_reason()] if text]
-        version = self.action.tool_version
-        if version and version.side_effect != SideEffect.READ:
-            does = EFFECTS[SideEffect(version.side_effect)]
-            text = f"{does}; its own risk is {version.risk}"
-            found.append(Line(text, icon="tool", code="tool.side_effect"))
-        if version and version.retry_class == RetryClass.UNSAFE:
-            found.append(Line("It is never repeated by itself", icon="refresh", code="tool.retry"))
-        found += [Line(text, icon="sparkles", code=code) for text, code in self._signals()]
-        return found or [Line("Nothing out of the ordinary", icon="checks")]
-
-    def _rule_reason(self) -> str:
-        return str((self.action.requirement or {}).get("reason") or self.action.reason)
-
-    def _signals(self) -> list[tuple[str, str]]:
-        action = self.action
-        earlier = Action.objects.within(action.environment).filter(
-            tool_name=action.tool_name, agent=action.agent, pk__lt=action.pk
-        )
-        found = []
-        if not earlier.exists():
-            found.append((f"First use of {action.tool_name} by {self.agent}", "signal.first_use"))
-        same = earlier.filter(arguments_sha256=action.arguments_sha256).order_by("-id").first()
-        if same is not None and action.arguments:
-            found.append((f"Same arguments as {same.public_id}", "signal.same_as"))
-        if self.hidden:
-            text = f"{self.hidden} hidden or look-alike characters"
-            found.append((text, "signal.hidden"))
-        if action.preview_error:
-            text = f"The live read failed: {action.preview_error}"
-            found.append((text, "signal.no_preview"))
-        return found
+        return reasons_of(self.action, agent=str(self.agent), hidden=self.hidden)
 
     @property
     def rule(self) -> str:
@@ -318,55 +266,10 @@ class Card(Row):
         """All records of the journey, in the admin."""
         return story.audit_address(self.action.correlation_id) if self.records else ""
 
-    @property
-    def reviewers(self) -> str:
-        """Who is asked, in words."""
-        asked = (self.action.requirement or {}).get("reviewers") or ["any reviewer"]
-        return ", ".join(str(name).replace("role:", "").replace("group:", "") for name in asked)
-
     @cached_property
-    def votes(self) -> list[dict[str, Any]]:
-        """The votes on this version."""
-        votes = self.action.approvals.filter(void_at__isnull=True).select_related("user")
-        return [
-            {
-                "name": str(vote.user),
-                "initials": vote.user.initials,
-                "is_me": vote.user_id == self.user.pk,
-                "verdict": vote.decision,
-            }
-            for vote in votes
-        ]
-
-    @property
-    def has_voted(self) -> bool:
-        """Whether this person has decided already."""
-        return any(vote["is_me"] for vote in self.votes)
-
-    @cached_property
-    def may_not(self) -> str:
-        """Why this person cannot decide; empty when they can."""
-        try:
-            services.may_decide(self.action, of_user(self.user, self.action.environment))
-        except Denied as error:
-            return error.detail
-        return ""
-
-    @property
-    def can_decide(self) -> bool:
-        """Whether the buttons are offered."""
-        return self.is_open and not self.may_not and not self.has_voted
-
-    @property
-    def is_last(self) -> bool:
-        """Whether this person's approval would be the last one needed."""
-        return self.can_decide and self.needed > 1 and self.have == self.needed - 1
-
-    @property
-    def may_cancel(self) -> bool:
-        """Whether this person can withdraw it."""
-        open_ = self.action.status in (ActionStatus.PENDING, ActionStatus.APPROVED)
-        return open_ and self._may("approvals.cancel_action")
+    def ballot(self) -> Ballot:
+        """The vote on it."""
+        return Ballot(self.action, self.user, have=self.have, needed=self.needed)
 
     @cached_property
     def warnings(self) -> list[Note]:
@@ -377,13 +280,3 @@ class Card(Row):
     def run_id(self) -> str:
         """The run's public id."""
         return ids.encode("run", self.action.run_id) if self.action.run_id else ""
-
-    @cached_property
-    def approve_form(self) -> ApproveForm:
-        """An empty form, bound to the digest that is shown."""
-        return ApproveForm(initial={"digest": self.action.digest})
-
-    @cached_property
-    def reject_form(self) -> RejectForm:
-        """An empty form, bound to the digest that is shown."""
-        return RejectForm(initial={"digest": self.action.digest})
