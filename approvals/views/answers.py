@@ -1,0 +1,83 @@
+"""What a page about one action answers: the action, a form that asks again, or a refusal."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from approvals.models import Action
+from approvals.views.card import Card
+from gateway.lib.errors import Conflict, Denied, DomainError, Refused
+from gateway.lib.html import is_fragment
+from gateway.tenants.principals import Principal, of_user
+
+STATUS = {Refused: 422, Denied: 403, Conflict: 409}
+Decide = Callable[[Action, Principal], object]
+
+
+def find_action(request: Any, action: str) -> Action:
+    """The action of this environment with this id, as its page needs it; raises Http404."""
+    rows = Action.objects.within(request.environment).public(action)
+    return get_object_or_404(rows.for_lists().select_related("tool_version__connection"))
+
+
+def carry_out(request: Any, action: Action, decide: Decide, *, said: str) -> HttpResponse:
+    """Call the service; a refusal shows the action as it stands now, and why."""
+    try:
+        decide(action, of_user(request.user, request.environment))
+    except DomainError as error:
+        return _refused(request, action, error)
+    line = f"{said}: {action.effect}"
+    if not is_fragment(request):
+        messages.success(request, line)
+        return redirect(Card(request, action).url)
+    answer = show_action(
+        request, Card(request, find_action(request, action.public_id)), has_count=True
+    )
+    answer["HX-Trigger"] = json.dumps({"cs:decided": {"said": line}})
+    return answer
+
+
+def _refused(request: Any, action: Action, error: DomainError) -> HttpResponse:
+    status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
+    name = "conflict" if status == 409 else "refused"
+    card = Card(request, find_action(request, action.public_id))
+    return show_action(request, card, status=status, note={name: error.detail})
+
+
+def ask(request: Any, action: Action, form: Any, *, kind: str) -> HttpResponse:
+    """The form on a page of its own; for htmx, with its errors, in its dialog."""
+    card = Card(request, action)
+    status = 422 if request.method == "POST" else 200
+    context = {
+        "card": card,
+        "form": form,
+        "heading": f"{kind.capitalize()} action",
+        "form_template": f"approvals/_{kind}_form.html",
+        "is_pane": "pane" in request.POST,
+    }
+    if not is_fragment(request):
+        return render(request, "approvals/decide.html", context, status=status)
+    answer = render(request, context["form_template"], context, status=status)
+    answer["HX-Retarget"] = f"#{kind}-form"
+    return answer
+
+
+def show_action(
+    request: Any,
+    card: Card,
+    *,
+    status: int = 200,
+    has_count: bool = False,
+    note: dict[str, str] | None = None,
+) -> HttpResponse:
+    """The action's page; the fragment alone for htmx."""
+    is_pane = "pane" in request.GET or "pane" in request.POST
+    context = {"card": card, "is_pane": is_pane, "has_count": has_count, **(note or {})}
+    name = "approvals/_answer.html" if is_fragment(request) else "approvals/detail.html"
+    answer = render(request, name, context, status=status)
+    answer["Vary"] = "HX-Request"
+    return answer
