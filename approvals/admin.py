@@ -6,7 +6,7 @@ and each reveal is recorded.
 
 from django.contrib import admin
 
-from approvals.models import Action, Approval, Execution, Policy
+from approvals.models import Action, ActionVersion, Approval, Execution, Policy
 from gateway.lib.admin import ReadOnlyAdmin
 
 
@@ -28,6 +28,16 @@ class ActionAdmin(ReadOnlyAdmin):
     search_fields = ("tool_name", "correlation_id__exact", "call_id__exact", "digest__exact")
     date_hierarchy = "created_at"
     hidden = ("arguments", "rendered", "result", "nonce")
+
+
+@admin.register(ActionVersion)
+class ActionVersionAdmin(ReadOnlyAdmin):
+    within = "action__environment"
+    list_display = ("made_at", "action", "number", "origin", "made_by", "effect")
+    list_select_related = ("action", "made_by")
+    list_filter = ("origin",)
+    search_fields = ("digest__exact",)
+    hidden = ("arguments", "rendered", "nonce")
 
 
 @admin.register(Approval)

@@ -11,6 +11,7 @@ class AuditAction(StrEnum):
     USER_CREATED = "tenants.user.created"
     PASSWORD_CHANGED = "tenants.user.password_changed"  # noqa: S105 - a name, not a password
     SIGNED_IN = "tenants.user.signed_in"
+    STEPPED_UP = "tenants.user.stepped_up"
     SIGNED_OUT = "tenants.user.signed_out"
     MEMBER_ADDED = "tenants.member.added"
     MEMBER_CHANGED = "tenants.member.changed"
@@ -41,6 +42,9 @@ class AuditAction(StrEnum):
     ACTION_REJECTED = "approvals.action.rejected"
     ACTION_EXPIRED = "approvals.action.expired"
     ACTION_CANCELED = "approvals.action.canceled"
+    ACTION_EDITED = "approvals.action.edited"
+    ACTION_UNDONE = "approvals.action.undone"
+    ACTION_EXTENDED = "approvals.action.extended"
     ACTION_RETURNED = "approvals.action.returned_to_review"
     ACTION_CLAIMED = "approvals.action.claimed"
     ACTION_RELEASED = "approvals.action.released"

@@ -3,6 +3,7 @@
 from approvals.models.actions import Action, ActionQuerySet
 from approvals.models.executions import Execution
 from approvals.models.policies import Policy
+from approvals.models.versions import ActionVersion
 from approvals.models.votes import Approval
 
-__all__ = ["Action", "ActionQuerySet", "Approval", "Execution", "Policy"]
+__all__ = ["Action", "ActionQuerySet", "ActionVersion", "Approval", "Execution", "Policy"]

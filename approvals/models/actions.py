@@ -55,6 +55,12 @@ class Action(EnvironmentRow, DueColumns):
     connection_revision = models.PositiveIntegerField(null=True, blank=True)
     arguments = models.TextField(blank=True, help_text="RFC 8785 text; empty when refused.")
     arguments_sha256 = models.CharField(max_length=64)
+    proposed_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Of the agent's own arguments, once they were edited."
+    )
+    editor = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     rendered = models.TextField(blank=True, help_text="RFC 8785 text of the exact request.")
     effect = models.TextField(blank=True)
     risk = models.CharField(max_length=20, choices=Risk.choices, blank=True)
@@ -118,6 +124,16 @@ class Action(EnvironmentRow, DueColumns):
     def is_settled(self) -> bool:
         """Whether the agent can be told an outcome."""
         return self.status in SETTLED
+
+    @property
+    def asked_sha256(self) -> str:
+        """The SHA-256 of the arguments that the agent itself asked for, whoever edited them."""
+        return self.proposed_sha256 or self.arguments_sha256
+
+    @property
+    def has_other_arguments(self) -> bool:
+        """Whether it does something else than the agent asked for."""
+        return self.asked_sha256 != self.arguments_sha256
 
     @property
     def tool(self) -> Tool | None:

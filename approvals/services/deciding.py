@@ -4,15 +4,14 @@ from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from approvals.models import Action, Approval
 from approvals.services import binding, reading, trail
-from approvals.services.locking import attempt, lock, touch
+from approvals.services.locking import attempt, lock_for_decision, touch
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
-from gateway.lib.errors import Conflict, Refused, StaleState
+from gateway.lib.errors import Conflict, Refused
 from gateway.lib.states import move
 from gateway.tenants.principals import Principal
 
@@ -26,7 +25,7 @@ def approve(*, action: Action, by: Principal, digest: str, comment: str = "") ->
     Raises Denied (who may not), StaleState (changed since it was shown), Conflict (voted already).
     """
     with attempt(action):
-        locked = _lock_for_decision(action, by, digest=digest)
+        locked = lock_for_decision(action, by, digest=digest)
         vote = _cast(locked, by, decision="approve", comment=comment)
         trail.record(
             locked, AuditAction.VOTE_CAST, before=locked.status, approval=vote, actor=by.actor
@@ -46,7 +45,7 @@ def reject(*, action: Action, by: Principal, digest: str, reason: str) -> Action
     if not reason.strip():
         raise Refused("reason_missing", "Say why: the agent gets the reason as its answer.")
     with attempt(action):
-        locked = _lock_for_decision(action, by, digest=digest)
+        locked = lock_for_decision(action, by, digest=digest, approving=False)
         vote = _cast(locked, by, decision="reject", comment=reason)
         before = locked.status
         move(
@@ -56,26 +55,6 @@ def reject(*, action: Action, by: Principal, digest: str, reason: str) -> Action
         trail.record(
             locked, AuditAction.ACTION_REJECTED, before=before, approval=vote, actor=by.actor
         )
-    return locked
-
-
-def _lock_for_decision(action: Action, by: Principal, *, digest: str) -> Action:
-    locked = lock(action)
-    reading.may_decide(locked, by)
-    if locked.status != ActionStatus.PENDING:
-        raise StaleState(
-            f"The action is {locked.get_status_display().lower()} already.",
-            status=locked.status,
-            digest=locked.digest,
-        )
-    if digest != locked.digest or binding.digest_of(locked) != locked.digest:
-        raise StaleState(
-            "The action changed since it was shown to you: look again before deciding.",
-            status=locked.status,
-            digest=locked.digest,
-        )
-    if locked.decide_by and locked.decide_by <= timezone.now():
-        raise StaleState("The time to decide is over: the action expires.", status=locked.status)
     return locked
 
 

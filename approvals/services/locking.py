@@ -1,12 +1,18 @@
 """Where every change of an action by a person begins: the locked row, and refusals recorded."""
 
 from contextlib import AbstractContextManager
+from typing import Any
+
+from django.utils import timezone
 
 from approvals.models import Action
-from approvals.services import trail
+from approvals.services import binding, reading, trail
+from approvals.states import ActionStatus
 from audit.actions import AuditAction
+from gateway.lib.errors import StaleState
 from gateway.lib.states import announce, announcement
 from gateway.lib.unit_of_work import unit_of_work
+from gateway.tenants.principals import Principal
 
 
 def attempt(action: Action) -> AbstractContextManager[None]:
@@ -34,8 +40,44 @@ def lock(action: Action) -> Action:
     )
 
 
-def touch(action: Action) -> None:
-    """Announce a change that is not a move, such as one vote of several."""
-    Action.objects.filter(pk=action.pk).update(**announcement(action))
+def lock_for_decision(
+    action: Action, by: Principal, *, digest: str, approving: bool = True
+) -> Action:
+    """The locked row of a pending action that this person may decide, exactly as it was shown.
+
+    Raises Denied (who may not), StaleState (decided, changed or expired meanwhile).
+    """
+    locked = lock(action)
+    reading.may_decide(locked, by, approving=approving)
+    check_is_pending(locked)
+    if digest != locked.digest or binding.digest_of(locked) != locked.digest:
+        raise StaleState(
+            "The action changed since it was shown to you: look again before deciding.",
+            status=locked.status,
+            digest=locked.digest,
+        )
+    return locked
+
+
+def check_is_pending(action: Action) -> None:
+    """Raises StaleState unless people can still decide."""
+    if action.status != ActionStatus.PENDING:
+        raise StaleState(
+            f"The action is {action.get_status_display().lower()} already.",
+            status=action.status,
+            digest=action.digest,
+        )
+    if action.decide_by and action.decide_by <= timezone.now():
+        raise StaleState("The time to decide is over: the action expires.", status=action.status)
+
+
+def touch(action: Action, **columns: Any) -> None:
+    """Write and announce a change that is not a move, such as one vote of several.
+
+    Raises StaleState where the status is no longer the one it was read with.
+    """
+    same = Action.objects.filter(pk=action.pk, status=action.status)
+    if same.update(**columns, **announcement(action)) != 1:
+        raise StaleState("The action changed meanwhile: look again.", status=action.status)
     action.refresh_from_db()
     announce(action)

@@ -41,8 +41,11 @@ def progress(action: Action) -> Standing:
     return quorum.standing(requirement_of(action), cast)
 
 
-def may_decide(action: Action, by: Principal) -> None:
-    """Raises Denied, saying why, unless this principal may vote on the action."""
+def may_decide(action: Action, by: Principal, *, approving: bool = True) -> None:
+    """Raises Denied, saying why, unless this principal may vote on the action.
+
+    Without `approving`, unless they may reject or edit it, which its last editor may always.
+    """
     if not by.is_member or by.user is None:
         raise Denied("not_a_member", "Only a member decides; machine keys never do.")
     if not by.has(DECIDE):
@@ -50,23 +53,29 @@ def may_decide(action: Action, by: Principal) -> None:
     member = _member(by.user, action.environment)
     if member is None:
         raise Denied("not_permitted", "You are not an active member of this tenant.")
-    _check_person(action, member)
+    _check_person(action, member, approving=approving)
 
 
-def _check_person(action: Action, member: Member) -> None:
-    found = _objection(action, person_facts(member, action.environment))
+def _check_person(action: Action, member: Member, *, approving: bool = True) -> None:
+    found = _objection(action, person_facts(member, action.environment), approving=approving)
     if found is not None:
         raise Denied(found.code, found.detail)
 
 
-def _objection(action: Action, person: PersonFacts) -> Finding | None:
-    starter = ids.encode(User.PREFIX, action.run_starter_id) if action.run_starter_id else None
+def _objection(action: Action, person: PersonFacts, *, approving: bool = True) -> Finding | None:
     return quorum.may_decide(
         requirement_of(action),
         person,
         requester_ids=people_behind(action),
-        run_starter_id=starter,
+        run_starter_id=_user(action.run_starter_id),
+        editor_id=_user(action.editor_id),
+        approving=approving,
     )
+
+
+def _user(key: uuid.UUID | None) -> str | None:
+    """The public id of a person known by key, without asking the database."""
+    return ids.encode(User.PREFIX, key) if key else None
 
 
 def people_behind(action: Action) -> frozenset[str]:

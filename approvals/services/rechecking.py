@@ -1,6 +1,5 @@
 """The last look before anything happens: still allowed, the same, and approved by somebody."""
 
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -10,7 +9,7 @@ from django.utils import timezone
 from approvals.models import Action
 from approvals.policy import engine, facts
 from approvals.quorum import Requirement, is_stricter
-from approvals.services import binding, policies, reading, trail
+from approvals.services import binding, policies, reading, trail, versions
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.states import move
@@ -111,15 +110,7 @@ def _facts_now(action: Action) -> dict[str, Any]:
 def _return_to_review(action: Action, requirement: Requirement) -> None:
     """Back to a person under the stricter requirement: a new version, a new digest, votes void."""
     before = action.status
-    action.approvals.filter(void_at=None).update(void_at=Now())
-    action.version += 1
-    action.requirement = requirement.as_dict()
-    digest = binding.digest_of(action)
-    move(
-        action, ActionStatus.PENDING, version=action.version, requirement=action.requirement,
-        digest=digest, due_at=None, approved_at=None, execute_by=None,
-        decide_by=timezone.now() + timedelta(seconds=requirement.expires_in_s),
-    )  # fmt: skip
+    versions.return_to_review(action, requirement, comment="More is required now than was then.")
     trail.record(action, AuditAction.ACTION_RETURNED, before=before, reason="requirement_stricter")
 
 

@@ -87,7 +87,7 @@ def existing(wish: Wish, scope: str, call: str) -> Action | None:
     found = Action.objects.filter(call_scope=scope, call_id=call).first()
     if found is None:
         return None
-    if found.arguments_sha256 == wish.sha256 and found.tool_name == wish.tool_name:
+    if found.asked_sha256 == wish.sha256 and found.tool_name == wish.tool_name:
         return found
     with unit_of_work(
         attempt=AuditAction.ACTION_REFUSED,

@@ -13,7 +13,7 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from approvals.models import Action, Approval, Execution, Policy
+from approvals.models import Action, ActionVersion, Approval, Execution, Policy
 from approvals.quorum import Requirement
 from approvals.services import binding
 from approvals.states import ActionStatus, ExecutionStatus
@@ -98,6 +98,24 @@ def _bound(action: Action) -> Action:
     if not action.digest and action.tool_version is not None and action.rendered:
         action.digest = binding.digest_of(action)
     return action
+
+
+class ActionVersionFactory(DjangoModelFactory):
+    """The first version of an action, as it is kept once there is a second."""
+
+    class Meta:
+        model = ActionVersion
+
+    action = factory.SubFactory(ActionFactory)
+    number = 1
+    origin = ActionVersion.Origin.PROPOSED
+    made_at = factory.SelfAttribute("action.created_at")
+    tool_version = factory.SelfAttribute("action.tool_version")
+    arguments = factory.SelfAttribute("action.arguments")
+    arguments_sha256 = factory.SelfAttribute("action.arguments_sha256")
+    rendered = factory.SelfAttribute("action.rendered")
+    effect = factory.SelfAttribute("action.effect")
+    digest = factory.SelfAttribute("action.digest")
 
 
 class ApprovalFactory(DjangoModelFactory):

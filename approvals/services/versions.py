@@ -1,0 +1,84 @@
+"""A new version of an action: what was replaced is kept, its votes are void, its digest is another.
+
+The caller writes the columns that it gets, with its move or its change, in the same transaction.
+"""
+
+import copy
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from approvals.models import Action, ActionVersion
+from approvals.models.versions import KEPT
+from approvals.quorum import Requirement
+from approvals.services import binding
+from approvals.states import ActionStatus
+from gateway.lib.states import move
+from gateway.tenants.models import User
+
+Origin = ActionVersion.Origin
+
+
+def begin(
+    action: Action, *, origin: Origin, by: User | None = None, comment: str = "", **columns: Any
+) -> dict[str, Any]:
+    """Begin the next version of a locked action; every column that has to be written.
+
+    `columns` are those that differ from the version before; number, nonce and digest come by
+    themselves. The instance takes the values on, because the digest is computed over them.
+    """
+    _keep_first(action)
+    action.approvals.filter(void_at=None).update(void_at=Now())
+    columns |= {"version": action.version + 1, "nonce": secrets.token_hex(16)}
+    for name, value in columns.items():
+        setattr(action, name, value)
+    columns["digest"] = action.digest = binding.digest_of(action)
+    _keep(action, origin=origin, by=by, comment=comment)
+    return columns
+
+
+def return_to_review(
+    action: Action,
+    requirement: Requirement,
+    *,
+    origin: Origin = Origin.RETURNED,
+    by: User | None = None,
+    comment: str = "",
+) -> None:
+    """Back to a person under this requirement, as a new version whose deadline begins afresh."""
+    columns = begin(
+        action, origin=origin, by=by, comment=comment, requirement=requirement.as_dict()
+    )
+    decide_by = timezone.now() + timedelta(seconds=requirement.expires_in_s)
+    move(
+        action, ActionStatus.PENDING, due_at=None, approved_at=None, execute_by=None,
+        decide_by=decide_by, **columns,
+    )  # fmt: skip
+
+
+def as_of(version: ActionVersion) -> Action:
+    """The action as it was in this version, not to be saved: its digest follows from it again."""
+    action = copy.copy(version.action)
+    action.version = version.number
+    for name in KEPT:
+        setattr(action, name, getattr(version, name))
+    return action
+
+
+def _keep_first(action: Action) -> None:
+    if action.version == 1:
+        _keep(action, origin=Origin.PROPOSED, comment=action.agent_reason)
+
+
+def _keep(
+    action: Action, *, origin: Origin, by: User | None = None, comment: str = ""
+) -> ActionVersion:
+    made_at = action.created_at if origin == Origin.PROPOSED else timezone.now()
+    kept = {name: getattr(action, name) for name in KEPT}
+    return ActionVersion.objects.create(
+        action=action, number=action.version, origin=origin, made_by=by, made_at=made_at,
+        comment=comment, **kept,
+    )  # fmt: skip
