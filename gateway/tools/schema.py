@@ -1,6 +1,7 @@
 """Tool definitions and arguments against JSON Schema 2020-12, with every way out closed (pure)."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,17 +12,25 @@ import jsonschema_rs
 
 from audit.canonical import NotCanonical, canonical
 from gateway.lib.pointer import pointer
+from gateway.tools import structure
+from gateway.tools.structure import REFERENCES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_SCHEMA_BYTES = 65_536
 MAX_SCHEMA_DEPTH = 40
 MAX_PROBLEMS = 50
-_REFERENCES = ("$ref", "$dynamicRef")
+# What the validator checks; it would pass over any other name, and so would everybody's attention.
+FORMATS = frozenset(
+    {
+        "date", "date-time", "time", "duration", "email", "idn-email", "hostname", "idn-hostname",
+        "ipv4", "ipv6", "uri", "uri-reference", "iri", "iri-reference", "uri-template",
+        "json-pointer", "relative-json-pointer", "regex", "uuid",
+    }
+)  # fmt: skip
+_MONEY = re.compile(r"amount|price|total|cost|fee|balance|payment|refund|salary", re.IGNORECASE)
 # They move the base that references start from, which makes a local-looking reference remote.
 _REBASING = ("$id", "$anchor", "$dynamicAnchor", "$vocabulary")
 _DATA = ("const", "enum", "default", "examples")
-_APPLIED_IN_PLACE = ("$ref", "$dynamicRef", "not", "if", "then", "else")
-_APPLIED_LISTS = ("allOf", "anyOf", "oneOf")
 _NAMED = ("properties", "patternProperties", "$defs", "dependentSchemas")
 
 
@@ -55,18 +64,39 @@ def check_definition(schema: Mapping[str, Any]) -> None:
             "unknown arguments must be refused: additionalProperties must be false",
             "/additionalProperties",
         )
-    for part, path in _subschemas(schema, (), 0):
-        _check_references(part, path, root=schema)
-    text = _text(schema)
-    if len(text) > MAX_SCHEMA_BYTES:
-        raise SchemaError(f"a definition has at most {MAX_SCHEMA_BYTES} bytes")
-    _check_endless(schema)
-    try:
-        jsonschema_rs.meta.validate(schema)
-        _validator(text)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-        path = pointer(getattr(error, "instance_path", ()))
-        raise SchemaError(str(getattr(error, "message", error)), path) from error
+    _check(schema)
+
+
+def check_output(schema: Mapping[str, Any]) -> None:
+    """Accepts a definition of a tool's results: any value, and open where it leaves things open.
+
+    Raises SchemaError as `check_definition` does.
+    """
+    if not isinstance(schema, dict):
+        raise SchemaError("a definition is a JSON object")
+    if schema.get("$schema", DIALECT) != DIALECT:
+        raise SchemaError(f"only {DIALECT} is understood", "/$schema")
+    _check(schema, is_closed=False)
+
+
+def warnings(schema: Mapping[str, Any]) -> tuple[SchemaProblem, ...]:
+    """What an accepted definition allows although it seldom should; by place."""
+    found: list[SchemaProblem] = []
+    for path, part in structure.parts(dict(schema)):
+        found += [SchemaProblem(pointer(path), text) for text in _doubts(path, part)]
+    return tuple(found)
+
+
+def _doubts(path: tuple[str | int, ...], part: dict[str, Any]) -> Iterator[str]:
+    kinds = part.get("type", [])
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    name = str(path[-1]) if len(path) > 1 and path[-2] == "properties" else ""
+    if "number" in kinds and _MONEY.search(name):
+        yield "money as a float rounds: use an integer of minor units, or a decimal text"
+    if name and not part:
+        yield "takes any value at all"
+    if any(part.get(key) is True for key in ("additionalProperties", "unevaluatedProperties")):
+        yield "takes members that it does not name"
 
 
 def problems(schema: Mapping[str, Any], arguments: object) -> tuple[SchemaProblem, ...]:
@@ -76,6 +106,33 @@ def problems(schema: Mapping[str, Any], arguments: object) -> tuple[SchemaProble
     """
     errors = islice(_validator(_text(schema)).iter_errors(arguments), MAX_PROBLEMS)
     return tuple(SchemaProblem(pointer(error.instance_path), error.message) for error in errors)
+
+
+def _check(schema: dict[str, Any], *, is_closed: bool = True) -> None:
+    for part, path in _subschemas(schema, (), 0):
+        _check_references(part, path, root=schema)
+    text = _text(schema)
+    if len(text) > MAX_SCHEMA_BYTES:
+        raise SchemaError(f"a definition has at most {MAX_SCHEMA_BYTES} bytes")
+    _check_endless(schema)
+    try:
+        if is_closed:
+            structure.check_closed(schema)
+        structure.check_cost(schema)
+        jsonschema_rs.meta.validate(schema)
+        _check_formats(schema)
+        _validator(text)
+    except structure.Unsound as error:
+        raise SchemaError(error.message, error.path) from error
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+        path = pointer(getattr(error, "instance_path", ()))
+        raise SchemaError(str(getattr(error, "message", error)), path) from error
+
+
+def _check_formats(schema: dict[str, Any]) -> None:
+    for path, part in structure.parts(schema):
+        if (name := part.get("format")) is not None and name not in FORMATS:
+            raise SchemaError(f"the format {str(name)[:40]!r} is not checked", pointer(path))
 
 
 def _text(schema: Mapping[str, Any]) -> str:
@@ -108,7 +165,7 @@ def _check_references(part: dict[str, Any], path: str, *, root: dict[str, Any]) 
             raise SchemaError(f"{name} is not supported", f"{path}/{name}")
     if path and "$schema" in part:
         raise SchemaError("$schema belongs at the top", f"{path}/$schema")
-    for name in _REFERENCES:
+    for name in REFERENCES:
         if name in part:
             _target(root, part[name], f"{path}/{name}")
 
@@ -116,13 +173,10 @@ def _check_references(part: dict[str, Any], path: str, *, root: dict[str, Any]) 
 def _target(root: dict[str, Any], reference: object, path: str) -> object:
     if not isinstance(reference, str) or not (reference == "#" or reference.startswith("#/")):
         raise SchemaError("references point into the definition itself (#/$defs/…)", path)
-    found: Any = root
-    for step in reference[2:].split("/") if len(reference) > 1 else ():
-        name = step.replace("~1", "/").replace("~0", "~")
-        if not isinstance(found, dict) or name not in found:
-            raise SchemaError(f"{reference} points to nothing", path)
-        found = found[name]
-    return found
+    try:
+        return structure.target(root, reference)
+    except LookupError as error:
+        raise SchemaError(f"{reference} points to nothing", path) from error
 
 
 def _subschemas(
@@ -147,7 +201,7 @@ def _subschemas(
 def _check_endless(root: dict[str, Any]) -> None:
     """Refuses references that lead back to themselves without going deeper into the arguments."""
     for part, path in _subschemas(root, (), 0):
-        if any(name in part for name in _REFERENCES) and _returns(root, part, path):
+        if any(name in part for name in REFERENCES) and _returns(root, part, path):
             raise SchemaError("this reference leads back to itself", path)
 
 
@@ -165,13 +219,7 @@ def _returns(root: dict[str, Any], start: dict[str, Any], path: str) -> bool:
 
 def _in_place(root: dict[str, Any], part: dict[str, Any], path: str) -> Iterator[dict[str, Any]]:
     """The schemas that judge the same value as this one does."""
-    found: list[object] = []
-    for key in _APPLIED_IN_PLACE:
-        if key in part:
-            is_reference = key in _REFERENCES
-            found.append(_target(root, part[key], path) if is_reference else part[key])
-    for key in _APPLIED_LISTS:
-        found += part[key] if isinstance(part.get(key), list) else []
-    dependent = part.get("dependentSchemas")
-    found += dependent.values() if isinstance(dependent, dict) else []
-    yield from (inner for inner in found if isinstance(inner, dict))
+    yield from (inner for _, inner in structure.same_value(part))
+    for key in REFERENCES:
+        if key in part and isinstance(found := _target(root, part[key], path), dict):
+            yield found
