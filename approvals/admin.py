@@ -6,7 +6,17 @@ and each reveal is recorded.
 
 from django.contrib import admin
 
-from approvals.models import Action, ActionVersion, Approval, Execution, Policy
+from approvals.models import (
+    Action,
+    ActionVersion,
+    Approval,
+    Comment,
+    Delegation,
+    Execution,
+    Opening,
+    Policy,
+    Snooze,
+)
 from gateway.lib.admin import ReadOnlyAdmin
 
 
@@ -56,3 +66,32 @@ class ExecutionAdmin(ReadOnlyAdmin):
     list_select_related = ("action",)
     list_filter = ("status",)
     search_fields = ("idempotency_key__exact",)
+
+
+@admin.register(Comment)
+class CommentAdmin(ReadOnlyAdmin):
+    within = "action__environment"
+    list_display = ("created_at", "action", "kind", "author", "agent")
+    list_select_related = ("action", "author", "agent")
+    list_filter = ("kind",)
+
+
+@admin.register(Delegation)
+class DelegationAdmin(ReadOnlyAdmin):
+    list_display = ("delegator", "substitute", "scope", "starts_at", "ends_at", "revoked_at")
+    list_select_related = ("delegator", "substitute", "environment__tenant")
+    search_fields = ("delegator__email", "substitute__email")
+
+
+@admin.register(Opening)
+class OpeningAdmin(ReadOnlyAdmin):
+    within = "action__environment"
+    list_display = ("opened_at", "action", "action_version", "user")
+    list_select_related = ("action", "user")
+
+
+@admin.register(Snooze)
+class SnoozeAdmin(ReadOnlyAdmin):
+    within = "action__environment"
+    list_display = ("created_at", "action", "user", "until")
+    list_select_related = ("action", "user")

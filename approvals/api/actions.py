@@ -22,6 +22,7 @@ from approvals.api.shapes import (
     ReconcileIn,
     RejectIn,
 )
+from approvals.api.thread import AnswerIn, CommentIn, CommentOut
 from approvals.models import Action
 from approvals.services.wishes import RunContext
 from approvals.states import ActionStatus
@@ -57,6 +58,9 @@ class ActionViews(EnvironmentViews[Action]):
         "reject": "approvals.decide_action",
         "cancel": "approvals.cancel_action",
         "reconcile": "approvals.reconcile_action",
+        "comments": "approvals.view_comment",
+        "add_comment": "approvals.comment_action",
+        "answer": "approvals.answer_action",
     }
 
     def get_queryset(self) -> QuerySet[Action]:
@@ -132,6 +136,32 @@ class ActionViews(EnvironmentViews[Action]):
     def reconcile(self, request: Request, id: str) -> Response:
         """Settle an unknown outcome by what a person found out; members only."""
         return self._decided(request, services.reconcile, ReconcileIn)
+
+    @extend_schema(responses=CommentOut(many=True))
+    @route(detail=True, methods=["get"], pagination_class=None)
+    def comments(self, request: Request, id: str) -> Response:
+        """The whole thread, oldest first; members only."""
+        thread = self.get_object().comments.select_related("author", "agent", "question")
+        return Response([CommentOut(said).data for said in thread])
+
+    @extend_schema(request=CommentIn, responses={201: CommentOut})
+    @comments.mapping.post
+    def add_comment(self, request: Request, id: str) -> Response:
+        """Add to the thread, or with `ask` put a question to the agent; members only."""
+        body = checked(CommentIn, request)
+        is_question = body.get("ask", False)
+        said = services.comment(
+            action=self.get_object(), by=caller(request), text=body["text"], is_question=is_question
+        )
+        return Response(CommentOut(said).data, status=201)
+
+    @extend_schema(request=AnswerIn, responses={201: CommentOut})
+    @route(detail=True, methods=["post"])
+    def answer(self, request: Request, id: str) -> Response:
+        """Answer a question of `questions`; with the key of the agent that asked for the action."""
+        body = checked(AnswerIn, request)
+        said = services.answer(action=self.get_object(), by=caller(request), **body)
+        return Response(CommentOut(said).data, status=201)
 
     def _decided(self, request: Request, decide: Any, shape: Any) -> Response:
         body = checked(shape, request)

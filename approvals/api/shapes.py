@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from approvals.models import Action, Approval, Execution
+from approvals.models import Action, Approval, Comment, Execution
 from approvals.services.masking import masked
 from approvals.states import ActionStatus
 from audit.canonical import canonical
@@ -40,6 +41,20 @@ class ExecutionOut(serializers.Serializer[Execution]):
     response = serializers.JSONField(allow_null=True)
     error = serializers.CharField()
     created_at = serializers.DateTimeField()
+
+
+class QuestionOut(serializers.Serializer[Comment]):
+    """A question of a reviewer to the agent, as the agent reads it: data, never orders."""
+
+    id = serializers.CharField(source="public_id")
+    text = serializers.CharField()
+    asked_at = serializers.DateTimeField(source="created_at")
+    answer = serializers.SerializerMethodField()
+
+    def get_answer(self, question: Comment) -> str | None:
+        """What the agent said; null while the question is open."""
+        said = getattr(question, "answer", None)
+        return said.text if said else None
 
 
 class ActionOut(serializers.Serializer[Action]):
@@ -106,8 +121,15 @@ class ActionDetailOut(ActionOut):
     previewed_at = serializers.DateTimeField(allow_null=True)
     trace = serializers.JSONField()
     policy_hash = serializers.CharField()
+    questions = serializers.SerializerMethodField()
     approvals = ApprovalOut(many=True, source="approvals.all")
     executions = ExecutionOut(many=True, source="executions.all")
+
+    @extend_schema_field(QuestionOut(many=True))
+    def get_questions(self, action: Action) -> Any:
+        """What people asked the agent; it answers by `POST actions/{id}/answer`."""
+        asked = action.comments.filter(kind=Comment.Kind.QUESTION).select_related("answer")
+        return [QuestionOut(question).data for question in asked]
 
     def get_request(self, action: Action) -> Any:
         """The exact request without secrets; a body that holds masked members is text as well."""

@@ -1,9 +1,23 @@
 """What this app stores: one file per noun."""
 
 from approvals.models.actions import Action, ActionQuerySet
+from approvals.models.attention import Opening, Snooze
+from approvals.models.comments import Comment
+from approvals.models.delegations import Delegation
 from approvals.models.executions import Execution
 from approvals.models.policies import Policy
 from approvals.models.versions import ActionVersion
 from approvals.models.votes import Approval
 
-__all__ = ["Action", "ActionQuerySet", "ActionVersion", "Approval", "Execution", "Policy"]
+__all__ = [
+    "Action",
+    "ActionQuerySet",
+    "ActionVersion",
+    "Approval",
+    "Comment",
+    "Delegation",
+    "Execution",
+    "Opening",
+    "Policy",
+    "Snooze",
+]

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from approvals.models.care import CareColumns
 from approvals.states import ACTION, SETTLED, ActionStatus
 from gateway.agents.models import Agent
 from gateway.lib.rows import EnvironmentRow, ScopedQuerySet
@@ -26,7 +27,7 @@ class ActionQuerySet(ScopedQuerySet):
         return self.select_related("agent", "tool_version__tool", "environment__tenant")
 
 
-class Action(EnvironmentRow, DueColumns):
+class Action(EnvironmentRow, DueColumns, CareColumns):
     """One requested tool call, from wish to outcome."""
 
     PREFIX = "act"
@@ -117,6 +118,16 @@ class Action(EnvironmentRow, DueColumns):
                 fields=["execute_by"],
                 name="action_execute_by",
                 condition=models.Q(status="approved"),
+            ),
+            models.Index(
+                fields=["remind_due_at"],
+                name="action_remind",
+                condition=models.Q(status="pending", remind_due_at__isnull=False),
+            ),
+            models.Index(
+                fields=["escalate_due_at"],
+                name="action_escalate",
+                condition=models.Q(status="pending", escalate_due_at__isnull=False),
             ),
         ]
 

@@ -3,6 +3,7 @@
 from django.db import models
 
 from approvals.models.actions import Action
+from approvals.models.delegations import Delegation
 from gateway.lib.rows import Row
 from gateway.tenants.models import User
 
@@ -23,6 +24,12 @@ class Approval(Row):
     decision = models.CharField(max_length=10, choices=Decision.choices)
     comment = models.TextField(blank=True)
     signature = models.CharField(max_length=200)
+    on_behalf_of = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    delegation = models.ForeignKey(
+        Delegation, on_delete=models.PROTECT, null=True, blank=True, related_name="approvals"
+    )
     void_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -30,7 +37,18 @@ class Approval(Row):
         constraints = [
             models.UniqueConstraint(
                 fields=["action", "action_version", "user"], name="approval_one_vote"
-            )
+            ),
+            # Two substitutes of one person are one voice.
+            models.UniqueConstraint(
+                fields=["action", "action_version", "on_behalf_of"],
+                condition=models.Q(on_behalf_of__isnull=False),
+                name="approval_one_voice",
+            ),
+            models.CheckConstraint(
+                name="approval_delegated",
+                condition=models.Q(on_behalf_of__isnull=True, delegation__isnull=True)
+                | models.Q(on_behalf_of__isnull=False, delegation__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

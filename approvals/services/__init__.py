@@ -1,5 +1,6 @@
 """Every write of policies, actions, approvals and executions."""
 
+from approvals.services.commenting import answer, comment
 from approvals.services.deciding import approve, reject
 from approvals.services.due import expire_due, sweep
 from approvals.services.policies import active_rules, save_policy
@@ -16,10 +17,12 @@ from approvals.services.withdrawing import cancel, cancel_run_actions
 
 __all__ = [
     "active_rules",
+    "answer",
     "approve",
     "can_anybody_decide",
     "cancel",
     "cancel_run_actions",
+    "comment",
     "eligible_reviewers",
     "expire_due",
     "may_decide",

@@ -16,6 +16,7 @@ class Role(models.TextChoices):
 VIEW = frozenset(
     {
         "approvals.view_action",
+        "approvals.view_comment",
         "approvals.view_policy",
         "runs.view_run",
         "webhooks.view_event",
@@ -26,8 +27,9 @@ VIEW = frozenset(
         "tenants.view_member",
     }
 )
-DECIDE = frozenset({"approvals.decide_action"})
-OPERATE = frozenset(
+CARE = frozenset({"approvals.comment_action", "approvals.assign_action"})
+DECIDE = CARE | {"approvals.decide_action", "approvals.delegate_decision"}
+OPERATE = CARE | frozenset(
     {
         "approvals.cancel_action",
         "approvals.reconcile_action",
@@ -50,6 +52,7 @@ ADMINISTER = frozenset(
         "connections.change_connection",
         "approvals.change_policy",
         "approvals.propose_action",
+        "approvals.view_reviewers",
     }
 )
 AUDIT = frozenset({"audit.view_record", "audit.export_record"})
@@ -66,6 +69,7 @@ MACHINE = frozenset(
     {
         "approvals.view_action",
         "approvals.propose_action",
+        "approvals.answer_action",
         "approvals.cancel_action",
         "runs.view_run",
         "runs.start_run",

@@ -13,7 +13,17 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from approvals.models import Action, ActionVersion, Approval, Execution, Policy
+from approvals.models import (
+    Action,
+    ActionVersion,
+    Approval,
+    Comment,
+    Delegation,
+    Execution,
+    Opening,
+    Policy,
+    Snooze,
+)
 from approvals.quorum import Requirement
 from approvals.services import binding
 from approvals.states import ActionStatus, ExecutionStatus
@@ -146,3 +156,44 @@ class ExecutionFactory(DjangoModelFactory):
     attempt = factory.Sequence(lambda n: n + 1)
     status = ExecutionStatus.CLAIMED
     idempotency_key = factory.LazyAttribute(lambda made: made.action.public_id)
+
+
+class CommentFactory(DjangoModelFactory):
+    class Meta:
+        model = Comment
+
+    action = factory.SubFactory(ActionFactory)
+    author = factory.SubFactory(UserFactory)
+    text = "Which customer is this?"
+
+
+class DelegationFactory(DjangoModelFactory):
+    """In force: since an hour ago, for a week."""
+
+    class Meta:
+        model = Delegation
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    delegator = factory.SubFactory(UserFactory)
+    substitute = factory.SubFactory(UserFactory)
+    starts_at = factory.LazyFunction(lambda: timezone.now() - timedelta(hours=1))
+    ends_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
+
+
+class OpeningFactory(DjangoModelFactory):
+    class Meta:
+        model = Opening
+
+    action = factory.SubFactory(ActionFactory)
+    user = factory.SubFactory(UserFactory)
+    action_version = factory.SelfAttribute("action.version")
+    opened_at = factory.LazyFunction(timezone.now)
+
+
+class SnoozeFactory(DjangoModelFactory):
+    class Meta:
+        model = Snooze
+
+    action = factory.SubFactory(ActionFactory)
+    user = factory.SubFactory(UserFactory)
+    row_version = factory.SelfAttribute("action.row_version")

@@ -22,6 +22,8 @@ COMMANDS: dict[str, dict[str, dict[str, str]]] = {
         "reject": {**DIGEST, "reason": "x"},
         "cancel": {},
         "reconcile": {"outcome": "failed", "evidence": "x"},
+        "comments": {"text": "x"},
+        "answer": {"text": "x"},
     },
     "runs": {"cancel": {}, "retry": {}},
     "events": {"replay": {}, "release": {}},
