@@ -13,6 +13,7 @@ from approvals.models import (
     Comment,
     Delegation,
     Execution,
+    KillSwitch,
     Opening,
     Policy,
     Snooze,
@@ -95,3 +96,10 @@ class SnoozeAdmin(ReadOnlyAdmin):
     within = "action__environment"
     list_display = ("created_at", "action", "user", "until")
     list_select_related = ("action", "user")
+
+
+@admin.register(KillSwitch)
+class KillSwitchAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "scope", "environment", "turned_on_by", "turned_off_at")
+    list_select_related = ("environment__tenant", "turned_on_by")
+    search_fields = ("scope",)

@@ -11,12 +11,12 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from approvals.models import Action, Execution
-from approvals.services import rechecking, trail
+from approvals.models import Action, Execution, KillSwitch
+from approvals.services import rechecking, stopping, trail
 from approvals.services.masking import masked
 from approvals.services.outside import connector_request
 from approvals.states import ActionStatus, ExecutionStatus
@@ -64,6 +64,9 @@ def claim(pk: str) -> Execution | None:
         return None
     if action.status not in {ActionStatus.APPROVED, ActionStatus.EXECUTING}:
         return None
+    if stopping(action):
+        _park(action)
+        return None
     if not rechecking.may_still_run(action):
         return None
     return _claim(action)
@@ -109,12 +112,22 @@ def _take_over(action: Action) -> bool:
     return False
 
 
-def _claim(action: Action) -> Execution:
+def _park(action: Action) -> None:
+    """Leave it to whoever turns the kill switch off; a lost worker's attempt is settled already."""
+    if action.lease_until is not None:
+        Action.objects.filter(pk=action.pk).update(lease_until=None, due_at=Now())
+
+
+def _claim(action: Action) -> Execution | None:
+    """None where a kill switch was turned on since the action was looked at."""
     before = action.status
-    move(
-        action, ActionStatus.EXECUTING, lease_until=Now() + LEASE, due_at=None,
-        attempts=F("attempts") + 1,
-    )  # fmt: skip
+    try:
+        move(
+            action, ActionStatus.EXECUTING, only_if=~Exists(KillSwitch.objects.over(action)),
+            lease_until=Now() + LEASE, due_at=None, attempts=F("attempts") + 1,
+        )  # fmt: skip
+    except StaleState:
+        return None
     version = action.tool_version
     connection = version.connection if version else None
     execution = Execution.objects.create(

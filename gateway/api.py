@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 
-from approvals.api import PolicyViews
+from approvals.api import KillSwitchViews, PolicyViews
 from audit.api import AuditViews
 from gateway.agents.api import AgentViews, ApiKeyViews
 from gateway.connections.api import ConnectionViews
@@ -34,6 +34,7 @@ RESOURCES: dict[str, type[Any]] = {
     "connections": ConnectionViews,
     "policies": PolicyViews,
     "actions": RunActionViews,
+    "kill-switch": KillSwitchViews,
     "audit": AuditViews,
     "members": MemberViews,
     "groups": GroupViews,

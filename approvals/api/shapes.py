@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from approvals.models import Action, Approval, Comment, Execution
 from approvals.services.masking import masked
+from approvals.services.switching import stopping
 from approvals.states import ActionStatus
 from audit.canonical import canonical
 from gateway.lib import ids
@@ -115,6 +116,7 @@ class ActionDetailOut(ActionOut):
     """An action with everything a reviewer decides by."""
 
     request = serializers.SerializerMethodField()
+    stopped_by = serializers.SerializerMethodField()
     affected = serializers.JSONField()
     before = serializers.JSONField(allow_null=True)
     after = serializers.JSONField(allow_null=True)
@@ -140,6 +142,10 @@ class ActionDetailOut(ActionOut):
         if isinstance(body := rendered.get("body"), str):
             rendered = {**rendered, "body": _masked_text(body, sensitive)}
         return masked(rendered, sensitive)
+
+    def get_stopped_by(self, action: Action) -> list[str]:
+        """The scopes whose kill switch keeps it from being carried out now."""
+        return [] if action.is_settled else [switch.scope for switch in stopping(action)]
 
 
 def sensitive_of(action: Action) -> list[str]:

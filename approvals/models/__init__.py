@@ -21,3 +21,7 @@ __all__ = [
     "Policy",
     "Snooze",
 ]
+__all__ = ["Action", "ActionQuerySet", "ActionVersion", "Approval", "Execution", "Policy"]
+from approvals.models.switches import KillSwitch
+
+__all__ = ["Action", "ActionQuerySet", "Approval", "Execution", "KillSwitch", "Policy"]

@@ -13,6 +13,12 @@ from approvals.services.reading import (
     waiting_for,
 )
 from approvals.services.reconciling import reconcile
+from approvals.services.switching import (
+    is_agent_stopped,
+    set_kill_switch,
+    stopped_here,
+    stopping,
+)
 from approvals.services.withdrawing import cancel, cancel_run_actions
 
 __all__ = [
@@ -25,12 +31,16 @@ __all__ = [
     "comment",
     "eligible_reviewers",
     "expire_due",
+    "is_agent_stopped",
     "may_decide",
     "progress",
     "propose",
     "reconcile",
     "reject",
     "save_policy",
+    "set_kill_switch",
+    "stopped_here",
+    "stopping",
     "sweep",
     "waiting_for",
 ]

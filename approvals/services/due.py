@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from approvals.models import Action
+from approvals.models.switches import is_stopped
 from approvals.services import trail
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
@@ -21,7 +22,7 @@ CHUNK = 200
 def sweep() -> int:
     """Expire what is too late and ring again for whatever is due; how many rows it touched."""
     touched = expire_due()
-    for pk in _due_to_execute().values_list("pk", flat=True)[:CHUNK]:
+    for pk in due_to_execute().values_list("pk", flat=True)[:CHUNK]:
         ring(JobName.EXECUTE_ACTION, str(pk))
         touched += 1
     unannounced = Action.objects.filter(announce_due_at__lte=Now())
@@ -60,10 +61,10 @@ def _expire_one(action: Action, reason: str) -> None:
         return
 
 
-def _due_to_execute() -> QuerySet[Any]:
-    ready = Q(status=ActionStatus.APPROVED, due_at__lte=Now())
+def due_to_execute() -> QuerySet[Any]:
+    """What a worker may claim now; what a kill switch stops is not rung for until it is off."""
+    ready = Q(status=ActionStatus.APPROVED, due_at__lte=Now()) & FREE
     # Executing with a lease that ran out: the worker was lost. Without one: waits to be repeated.
-    orphaned = Q(status=ActionStatus.EXECUTING) & (
-        Q(lease_until__lt=Now()) | Q(lease_until__isnull=True, due_at__lte=Now())
-    )
-    return Action.objects.filter(ready & FREE | orphaned).order_by("due_at")
+    again = Q(status=ActionStatus.EXECUTING, lease_until__isnull=True, due_at__lte=Now())
+    orphaned = Q(status=ActionStatus.EXECUTING, lease_until__lt=Now())
+    return Action.objects.filter((ready | again) & ~Q(is_stopped()) | orphaned).order_by("due_at")

@@ -56,15 +56,18 @@ def announce(row: Any) -> None:
         ring(JobName.ANNOUNCE, kind, str(row.pk))
 
 
-def move(row: Any, to: str, **fields: Any) -> None:
-    """Move one row by its table and set `fields` with it.
+def move(row: Any, to: str, *, only_if: Any = None, **fields: Any) -> None:
+    """Move one row by its table and set `fields` with it; `only_if` is one more condition.
 
     Raises UndeclaredMove for a move the table does not know, StaleState when the row has left the
-    status it was read with. The instance is refreshed with what was written.
+    status it was read with or the condition does not hold. The instance is refreshed with what was
+    written.
     """
     old = row.status
     _check(type(row).machine, (old,), to)
     changed = type(row)._default_manager.filter(pk=row.pk, status=old)
+    if only_if is not None:
+        changed = changed.filter(only_if)
     if changed.update(status=to, **fields, **announcement(row)) != 1:
         raise StaleState(f"{row} is no longer {old}: it changed meanwhile.", row=str(row))
     row.refresh_from_db()

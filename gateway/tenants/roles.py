@@ -33,6 +33,7 @@ OPERATE = CARE | frozenset(
     {
         "approvals.cancel_action",
         "approvals.reconcile_action",
+        "approvals.use_kill_switch",
         "runs.start_run",
         "runs.cancel_run",
         "runs.retry_run",

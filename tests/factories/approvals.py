@@ -20,6 +20,7 @@ from approvals.models import (
     Comment,
     Delegation,
     Execution,
+    KillSwitch,
     Opening,
     Policy,
     Snooze,
@@ -197,3 +198,15 @@ class SnoozeFactory(DjangoModelFactory):
     action = factory.SubFactory(ActionFactory)
     user = factory.SubFactory(UserFactory)
     row_version = factory.SelfAttribute("action.row_version")
+
+
+class KillSwitchFactory(DjangoModelFactory):
+    """A switch that stops its whole environment."""
+
+    class Meta:
+        model = KillSwitch
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    scope = "environment"
+    reason = "For a test."
+    turned_on_by = factory.SubFactory(UserFactory)

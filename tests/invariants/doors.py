@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from gateway.tenants.models import Environment, Member
 from tests.factories.agents import AgentFactory
-from tests.factories.approvals import ActionFactory, PolicyFactory
+from tests.factories.approvals import ActionFactory, KillSwitchFactory, PolicyFactory
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tenants import (
@@ -22,12 +22,12 @@ from tests.factories.webhooks import EventFactory, SourceFactory
 
 PART = re.compile(r"<(?:\w+:)?(\w+)>")
 # Names of parts that lead to a row, as the desk's addresses call them.
-ROWS = ("action", "run", "event", "source", "agent", "tool", "member", "invitation")
+ROWS = ("action", "run", "event", "source", "agent", "tool", "member", "invitation", "switch")
 # The API's resources and the row that each is asked for.
 RESOURCES = {
     "actions": "action", "runs": "run", "events": "event", "sources": "source", "agents": "agent",
     "tools": "tool", "members": "member", "policies": "policy", "connections": "connection",
-    "providers": "provider", "api-keys": "key", "groups": "group",
+    "providers": "provider", "api-keys": "key", "groups": "group", "kill-switch": "switch",
 }  # fmt: skip
 
 
@@ -45,6 +45,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
         "tool": ToolFactory(environment=environment).public_id,
         "member": MemberFactory(tenant=environment.tenant).public_id,
         "invitation": InvitationFactory(tenant=environment.tenant).public_id,
+        "switch": KillSwitchFactory(environment=environment).public_id,
         "policy": PolicyFactory(environment=environment).public_id,
         "connection": ConnectionFactory(environment=environment).public_id,
         "provider": run.provider.public_id,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from approvals.services import approve, cancel, reject, save_policy
+from approvals.services import approve, cancel, reject, save_policy, set_kill_switch
 from approvals.services.due import expire_due
 from audit import services as audit
 from audit.models import AuditRecord, RefusalCount
@@ -88,12 +88,20 @@ def _run_started(here: Scene) -> Callable[[], Any]:
     )
 
 
+def _stopped(here: Scene) -> Callable[[], Any]:
+    by = here.people.principal(here.people.operator)
+    return lambda: set_kill_switch(
+        here.environment, scope="environment", on=True, reason="Looks wrong.", by=by
+    )
+
+
 CHANGES = [
     Change("propose", lambda here: here.ask),
     Change("approve", lambda here: _pending(here, approve)),
     Change("reject", lambda here: _pending(here, reject, reason="No.")),
     Change("cancel", _canceled),
     Change("expire", _expired),
+    Change("use the kill switch", _stopped),
     Change("start a run", _run_started),
     Change("cancel a run", _run_canceled),
     Change("replay an event", _replayed),

@@ -1,0 +1,124 @@
+"""The kill switch: nothing of its scope is claimed while it is on, and nothing is canceled by it.
+
+Every claim asks for it in the statement that takes the action (`executor`), so there is nothing to
+tell to anybody: from the commit on, no process claims any more.
+"""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from approvals.models import Action, KillSwitch
+from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
+from approvals.services import due
+from audit import services as audit
+from audit.actions import AuditAction
+from audit.context import Target
+from gateway.agents.models import Agent
+from gateway.lib.broker import JobName, ring
+from gateway.lib.errors import Conflict, Denied, Refused
+from gateway.lib.unit_of_work import unit_of_work
+from gateway.tenants.models import Environment, User
+from gateway.tenants.principals import Principal
+from gateway.tools.models import Tool
+
+USE = "approvals.use_kill_switch"
+MAX_REASON = 2000
+
+
+def set_kill_switch(
+    environment: Environment, *, scope: str, on: bool, reason: str, by: Principal
+) -> KillSwitch:
+    """Stop the scope (`environment`, `agent:slug` or `tool:name`), or let it go on.
+
+    Stopping what is stopped already gives the switch that does. Raises Denied, Refused for an
+    unknown scope or without a reason, Conflict where there is nothing to let go on.
+    """
+    with unit_of_work(
+        attempt=AuditAction.KILL_SWITCH_REFUSED,
+        target=Target("environment", environment.public_id),
+        scope=environment.audit_scope,
+    ):
+        if by.user is None or not by.has(USE):
+            raise Denied("not_permitted", "Only operators and admins use the kill switch.")
+        if not reason.strip() or len(reason) > MAX_REASON:
+            detail = f"Say why, in at most {MAX_REASON} characters: everybody here reads it."
+            raise Refused("reason_missing", detail)
+        if on:
+            known = _known(environment, scope)
+            return _turn_on(environment, known, reason=reason.strip(), by=by, user=by.user)
+        return _turn_off(environment, scope, reason=reason.strip(), by=by)
+
+
+def stopping(action: Action) -> list[KillSwitch]:
+    """The switches that keep this action from being claimed now."""
+    return list(KillSwitch.objects.over(action).select_related("turned_on_by"))
+
+
+def stopped_here(environment: Environment) -> list[KillSwitch]:
+    """Everything that is stopped in the environment, the newest first."""
+    found = KillSwitch.objects.on().within(environment)
+    return list(found.select_related("turned_on_by"))
+
+
+def is_agent_stopped(agent: Agent) -> bool:
+    """Whether nothing of this agent may begin now."""
+    return bool(KillSwitch.objects.over_agent(agent.environment_id, agent.slug).exists())
+
+
+def _known(environment: Environment, scope: str) -> str:
+    """The scope as it is stored. Raises Refused where there is no such thing."""
+    if scope == ENVIRONMENT:
+        return scope
+    if scope.startswith(AGENT):
+        agents, name = Agent.objects.within(environment), scope.removeprefix(AGENT)
+        agent = agents.filter(slug=name).first() or agents.public(name).first()
+        if agent is not None:
+            return f"{AGENT}{agent.slug}"
+        raise Refused("unknown_agent", f"There is no agent {name[:80]!r} in this environment.")
+    if scope.startswith(TOOL):
+        tools, name = Tool.objects.within(environment), scope.removeprefix(TOOL)
+        tool = tools.filter(name=name).first() or tools.public(name).first()
+        if tool is not None:
+            return f"{TOOL}{tool.name}"
+        raise Refused("unknown_tool", f"There is no tool {name[:80]!r} in this environment.")
+    raise Refused("unknown_scope", "A scope is `environment`, `agent:slug` or `tool:name`.")
+
+
+def _turn_on(
+    environment: Environment, scope: str, *, reason: str, by: Principal, user: User
+) -> KillSwitch:
+    try:
+        with transaction.atomic():
+            switch = KillSwitch.objects.create(
+                environment=environment, scope=scope, reason=reason, turned_on_by=user
+            )
+    except IntegrityError:
+        # On already, or somebody else was faster: it is stopped, which is what was wanted.
+        return KillSwitch.objects.on().within(environment).get(scope=scope)
+    _record(switch, AuditAction.KILL_SWITCH_ON, by, before=False)
+    return switch
+
+
+def _turn_off(environment: Environment, scope: str, *, reason: str, by: Principal) -> KillSwitch:
+    on = KillSwitch.objects.on().within(environment)
+    # Whoever named it by id when turning on may do so here; what is gone needs no name to go on.
+    wanted = scope if on.filter(scope=scope).exists() else _known(environment, scope)
+    switch = on.filter(scope=wanted).select_for_update(of=("self",)).first()
+    if switch is None:
+        raise Conflict("not_stopped", f"Nothing to let go on: no kill switch is on for {wanted}.")
+    switch.turned_off_at, switch.turned_off_by = timezone.now(), by.user
+    switch.off_reason = reason
+    switch.save(update_fields=["turned_off_at", "turned_off_by", "off_reason"])
+    _record(switch, AuditAction.KILL_SWITCH_OFF, by, before=True)
+    for pk in due.due_to_execute().filter(environment=environment)[: due.CHUNK].values_list("pk"):
+        ring(JobName.EXECUTE_ACTION, str(pk[0]))
+    return switch
+
+
+def _record(switch: KillSwitch, what: AuditAction, by: Principal, *, before: bool) -> None:
+    """The reason's text stays with the row: what is in the log can never be erased."""
+    audit.record(
+        what, target=Target("kill_switch", switch.public_id), actor=by.actor,
+        scope=switch.environment.audit_scope, changes={"on": [before, switch.is_on]},
+        meta={"scope": switch.scope},
+    )  # fmt: skip
