@@ -16,6 +16,7 @@ from gateway.lib.rows import EnvironmentRow, Row, ScopedQuerySet
 from gateway.lib.states import Machine
 from gateway.lib.work import DueColumns
 from gateway.tenants.models import Environment, User
+from webhooks.headers import ITEM_TYPE, content_type_in, pairs_of
 from webhooks.schemes.base import Scheme
 from webhooks.schemes.catalogue import CHOICES, scheme_of
 from webhooks.states import EVENT, EventStatus
@@ -278,17 +279,14 @@ class Event(EnvironmentRow, DueColumns):
         kept = self.headers
         if self.delivery_id is not None:
             kept = Event.objects.filter(pk=self.delivery_id).values_list("headers", flat=True).get()
-        lines = bytes(kept or b"").decode("latin-1").split("\n")
-        return [
-            (name, value) for name, _, value in (line.partition(": ") for line in lines) if name
-        ]
+        return pairs_of(kept)
 
     @property
     def content_type(self) -> str:
         """How the body is written; an item is always a piece of JSON."""
         if self.delivery_id is not None:
-            return "application/json"
-        return next((value for name, value in self.header_pairs if name == "content-type"), "")
+            return ITEM_TYPE
+        return content_type_in(self.header_pairs)
 
     @property
     def raw(self) -> bytes:

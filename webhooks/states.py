@@ -23,7 +23,8 @@ FINAL = frozenset({S.PROCESSED, S.IGNORED, S.DEAD})
 EVENT = Machine(
     starts=frozenset({S.RECEIVED, S.QUARANTINED}),
     moves={
-        S.RECEIVED: frozenset({S.PROCESSING}),
+        # At once to its end: an event that is only recorded, for which nothing is done in between.
+        S.RECEIVED: frozenset({S.PROCESSING, S.PROCESSED}),
         S.QUARANTINED: frozenset({S.RECEIVED}),
         S.PROCESSING: frozenset({S.PROCESSED, S.IGNORED, S.FAILED, S.RECEIVED}),
         S.FAILED: frozenset({S.PROCESSING, S.DEAD}),

@@ -8,9 +8,9 @@ from django.utils import timezone
 from gateway.agents.models import Provider
 from gateway.http.errors import OutsideError
 from gateway.providers import registry
-from gateway.providers.base import Unparsable
+from gateway.providers.base import Fetcher, Unparsable
 from gateway.runs import services as runs
-from webhooks.models import Event
+from webhooks.models import Event, Source
 from webhooks.services.outcomes import Hopeless, Later
 from webhooks.states import EventStatus
 
@@ -45,12 +45,21 @@ def fetch_once(event: Event) -> None:
 
 def fetcher_of(event: Event) -> Provider | None:
     """The provider that tells more about this event: the source's own, else one of its routes'."""
-    named = [event.source.provider, *(route.provider for route in event.source.routes.all())]
-    for provider in named:
-        adapter = registry.fetcher(provider.adapter) if provider else None
-        if adapter is not None and adapter.is_thin(event.raw):
+    for provider, adapter in _fetchers(event.source):
+        if adapter.is_thin(event.raw):
             return provider
     return None
+
+
+def may_be_thin(source: Source) -> bool:
+    """Whether an event of this source can be one that its provider is asked about."""
+    return bool(_fetchers(source))
+
+
+def _fetchers(source: Source) -> list[tuple[Provider, Fetcher]]:
+    named = [source.provider, *(route.provider for route in source.routes.all())]
+    known = [(provider, registry.fetcher(provider.adapter)) for provider in named if provider]
+    return [(provider, adapter) for provider, adapter in known if adapter is not None]
 
 
 def _keep(event: Event, content: bytes) -> None:

@@ -7,7 +7,7 @@ import structlog
 from gateway.agents.models import Provider
 from gateway.lib.cel import Facts
 from webhooks import routing
-from webhooks.models import Effect, Event, Route
+from webhooks.models import Effect, Event, Route, Source
 from webhooks.routing import Json, RouteError, Rule
 from webhooks.services.outcomes import Hopeless
 
@@ -46,8 +46,10 @@ def plan(event: Event) -> Plan:
     Raises Hopeless where the chosen route cannot be followed.
     """
     routes = list(event.source.routes.all())
-    if found := _only_recorded(event, routes):
-        return found
+    if (recorder := recorder_of(event.source)) is not None:
+        name, found = recorder
+        event_type = event.event_type or type_of(event.source, event.raw, event.content_type)
+        return Plan(name, Effect.RECORD, event_type, found)
     seen = see(event, is_routed=bool(routes))
     rules = [Rule(route.name, route.when, route.arguments) for route in routes]
     choice = routing.choose(rules, seen.facts)
@@ -62,15 +64,22 @@ def plan(event: Event) -> Plan:
     )  # fmt: skip
 
 
-def _only_recorded(event: Event, routes: list[Route]) -> Plan | None:
-    """The end of an event whose content decides nothing, without reading it: most of a burst."""
-    if not event.event_type:
-        return None
-    if not routes and event.source.provider_id is None:
-        return Plan(IMPLICIT_RECORD, Effect.RECORD, event.event_type)
+def recorder_of(source: Source) -> tuple[str, Route | None] | None:
+    """What records every event of this source, whatever it says; None where its content decides.
+
+    So most of a burst ends without its filters being asked.
+    """
+    routes = list(source.routes.all())
+    if not routes and source.provider_id is None:
+        return IMPLICIT_RECORD, None
     if routes and routes[0].effect == Effect.RECORD and routes[0].when.strip() == ALWAYS:
-        return Plan(routes[0].name, Effect.RECORD, event.event_type, routes[0])
+        return routes[0].name, routes[0]
     return None
+
+
+def type_of(source: Source, raw: bytes, content_type: str) -> str:
+    """The type that a body tells, where the source's scheme says that it does; else empty."""
+    return routing.type_in(source.rules, routing.read_body(raw, content_type))
 
 
 def see(event: Event, *, is_routed: bool) -> Seen:

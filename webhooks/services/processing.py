@@ -24,6 +24,7 @@ from gateway.lib.states import move, move_many
 from gateway.lib.work import backoff_s
 from gateway.runs.services import RunNotReady
 from webhooks.models import Event
+from webhooks.services import recording
 from webhooks.services.claiming import bury, claim_chunk, put_back, renewing
 from webhooks.services.effects import carry_out
 from webhooks.services.outcomes import Done, Hopeless, Later
@@ -46,14 +47,17 @@ class Plain:
 
 
 def process_chunk() -> int:
-    """Claim one chunk of due events and bring each to its end; how many were claimed.
+    """Bring one chunk of due events to their end; how many there were.
 
-    What is not begun after some seconds, because an event before it took so long, is left to
-    whoever comes next.
+    Those that are only recorded end together, the others are claimed. What is not begun after some
+    seconds, because an event before it took so long, is left to whoever comes next.
     """
+    recorded = recording.record_chunk()
+    if recorded == recording.CHUNK:
+        return recorded  # nothing else is among the oldest
     events = claim_chunk()
     if not events:
-        return 0
+        return recorded
     plain: dict[Plain, list[Event]] = defaultdict(list)
     held = list(events)
     ends_at = time.monotonic() + CHUNK_S
@@ -66,7 +70,7 @@ def process_chunk() -> int:
             _process(event, plain)
         _finish_plain(plain)
     _tell(held)
-    return len(events)
+    return recorded + len(events)
 
 
 def _process(event: Event, plain: dict[Plain, list[Event]]) -> None:

@@ -16,7 +16,7 @@ from django.db import connections
 from audit.models import AuditRecord
 from gateway.lib.errors import Denied
 from tests import people
-from tests.factories.webhooks import EventFactory, SourceFactory
+from tests.factories.webhooks import EventFactory, RouteFactory, SourceFactory
 from webhooks import services
 from webhooks.models import Event
 from webhooks.services import claiming, processing
@@ -101,6 +101,7 @@ def check(supervised: Callable[[], Worker], *, within_s: float) -> None:
     """Others of the same chunk and later ones are done in time; the poison is dead after three."""
     here = people.ready()
     source = SourceFactory(environment=here.environment)
+    RouteFactory(source=source, when="event.type == 'never'")  # so that they are claimed
     beside = deliver(source, OTHERS // 2)
     poison = EventFactory(source=source, body=b'{"a":"poison"}')
     beside += deliver(source, OTHERS // 2)

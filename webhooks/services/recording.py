@@ -1,0 +1,134 @@
+"""Events that only have to be recorded: ended many at a time, without a claim of their own.
+
+Nothing is done for such an event but finding its type, so nothing can happen halfway: one
+transaction moves it from `received` to its end, and needs neither a lease nor a fencing token. Most
+of a burst is of this kind, and costs a fraction of what a claimed event does.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F, Prefetch, QuerySet
+from django.db.models.functions import Length
+
+from gateway.lib import ids, live
+from gateway.lib.states import move_many
+from webhooks.headers import ITEM_TYPE, content_type_in, pairs_of
+from webhooks.models import Event, Route, Source
+from webhooks.services import limiting
+from webhooks.services.fetching import may_be_thin
+from webhooks.services.planning import recorder_of, type_of
+from webhooks.states import EventStatus
+
+log = structlog.get_logger(__name__)
+CHUNK = 500
+# Larger bodies are claimed like other events, which bounds what is in memory at once.
+MAX_BYTES = 16 * 1024
+COLUMNS = ("pk", "source_id", "event_type", "body", "headers", "delivery_id")
+
+
+class Ending(NamedTuple):
+    """How events of one kind end: the route's name, and the type that was found."""
+
+    route: str
+    event_type: str
+
+
+Endings = dict[Ending, list[uuid.UUID]]
+
+
+def record_chunk() -> int:
+    """End up to 500 of the oldest due events that are only recorded; how many there were.
+
+    Those that stand behind the 500th due event wait for another turn, so that events of this kind
+    never overtake others that are due for longer.
+    """
+    plain = _plain_sources()
+    if not plain:
+        return 0
+    # Where rows cannot be skipped, they are read before anything is locked: the database has one
+    # writer, and nobody writes while its lock is held.
+    can_skip = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic() if can_skip else nullcontext():
+        rows = list(limiting.locked(_due(plain)).values_list(*COLUMNS)[:CHUNK])
+        moved = _end(_by_ending(rows, plain))
+    _tell(plain.values(), moved)
+    return len(moved)
+
+
+def _plain_sources() -> dict[uuid.UUID, Source]:
+    """The sources of the oldest due events of which every event is only recorded."""
+    oldest = Event.objects.due().order_by("due_at").values_list("source_id", flat=True)[:CHUNK]
+    routes = Prefetch("routes", Route.objects.select_related("agent", "provider"))
+    rows = Source.objects.select_related("environment__tenant", "provider")
+    found = rows.prefetch_related(routes).in_bulk(set(oldest))
+    return {pk: source for pk, source in found.items() if _is_plain(source)}
+
+
+def _is_plain(source: Source) -> bool:
+    """Whether no event of the source can lead to anything, whatever it says."""
+    rules = source.rules
+    is_whole = rules.split is None and rules.confirm is None and not may_be_thin(source)
+    return is_whole and not limiting.is_limited(source) and recorder_of(source) is not None
+
+
+def _due(plain: Collection[uuid.UUID]) -> QuerySet[Any]:
+    rows = Event.objects.due().filter(
+        status=EventStatus.RECEIVED, source_id__in=plain, body__isnull=False
+    )
+    return rows.annotate(size=Length("body")).filter(size__lte=MAX_BYTES).order_by("due_at")
+
+
+def _by_ending(rows: list[Any], plain: Mapping[uuid.UUID, Source]) -> Endings:
+    names = {pk: recorder[0] for pk, source in plain.items() if (recorder := recorder_of(source))}
+    found: Endings = defaultdict(list)
+    for pk, source_id, event_type, body, headers, delivery_id in rows:
+        try:
+            event_type = event_type or _type_in(plain[source_id], body, headers, delivery_id)
+        except Exception as error:  # claimed like others, where one bad event stops nobody
+            log.warning("event_not_recorded", id=ids.encode(Event.PREFIX, pk), error=repr(error))
+            continue
+        found[Ending(names[source_id], event_type)].append(pk)
+    return found
+
+
+def _type_in(source: Source, body: Any, headers: Any, delivery: uuid.UUID | None) -> str:
+    kind = ITEM_TYPE if delivery is not None else content_type_in(pairs_of(headers))
+    return type_of(source, bytes(body), kind)
+
+
+@transaction.atomic
+def _end(endings: Endings) -> list[uuid.UUID]:
+    """Move those that are still waiting; whoever claimed one meanwhile keeps it."""
+    moved: list[uuid.UUID] = []
+    for ending, pks in endings.items():
+        waiting = Event.objects.filter(pk__in=pks)
+        ended = move_many(
+            waiting, EventStatus.RECEIVED, EventStatus.PROCESSED,
+            due_at=None, reason="", attempts=F("attempts") + 1, **ending._asdict(),
+        )  # fmt: skip
+        moved += ended
+        if ended:
+            # One line for all of them; the intake has written one for each.
+            ends = {
+                name: ids.encode(Event.PREFIX, ended[at])
+                for name, at in (("first", 0), ("last", -1))
+            }
+            log.info(
+                "events", status=EventStatus.PROCESSED, route=ending.route, count=len(ended), **ends
+            )
+    return moved
+
+
+def _tell(sources: Iterable[Source], moved: list[uuid.UUID]) -> None:
+    """One piece of news for each desk: listeners read the rows anyway."""
+    if not moved:
+        return
+    last = ids.encode(Event.PREFIX, moved[-1])
+    for topic in {source.environment.live_topic for source in sources}:
+        live.publish(topic, {"kind": "event", "id": last})
