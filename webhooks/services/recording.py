@@ -63,11 +63,11 @@ def record_chunk() -> int:
 
 def _plain_sources() -> dict[uuid.UUID, Source]:
     """The sources of the oldest due events of which every event is only recorded."""
-    oldest = Event.objects.due().order_by("due_at").values_list("source_id", flat=True)[:CHUNK]
+    oldest = Event.objects.due().order_by("due_at").values("source_id")[:CHUNK]
     routes = Prefetch("routes", Route.objects.select_related("agent", "provider"))
     rows = Source.objects.select_related("environment__tenant", "provider")
-    found = rows.prefetch_related(routes).in_bulk(set(oldest))
-    return {pk: source for pk, source in found.items() if _is_plain(source)}
+    found = rows.prefetch_related(routes).filter(pk__in=oldest)
+    return {source.pk: source for source in found if _is_plain(source)}
 
 
 def _is_plain(source: Source) -> bool:
