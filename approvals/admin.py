@@ -16,6 +16,8 @@ from approvals.models import (
     KillSwitch,
     Opening,
     Policy,
+    PolicyVersion,
+    ShadowVerdict,
     Snooze,
 )
 from gateway.lib.admin import ReadOnlyAdmin
@@ -27,6 +29,23 @@ class PolicyAdmin(ReadOnlyAdmin):
     list_select_related = ("environment__tenant",)
     list_filter = ("is_enabled",)
     search_fields = ("name", "comment")
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "policy", "number", "is_enabled", "comment", "author_id")
+    list_select_related = ("policy",)
+    search_fields = ("policy__name", "comment", "sha256__exact")
+
+
+@admin.register(ShadowVerdict)
+class ShadowVerdictAdmin(ReadOnlyAdmin):
+    list_display = (
+        "created_at", "action", "version", "change", "verdict", "rule", "applied_verdict",
+    )  # fmt: skip
+    list_select_related = ("action", "version__policy")
+    list_filter = ("change",)
+    search_fields = ("rule", "applied_rule")
 
 
 @admin.register(Action)

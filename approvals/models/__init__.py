@@ -5,7 +5,9 @@ from approvals.models.attention import Opening, Snooze
 from approvals.models.comments import Comment
 from approvals.models.delegations import Delegation
 from approvals.models.executions import Execution
-from approvals.models.policies import Policy
+from approvals.models.policies import Policy, PolicyVersion
+from approvals.models.shadows import ShadowVerdict
+from approvals.models.switches import KillSwitch
 from approvals.models.versions import ActionVersion
 from approvals.models.votes import Approval
 
@@ -17,11 +19,10 @@ __all__ = [
     "Comment",
     "Delegation",
     "Execution",
+    "KillSwitch",
     "Opening",
     "Policy",
+    "PolicyVersion",
+    "ShadowVerdict",
     "Snooze",
 ]
-__all__ = ["Action", "ActionQuerySet", "ActionVersion", "Approval", "Execution", "Policy"]
-from approvals.models.switches import KillSwitch
-
-__all__ = ["Action", "ActionQuerySet", "Approval", "Execution", "KillSwitch", "Policy"]

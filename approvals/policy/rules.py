@@ -43,12 +43,14 @@ _FIELDS = frozenset({"name", "when", "verdict", "hold_s", "reason", *_PEOPLE_FIE
 class PolicyError(ValueError):
     """A rule cannot be used: which rule, which field, why, and a caret for expressions."""
 
-    def __init__(self, rule: str, field: str, message: str, caret: str = "") -> None:
+    def __init__(self, rule: str, field: str, message: str, fault: CelError | None = None) -> None:
         super().__init__(f"{rule}, {field}: {message}")
         self.rule = rule
         self.field = field
         self.message = message
-        self.caret = caret
+        self.caret = fault.caret_text if fault else ""
+        self.line = fault.line if fault else None
+        self.column = fault.column if fault else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ def _rule(policy_id: str, raw: Mapping[str, Any], number: int) -> PolicyRule:
     try:
         _ = rule.condition
     except CelError as error:
-        raise PolicyError(rule.name, "when", error.message, error.caret_text) from error
+        raise PolicyError(rule.name, "when", error.message, error) from error
     return rule
 
 

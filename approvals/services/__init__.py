@@ -3,7 +3,7 @@
 from approvals.services.commenting import answer, comment
 from approvals.services.deciding import approve, reject
 from approvals.services.due import expire_due, sweep
-from approvals.services.policies import active_rules, save_policy
+from approvals.services.policies import change_policy, move_policy, restore, save_policy
 from approvals.services.proposing import propose
 from approvals.services.reading import (
     can_anybody_decide,
@@ -13,15 +13,18 @@ from approvals.services.reading import (
     waiting_for,
 )
 from approvals.services.reconciling import reconcile
+from approvals.services.selecting import active_rules
 from approvals.services.switching import (
     is_agent_stopped,
     set_kill_switch,
     stopped_here,
     stopping,
 )
+from approvals.services.trials import Rollout, promote, try_version, widen, withdraw
 from approvals.services.withdrawing import cancel, cancel_run_actions
 
 __all__ = [
+    "Rollout",
     "active_rules",
     "answer",
     "approve",
@@ -29,18 +32,25 @@ __all__ = [
     "cancel",
     "cancel_run_actions",
     "comment",
+    "change_policy",
     "eligible_reviewers",
     "expire_due",
     "is_agent_stopped",
     "may_decide",
+    "move_policy",
     "progress",
+    "promote",
     "propose",
     "reconcile",
     "reject",
+    "restore",
     "save_policy",
     "set_kill_switch",
     "stopped_here",
     "stopping",
     "sweep",
+    "try_version",
     "waiting_for",
+    "widen",
+    "withdraw",
 ]

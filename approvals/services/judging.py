@@ -11,7 +11,7 @@ from approvals.gate import Verdict, decide
 from approvals.models import Action
 from approvals.policy import engine, facts
 from approvals.quorum import Requirement
-from approvals.services import binding, policies
+from approvals.services import binding, selecting
 from approvals.services.masking import masked
 from approvals.services.wishes import Wish
 from approvals.states import ActionStatus
@@ -24,13 +24,15 @@ def judge(action: Action, wish: Wish, *, event_facts: dict[str, Any]) -> None:
     """Ask the rules, add up the findings, and write the verdict into the unsaved action."""
     evaluation = None
     if wish.tool is not None and wish.is_sound:
-        rules = policies.active_rules(action.environment)
+        selection = selecting.select(action.environment, selecting.Subject.of(action))
         seen = facts_of(action, wish, event_facts=event_facts, now=timezone.now())
-        evaluation = engine.evaluate(rules, seen)
+        evaluation = engine.evaluate(selection.rules, seen)
+        wish.shadows = selecting.watch(selection, action, facts=seen, applied=evaluation)
         hidden = [pointer(("args", *steps(path))) for path in wish.sensitive]
         action.facts = masked(seen, hidden)
-        action.trace = [line.as_dict() for line in evaluation.trace]
-        action.policy_hash, action.rule = engine.rules_hash(rules), evaluation.rule_name
+        action.trace = selection.trace_of(evaluation)
+        action.policy_hash = engine.rules_hash(selection.rules)
+        action.rule = evaluation.rule_name
         if wish.run and wish.tool_name in wish.run.require_approval_for:
             detail = "The run's constraints ask for a person."
             wish.findings.append(

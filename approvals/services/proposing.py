@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from approvals.models import Action
+from approvals.models import Action, ShadowVerdict
 from approvals.services import trail
 from approvals.services.checking import check
 from approvals.services.judging import judge
@@ -73,7 +73,7 @@ def propose(
     _fill_in(action, wish, preview)
     judge(action, wish, event_facts=event_facts or {})
     try:
-        return _store(action)
+        return _store(action, wish.shadows)
     except IntegrityError:
         # Another delivery of the same call was faster.
         if known := existing(wish, scope, call):
@@ -95,9 +95,11 @@ def _fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:
 
 
 @transaction.atomic
-def _store(action: Action) -> Action:
+def _store(action: Action, shadows: list[ShadowVerdict]) -> Action:
     action.announce_due_at = timezone.now()
     action.save(force_insert=True)
+    if shadows:
+        ShadowVerdict.objects.bulk_create(shadows)
     actor = Principal(
         action.requester_kind, action.requester_id, action.requester_label, action.environment,
         owner_id=action.requester_owner_id,

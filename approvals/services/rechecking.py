@@ -9,7 +9,7 @@ from django.utils import timezone
 from approvals.models import Action
 from approvals.policy import engine, facts
 from approvals.quorum import Requirement, is_stricter
-from approvals.services import binding, policies, reading, trail, versions
+from approvals.services import binding, reading, selecting, trail, versions
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.states import move
@@ -61,7 +61,7 @@ def _is_bound(action: Action) -> bool:
 
 
 def _policy_agrees(action: Action) -> bool:
-    rules = policies.active_rules(action.environment)
+    rules = selecting.active_rules(action.environment, selecting.Subject.of(action))
     seen = _facts_now(action)
     verdict = engine.evaluate(rules, seen)
     if verdict.verdict == "deny":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from approvals.findings import Finding, Ruling
-from approvals.models import Action
+from approvals.models import Action, ShadowVerdict
 from approvals.services import trail
 from audit.actions import AuditAction
 from audit.canonical import NotCanonical, canonical
@@ -47,6 +47,7 @@ class Wish:
     effect: str = ""
     target: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    shadows: list[ShadowVerdict] = field(default_factory=list)
 
     @property
     def sensitive(self) -> list[str]:

@@ -23,12 +23,14 @@ from approvals.models import (
     KillSwitch,
     Opening,
     Policy,
+    PolicyVersion,
+    ShadowVerdict,
     Snooze,
 )
 from approvals.quorum import Requirement
 from approvals.services import binding
 from approvals.states import ActionStatus, ExecutionStatus
-from audit.canonical import canonical
+from audit.canonical import canonical, digest
 from audit.context import new_correlation_id
 from gateway.lib import ids
 from tests.factories.agents import AgentFactory
@@ -37,8 +39,11 @@ from tests.factories.tools import ToolFactory
 
 
 class PolicyFactory(DjangoModelFactory):
+    """A policy in force, with the version that it is."""
+
     class Meta:
         model = Policy
+        skip_postgeneration_save = True
 
     environment = factory.SubFactory(EnvironmentFactory)
     name = factory.Sequence(lambda n: f"Policy {n}")
@@ -46,6 +51,35 @@ class PolicyFactory(DjangoModelFactory):
     rules = factory.LazyFunction(
         lambda: [{"name": "everything waits", "when": "true", "verdict": "require_approval"}]
     )
+
+    @factory.post_generation
+    def written(self: Policy, create: bool, given: Any, **_: Any) -> None:
+        if create:
+            PolicyVersionFactory(policy=self, number=self.version)
+
+
+class PolicyVersionFactory(DjangoModelFactory):
+    """A version of a policy, as the service writes it."""
+
+    class Meta:
+        model = PolicyVersion
+
+    policy = factory.SubFactory(PolicyFactory)
+    environment = factory.SelfAttribute("policy.environment")
+    number = factory.LazyAttribute(lambda made: made.policy.versions.count() + 1)
+    rules = factory.SelfAttribute("policy.rules")
+    position = factory.SelfAttribute("policy.position")
+    is_enabled = factory.SelfAttribute("policy.is_enabled")
+    comment = "For a test."
+    author_kind, author_id = "system", "countersign"
+    sha256 = factory.LazyAttribute(
+        lambda made: digest(
+            {
+                "rules": made.rules, "tests": "", "position": made.position,
+                "is_enabled": made.is_enabled,
+            }
+        )
+    )  # fmt: skip
 
 
 class ActionFactory(DjangoModelFactory):
@@ -210,3 +244,22 @@ class KillSwitchFactory(DjangoModelFactory):
     scope = "environment"
     reason = "For a test."
     turned_on_by = factory.SubFactory(UserFactory)
+
+
+class ShadowVerdictFactory(DjangoModelFactory):
+    """A watched version that would have denied what waits."""
+
+    class Meta:
+        model = ShadowVerdict
+
+    action = factory.SubFactory(ActionFactory)
+    environment = factory.SelfAttribute("action.environment")
+    version = factory.SubFactory(
+        PolicyVersionFactory,
+        policy=factory.SubFactory(
+            PolicyFactory, environment=factory.SelfAttribute("...action.environment")
+        ),
+    )
+    change = "newly_denied"
+    verdict, rule = "deny", "nothing goes"
+    applied_verdict, applied_rule = "require_approval", "everything waits"

@@ -22,7 +22,18 @@ from tests.factories.webhooks import EventFactory, SourceFactory
 
 PART = re.compile(r"<(?:\w+:)?(\w+)>")
 # Names of parts that lead to a row, as the desk's addresses call them.
-ROWS = ("action", "run", "event", "source", "agent", "tool", "member", "invitation", "switch")
+ROWS = (
+    "action",
+    "run",
+    "event",
+    "source",
+    "agent",
+    "tool",
+    "member",
+    "invitation",
+    "switch",
+    "policy",
+)
 # The API's resources and the row that each is asked for.
 RESOURCES = {
     "actions": "action", "runs": "run", "events": "event", "sources": "source", "agents": "agent",

@@ -4,7 +4,7 @@ import pytest
 
 from approvals import services as approvals
 from approvals.models import Action
-from approvals.services.policies import active_rules
+from approvals.services import active_rules
 from audit.models import AuditRecord
 from gateway.agents.models import Provider
 from gateway.agents.services import principal_of_agent

@@ -16,7 +16,7 @@ from tests.factories.approvals import (
     ActionFactory,
     ApprovalFactory,
     ExecutionFactory,
-    PolicyFactory,
+    ShadowVerdictFactory,
 )
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import ReportFactory, RunEventFactory, RunFactory
@@ -56,7 +56,7 @@ def everything(environment):
     ExecutionFactory(action=action)
     RunEventFactory(run=run)
     ReportFactory(run=run, action=action)
-    PolicyFactory(environment=environment)
+    ShadowVerdictFactory(action=action)
     ConnectionFactory(environment=environment, value="connection-secret")
     ProviderFactory(environment=environment, api_key="provider-secret")
     SecretFactory(source=event.source, value="source-secret")
