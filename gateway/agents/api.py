@@ -1,6 +1,6 @@
 """The REST resources of agents and API keys."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -27,6 +27,16 @@ class GrantIn(StrictFields):
     scope = serializers.CharField(max_length=2000, required=False)
 
 
+class CapsIn(StrictFields):
+    """What it may use at most; a run's constraints only make it less."""
+
+    max_steps = serializers.IntegerField(min_value=1, required=False)
+    max_tool_calls = serializers.IntegerField(min_value=0, required=False)
+    timeout_s = serializers.IntegerField(min_value=1, required=False)
+    max_equal_calls = serializers.IntegerField(min_value=1, required=False)
+    calls_per_minute = serializers.IntegerField(min_value=1, required=False)
+
+
 class AgentIn(StrictFields):
     """A new agent; without `tools` it may propose every enabled tool."""
 
@@ -34,8 +44,25 @@ class AgentIn(StrictFields):
     name = serializers.CharField(max_length=120)
     owner = serializers.CharField(max_length=254, required=False)
     provider = serializers.CharField(max_length=40, required=False)
+    fallback_provider = serializers.CharField(max_length=40, required=False)
     tools = GrantIn(many=True, required=False)
-    caps = serializers.DictField(required=False)
+    caps = CapsIn(required=False)
+    enabled = serializers.BooleanField(required=False)
+
+
+class AgentChange(StrictFields):
+    """What changes; `tools` and `caps` are replaced as a whole, null takes a row off.
+
+    `version` is the one that the change was made on: 409 where it is no longer the newest.
+    """
+
+    version = serializers.IntegerField(min_value=1, required=False)
+    name = serializers.CharField(max_length=120, required=False)
+    owner = serializers.CharField(max_length=254, required=False, allow_null=True)
+    provider = serializers.CharField(max_length=40, required=False, allow_null=True)
+    fallback_provider = serializers.CharField(max_length=40, required=False, allow_null=True)
+    tools = GrantIn(many=True, required=False)
+    caps = CapsIn(required=False)
     enabled = serializers.BooleanField(required=False)
 
 
@@ -48,33 +75,59 @@ class AgentOut(serializers.Serializer[Agent]):
     version = serializers.IntegerField()
     owner = serializers.CharField(source="owner.public_id", default=None)
     provider = serializers.CharField(source="provider.public_id", default=None)
+    fallback_provider = serializers.CharField(source="fallback_provider.public_id", default=None)
     tools = serializers.JSONField()
     caps = serializers.JSONField()
     enabled = serializers.BooleanField(source="is_enabled")
     created_at = serializers.DateTimeField()
 
 
+class AgentDetailOut(AgentOut):
+    """An agent with what is worth a second look."""
+
+    warnings = serializers.SerializerMethodField()
+
+    def get_warnings(self, agent: Agent) -> list[str]:
+        """Tools that it may use and that do not exist (yet)."""
+        unknown = services.unknown_tools(agent.environment, agent.tools)
+        return [f"There is no tool {name!r} in this environment (yet)." for name in unknown]
+
+
 class AgentViews(EnvironmentViews[Agent]):
     """Who may ask for what."""
 
-    queryset = Agent.objects.select_related("owner", "provider")
-    serializer_class = AgentOut
+    queryset = Agent.objects.select_related("owner", "provider", "fallback_provider", "environment")
+    serializer_class = AgentDetailOut
     named_by = "slug"
     permissions: ClassVar[dict[str, str]] = {
         "list": "agents.view_agent",
         "retrieve": "agents.view_agent",
         "create": "agents.change_agent",
+        "partial_update": "agents.change_agent",
     }
 
-    @extend_schema(request=AgentIn, responses={201: AgentOut})
+    @extend_schema(responses=AgentOut(many=True))
+    def list(self, request: Request) -> Response:
+        """Newest first."""
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response([AgentOut(row).data for row in page])
+
+    @extend_schema(request=AgentIn, responses={201: AgentDetailOut})
     @idempotent()
     def create(self, request: Request) -> Response:
         """Create an agent. `owner`, a member's id or e-mail address, never approves its actions."""
-        body, place = checked(AgentIn, request), caller(request).environment
-        providers = Provider.objects.within(place)
-        body["provider"] = named(providers, body.get("provider"), by="slug", what="provider")
-        body["owner"] = _member(caller(request), body.get("owner"))
-        return Response(AgentOut(services.create(place, **body)).data, status=201)
+        by = caller(request)
+        body = _rows_named(by, checked(AgentIn, request))
+        return Response(AgentDetailOut(services.create(by.environment, **body)).data, status=201)
+
+    @extend_schema(request=AgentChange, responses=AgentDetailOut)
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Change an agent, which raises its version; its slug stays."""
+        body, agent = checked(AgentChange, request), self.get_object()
+        changes = _rows_named(caller(request), body)
+        if "enabled" in changes:
+            changes["is_enabled"] = changes.pop("enabled")
+        return Response(AgentDetailOut(services.update(agent, **changes)).data)
 
 
 class ApiKeyIn(StrictFields):
@@ -142,6 +195,19 @@ class ApiKeyViews(EnvironmentViews[ApiKey]):
     def revoke(self, request: Request, id: str) -> Response:
         """End a key at once; a second time changes nothing."""
         return Response(ApiKeyOut(services.revoke_api_key(self.get_object())).data)
+
+
+def _rows_named(by: Principal, body: dict[str, Any]) -> dict[str, Any]:
+    """The body with the rows that it names: its owner and providers. Raises Refused."""
+    providers = Provider.objects.within(by.environment).filter(archived_at=None)
+    rows: dict[str, Any] = {
+        key: named(providers, body[key], by="slug", what="provider")
+        for key in ("provider", "fallback_provider")
+        if key in body
+    }
+    if "owner" in body:
+        rows["owner"] = _member(by, body["owner"])
+    return {**body, **rows}
 
 
 def _member(by: Principal, text: str | None) -> Member | None:

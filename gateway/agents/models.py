@@ -45,6 +45,9 @@ class Agent(EnvironmentRow):
     provider = models.ForeignKey(
         Provider, on_delete=models.PROTECT, null=True, blank=True, related_name="agents"
     )
+    fallback_provider = models.ForeignKey(
+        Provider, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     tools = models.JSONField(default=list, help_text="[{name, scope?}]; name * means every tool.")
     caps = models.JSONField(default=dict)
     is_enabled = models.BooleanField(default=True)

@@ -47,6 +47,43 @@ def test_what_does_not_exist_or_compile_is_refused(admin, field, value):
     assert not Agent.objects.exists()
 
 
+def test_an_agent_is_changed_by_its_slug_or_id(here, admin):
+    agent = AgentFactory(environment=here.environment, owner=here.member(here.owner))
+    caps = {"max_tool_calls": 3}
+    body = {"caps": caps, "enabled": False, "owner": None, "tools": [{"name": "nothing"}]}
+    answer = admin.send("patch", f"agents/{agent.slug}", body | {"version": 1})
+    assert answer.status_code == 200, answer.content
+    shown = answer.json()
+    assert (shown["version"], shown["caps"], shown["enabled"]) == (2, caps, False)
+    assert (shown["owner"], shown["name"]) == (None, agent.name)
+    assert "'nothing'" in shown["warnings"][0]
+    assert admin.get(f"agents/{agent.public_id}").json() == shown
+    assert admin.send("patch", f"agents/{agent.slug}", body | {"version": 1}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [({"caps": {"max_stps": 1}}, "invalid"), ({"fallback_provider": "nothing"}, "unknown_provider"),
+     ({"owner": "nobody@example.com"}, "unknown_member"), ({"slug": "new"}, "invalid"),
+     ({"tools": [{"name": "a", "scope": "args.("}]}, "scope_invalid")],
+)  # fmt: skip
+def test_a_bad_change_changes_nothing(here, admin, body, code):
+    agent = AgentFactory(environment=here.environment)
+    answer = admin.send("patch", f"agents/{agent.slug}", {"name": "New"} | body)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    agent.refresh_from_db()
+    assert agent.version == 1
+
+
+def test_only_an_admin_changes_agents(here):
+    agent = AgentFactory(environment=here.environment)
+    for caller in (key_of(here, here.operator), key_of(here, here.may), key_for(agent)):
+        assert caller.send("patch", f"agents/{agent.slug}", {"enabled": False}).status_code == 403
+    foreign = AgentFactory(environment=here.elsewhere)
+    admin = key_of(here, here.admin)
+    assert admin.send("patch", f"agents/{foreign.public_id}", {"name": "x"}).status_code == 404
+
+
 def test_a_provider_of_elsewhere_does_not_exist_here(here, admin):
     foreign = ProviderFactory(environment=here.elsewhere)
     body = {"slug": "helper", "name": "Helper", "provider": foreign.public_id}
