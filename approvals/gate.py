@@ -6,7 +6,7 @@ from typing import Literal
 
 from approvals.findings import Finding, Ruling
 from approvals.policy.engine import Evaluation
-from approvals.quorum import Requirement
+from approvals.requirement import Requirement
 
 __all__ = ["Finding", "Ruling", "Status", "Verdict", "decide"]
 

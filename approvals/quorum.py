@@ -1,57 +1,35 @@
-"""Who must agree and how many: requirements, counting votes, four eyes (pure)."""
+"""Whose votes count, how far they go, and who may vote next: four eyes (pure)."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from approvals.findings import Finding, Ruling
-from audit.canonical import JSON, digest
+from approvals.requirement import (
+    DEFAULT_REVIEWERS,
+    Alternative,
+    Requirement,
+    Stage,
+    is_stricter,
+    names_of_person,
+    requirement_hash,
+)
 
-DAY_S = 86_400
-MAX_QUORUM = 20
-MAX_EXPIRES_S = 90 * DAY_S
-MAX_HOLD_S = 7 * DAY_S
-DEFAULT_REVIEWERS = ("role:reviewer",)
-REVIEWER_KINDS = ("role", "group", "user")
-# What a role includes beside itself (an admin is operator and reviewer as well).
-_INCLUDED = {"admin": ("reviewer", "operator")}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """What must happen before an action may run; the durations are in seconds.
-
-    `reviewers` are `role:x`, `group:x` or `user:mail`; none means whoever is a reviewer.
-    """
-
-    reviewers: tuple[str, ...] = ()
-    quorum: int = 1
-    expires_in_s: int = DAY_S
-    hold_s: int = 0
-    edit_needs_second: bool = False
-    exclude_run_starter: bool = False
-    reason: str = ""
-
-    def as_dict(self) -> dict[str, JSON]:
-        """A plain JSON object; the reviewers sorted, because their order means nothing."""
-        return {**asdict(self), "reviewers": sorted(set(self.reviewers))}
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, JSON]) -> "Requirement":
-        """The requirement as it was stored; raises ValueError for unknown fields."""
-        if unknown := set(stored) - {field.name for field in fields(cls)}:
-            raise ValueError(f"unknown fields of a requirement: {sorted(unknown)}")
-        values = {**stored, "reviewers": tuple(stored.get("reviewers", ()))}  # type: ignore[arg-type]
-        return cls(**values)  # type: ignore[arg-type]
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the plain form: the part of an action's digest."""
-        return requirement_hash(self)
-
-
-def requirement_hash(requirement: Requirement | None) -> str:
-    """The stable hash of a requirement; that of "nobody needs to agree" is one as well."""
-    return digest(None if requirement is None else requirement.as_dict())
+__all__ = [
+    "DEFAULT_REVIEWERS",
+    "Alternative",
+    "AlternativeStanding",
+    "PersonFacts",
+    "Requirement",
+    "Stage",
+    "StageStanding",
+    "Standing",
+    "Vote",
+    "is_routed_to",
+    "is_stricter",
+    "may_decide",
+    "requirement_hash",
+    "standing",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +41,127 @@ class PersonFacts:
     groups: frozenset[str] = frozenset()
     email: str = ""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every entry of `reviewers` that names this person."""
+        return names_of_person(roles=self.roles, groups=self.groups, email=self.email)
+
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One member's decision on the present version of an action."""
+    """One member's decision on the present version, cast in the stage that was open then."""
 
-    user_id: str
+    person: PersonFacts
     approves: bool
+    stage: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AlternativeStanding:
+    """How far one alternative of a stage is: who of those it names has agreed."""
+
+    alternative: Alternative
+    voters: tuple[str, ...]
+
+    @property
+    def have(self) -> int:
+        """How many people it names have agreed."""
+        return len(self.voters)
+
+    @property
+    def missing(self) -> int:
+        """How many more are needed."""
+        return max(0, max(1, self.alternative.quorum) - self.have)
+
+
+@dataclass(frozen=True, slots=True)
+class StageStanding:
+    """How far one stage is: each of its alternatives."""
+
+    name: str
+    alternatives: tuple[AlternativeStanding, ...]
+
+    @property
+    def is_satisfied(self) -> bool:
+        """Whether one of the alternatives is."""
+        return any(not way.missing for way in self.alternatives)
+
+    @property
+    def nearest(self) -> AlternativeStanding:
+        """The alternative that needs the fewest more people."""
+        return min(self.alternatives, key=lambda way: way.missing)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How many votes are needed, how many count, and whether that is enough."""
+    """Where the vote stands: each stage, and the refusals."""
 
-    needed: int
-    have: int
-    satisfied: bool
+    stages: tuple[StageStanding, ...]
+    rejections: int
+    rejections_end_at: int
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether everybody who must agree has, and not too many refused."""
+        return not self.is_rejected and all(stage.is_satisfied for stage in self.stages)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether enough people refused to end the matter."""
+        return self.rejections >= self.rejections_end_at
+
+    @property
+    def open_stage(self) -> int:
+        """The number of the stage that waits, from 0; of the last one where none does."""
+        waiting = [n for n, stage in enumerate(self.stages) if not stage.is_satisfied]
+        return waiting[0] if waiting else len(self.stages) - 1
+
+    @property
+    def current(self) -> StageStanding:
+        """The stage that waits, or the last one."""
+        return self.stages[self.open_stage]
+
+    @property
+    def needed(self) -> int:
+        """How many votes the nearest alternative of the open stage needs."""
+        return max(1, self.current.nearest.alternative.quorum)
+
+    @property
+    def have(self) -> int:
+        """How many votes it has."""
+        return self.current.nearest.have
 
 
 def standing(
     requirement: Requirement, votes: Iterable[Vote], *, excluded: Collection[str] = ()
 ) -> Standing:
-    """Where the vote stands; a person counts once, those in `excluded` not at all.
+    """Where the vote stands; a person counts once, those in `excluded` do not agree at all.
 
-    Any rejection, even of somebody who approved before, leaves the requirement unsatisfied.
+    A vote counts in the stage it was cast in, for the alternatives that name its person. Whoever
+    refused does not agree, whatever else they said.
     """
     cast = list(votes)
-    approving = {vote.user_id for vote in cast if vote.approves} - set(excluded)
-    rejected = any(not vote.approves for vote in cast)
-    needed = max(1, requirement.quorum)
-    return Standing(needed, len(approving), not rejected and len(approving) >= needed)
+    refusing = {vote.person.user_id for vote in cast if not vote.approves}
+    counted: dict[str, Vote] = {}
+    for vote in cast:
+        if vote.approves and vote.person.user_id not in {*refusing, *excluded}:
+            counted.setdefault(vote.person.user_id, vote)
+    stages = tuple(
+        _stage(stage, [vote for vote in counted.values() if vote.stage == number])
+        for number, stage in enumerate(requirement.steps)
+    )
+    return Standing(stages, len(refusing), max(1, requirement.rejections))
+
+
+def _stage(stage: Stage, votes: list[Vote]) -> StageStanding:
+    ways = tuple(
+        AlternativeStanding(
+            choice,
+            tuple(v.person.user_id for v in votes if not v.person.names.isdisjoint(choice.names)),
+        )
+        for choice in stage.choices
+    )
+    return StageStanding(stage.name, ways)
 
 
 def may_decide(
@@ -103,12 +172,14 @@ def may_decide(
     run_starter_id: str | None = None,
     editor_id: str | None = None,
     approving: bool = True,
+    stage: int | None = None,
 ) -> Finding | None:
     """Why this member may not decide, or None where nothing speaks against it.
 
     `requester_ids` are all people behind the request: its person, the owner of its key or agent,
-    the editor of its route. `editor_id` is who last edited the arguments. The caller has asked for
-    the permission itself (and that it is a person at all) before.
+    the editor of its route. `editor_id` is who last edited the arguments. `stage` is the one that
+    is open; without it, it is enough that any stage names the person. The caller has asked for the
+    permission itself (and that it is a person at all) before.
     """
     if person.user_id in requester_ids:
         return _denied("own_action", "Nobody decides an action they asked for or answer for.")
@@ -116,60 +187,26 @@ def may_decide(
         return _denied("run_starter", "Who started the run does not decide this action.")
     if requirement.edit_needs_second and approving and person.user_id == editor_id:
         return _denied("own_edit", "Who edited this action leaves the decision to somebody else.")
+    return _routing(requirement, person, stage)
+
+
+def _routing(requirement: Requirement, person: PersonFacts, stage: int | None) -> Finding | None:
     if not is_routed_to(requirement, person):
-        return _denied("not_routed", f"This action waits for {_listed(requirement)}.")
-    return None
+        return _denied("not_routed", f"This action waits for {requirement.words}.")
+    if stage is None or not person.names.isdisjoint(requirement.steps[stage].names):
+        return None
+    waiting = requirement.steps[stage]
+    turn = f"It is the turn of stage “{waiting.name}”: {waiting.words}."
+    own = [n for n, step in enumerate(requirement.steps) if not person.names.isdisjoint(step.names)]
+    if any(number > stage for number in own):
+        name = requirement.steps[next(n for n in own if n > stage)].name
+        return _denied("not_your_stage", f"{turn} Stage “{name}”, which is yours, comes later.")
+    return _denied("not_your_stage", f"{turn} The stage that was yours is done.")
 
 
 def is_routed_to(requirement: Requirement, person: PersonFacts) -> bool:
-    """Whether the requirement names this member by role, group or address."""
-    names = {f"role:{role}" for role in _all_roles(person.roles)}
-    names |= {f"group:{group}" for group in person.groups}
-    names.add(f"user:{person.email.lower()}")
-    return not names.isdisjoint(map(_normal, requirement.reviewers or DEFAULT_REVIEWERS))
-
-
-def is_stricter(new: Requirement | None, old: Requirement | None) -> bool:
-    """Whether votes gathered under `old` are not enough for `new`; None asks for nobody.
-
-    Somebody who could decide before and cannot now makes it stricter; the reason's words do not.
-    """
-    if new is None:
-        return False
-    if old is None:
-        return True
-    could = set(map(_normal, old.reviewers or DEFAULT_REVIEWERS))
-    can = set(map(_normal, new.reviewers or DEFAULT_REVIEWERS))
-    return (
-        bool(could - can)
-        or new.quorum > old.quorum
-        or new.hold_s > old.hold_s
-        or new.expires_in_s < old.expires_in_s
-        or (new.edit_needs_second and not old.edit_needs_second)
-        or (new.exclude_run_starter and not old.exclude_run_starter)
-    )
-
-
-def reviewer_problem(text: str) -> str | None:
-    """What is wrong with one entry of `reviewers`, or None."""
-    kind, colon, name = text.partition(":")
-    if not colon or kind not in REVIEWER_KINDS or not name.strip():
-        return "use role:name, group:name or user:address"
-    if kind == "user" and "@" not in name:
-        return "user: needs an e-mail address"
-    return None
-
-
-def _normal(reviewer: str) -> str:
-    return reviewer.lower() if reviewer.startswith("user:") else reviewer
-
-
-def _all_roles(roles: Iterable[str]) -> set[str]:
-    return {name for role in roles for name in (role, *_INCLUDED.get(role, ()))}
-
-
-def _listed(requirement: Requirement) -> str:
-    return ", ".join(requirement.reviewers or DEFAULT_REVIEWERS)
+    """Whether any stage of the requirement names this member by role, group or address."""
+    return any(not person.names.isdisjoint(stage.names) for stage in requirement.steps)
 
 
 def _denied(code: str, detail: str) -> Finding:

@@ -22,6 +22,9 @@ class Approval(Row):
     digest = models.CharField(max_length=64)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="approvals")
     decision = models.CharField(max_length=10, choices=Decision.choices)
+    stage = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="The stage that was open when it was cast, from 0."
+    )
     comment = models.TextField(blank=True)
     signature = models.CharField(max_length=200)
     on_behalf_of = models.ForeignKey(

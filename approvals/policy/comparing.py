@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from approvals.findings import Ruling
 from approvals.policy.engine import Evaluation
-from approvals.quorum import Requirement
+from approvals.requirement import Requirement
 from audit.canonical import JSON
 
 

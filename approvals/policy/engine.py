@@ -5,18 +5,14 @@ erroring `require_approval` requires. Without a match the tool's side effect dec
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from approvals.findings import Ruling
-from approvals.policy.rules import (
-    VARIABLES,
-    PolicyError,
-    PolicyRule,
-    load_rules,
-    rules_hash,
-)
-from approvals.quorum import DEFAULT_REVIEWERS, Requirement
+from approvals.policy.fields import PolicyError
+from approvals.policy.reviewers import Computed, computed_by
+from approvals.policy.rules import VARIABLES, PolicyRule, load_rules, rules_hash
+from approvals.requirement import DEFAULT_REVIEWERS, Requirement
 from gateway.lib.cel import CelError, CelRuntimeError, Facts, prepare
 
 __all__ = [
@@ -78,8 +74,13 @@ def evaluate(rules: Iterable[PolicyRule], facts: Mapping[str, Any]) -> Evaluatio
         trace.append(line)
         erred = line.outcome == "error" and rule.verdict is not Ruling.ALLOW
         if line.outcome == "matched" or erred:
-            trace += [_unreached(later) for later in ordered[position + 1 :]]
-            return _decided(rule, facts, trace=tuple(trace), erred=line.detail if erred else "")
+            later = tuple(_unreached(rule) for rule in ordered[position + 1 :])
+            computed = computed_by(rule, checked)
+            trace[-1] = replace(line, detail=_joined(line.detail, computed.told))
+            told = tuple(trace) + later
+            return _decided(
+                rule, facts, trace=told, computed=computed, erred=line.detail if erred else ""
+            )
     return _default(facts, tuple(trace))
 
 
@@ -110,16 +111,19 @@ def _decided(
     facts: Mapping[str, Any],
     *,
     trace: tuple[TraceLine, ...],
+    computed: Computed,
     erred: str,
 ) -> Evaluation:
     reason = rule.reason or f"Rule “{rule.name}”"
     if erred:
         reason = f"{reason} (the rule could not be evaluated: {erred})"
     floor = _floor(facts)
-    asks = rule.verdict is Ruling.REQUIRE_APPROVAL
+    asked = None
+    if rule.verdict is Ruling.REQUIRE_APPROVAL:
+        asked = replace(rule.requirement(floor, reason=reason), reviewers=computed.reviewers)
     return Evaluation(
         verdict=rule.verdict,
-        requirement=_requirement(rule, floor, reason=reason) if asks else None,
+        requirement=asked,
         trace=trace,
         rule_name=rule.name,
         reason=reason,
@@ -128,17 +132,8 @@ def _decided(
     )
 
 
-def _requirement(rule: PolicyRule, floor: Requirement, *, reason: str) -> Requirement:
-    second, starter = rule.edit_needs_second, rule.exclude_run_starter
-    return Requirement(
-        reviewers=rule.reviewers,
-        quorum=rule.quorum,
-        expires_in_s=rule.expires_in_s,
-        hold_s=rule.hold_s,
-        edit_needs_second=floor.edit_needs_second if second is None else second,
-        exclude_run_starter=floor.exclude_run_starter if starter is None else starter,
-        reason=reason,
-    )
+def _joined(*details: str) -> str:
+    return "; ".join(filter(None, details))
 
 
 def _default(facts: Mapping[str, Any], trace: tuple[TraceLine, ...]) -> Evaluation:

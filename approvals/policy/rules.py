@@ -5,12 +5,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from approvals.findings import Ruling
-from approvals.quorum import (
+from approvals.policy.fields import Fields, PolicyError
+from approvals.requirement import (
     DAY_S,
     MAX_EXPIRES_S,
     MAX_HOLD_S,
     MAX_QUORUM,
-    reviewer_problem,
+    MIN_EXPIRES_S,
+    Alternative,
+    Requirement,
+    Stage,
 )
 from audit.canonical import digest
 from gateway.lib.cel import CelError, Expression, compile_expression
@@ -29,28 +33,23 @@ VARIABLES = (
 )
 VERDICTS = (Ruling.ALLOW, Ruling.DENY, Ruling.REQUIRE_APPROVAL)
 MAX_RULES = 200
-MAX_TEXT = 500
+# Who is escalated to without saying when is told when a fifth of the time is left.
+ESCALATE_AT = 0.8
+_STAGE_FIELDS = ("reviewers", "reviewers_from", "quorum", "alternatives")
 _PEOPLE_FIELDS = (
-    "reviewers",
-    "quorum",
+    *_STAGE_FIELDS,
+    "stages",
+    "rejections",
     "expires_in_s",
+    "remind_at",
+    "escalate_at",
+    "escalate_to",
+    "step_up",
     "edit_needs_second",
     "exclude_run_starter",
 )
 _FIELDS = frozenset({"name", "when", "verdict", "hold_s", "reason", *_PEOPLE_FIELDS})
-
-
-class PolicyError(ValueError):
-    """A rule cannot be used: which rule, which field, why, and a caret for expressions."""
-
-    def __init__(self, rule: str, field: str, message: str, fault: CelError | None = None) -> None:
-        super().__init__(f"{rule}, {field}: {message}")
-        self.rule = rule
-        self.field = field
-        self.message = message
-        self.caret = fault.caret_text if fault else ""
-        self.line = fault.line if fault else None
-        self.column = fault.column if fault else None
+_NOTHING: tuple[Any, ...] = (None, [], ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +60,17 @@ class PolicyRule:
     when: str
     verdict: Ruling
     reviewers: tuple[str, ...] = ()
+    reviewers_from: str = ""
     quorum: int = 1
+    alternatives: tuple[Alternative, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    rejections: int = 1
     expires_in_s: int = DAY_S
+    remind_at: float = 0.0
+    escalate_at: float = 0.0
+    escalate_to: tuple[str, ...] = ()
     hold_s: int = 0
+    step_up: bool = False
     reason: str = ""
     edit_needs_second: bool | None = None
     exclude_run_starter: bool | None = None
@@ -73,6 +80,33 @@ class PolicyRule:
     def condition(self) -> Expression:
         """The compiled `when`, from the cache; raises CelError."""
         return compile_expression(self.when, VARIABLES, result="bool")
+
+    @property
+    def computed_reviewers(self) -> Expression | None:
+        """The compiled `reviewers_from`, from the cache; raises CelError."""
+        if not self.reviewers_from:
+            return None
+        return compile_expression(self.reviewers_from, VARIABLES, result="texts")
+
+    def requirement(self, floor: Requirement, *, reason: str) -> Requirement:
+        """What the rule asks for, before reviewers are computed; `floor` fills what it leaves."""
+        second, starter = self.edit_needs_second, self.exclude_run_starter
+        return Requirement(
+            reviewers=self.reviewers,
+            quorum=self.quorum,
+            alternatives=self.alternatives,
+            stages=self.stages,
+            rejections=self.rejections,
+            expires_in_s=self.expires_in_s,
+            remind_at=self.remind_at,
+            escalate_at=self.escalate_at,
+            escalate_to=self.escalate_to,
+            hold_s=self.hold_s,
+            step_up=self.step_up,
+            edit_needs_second=floor.edit_needs_second if second is None else second,
+            exclude_run_starter=floor.exclude_run_starter if starter is None else starter,
+            reason=reason,
+        )
 
 
 def load_rules(policy_id: str, raw: Sequence[Mapping[str, Any]]) -> tuple[PolicyRule, ...]:
@@ -92,84 +126,62 @@ def load_rules(policy_id: str, raw: Sequence[Mapping[str, Any]]) -> tuple[Policy
 
 def rules_hash(rules: Iterable[PolicyRule]) -> str:
     """The version of a whole list of rules, in their order: what a trace names."""
-    return digest([{**asdict(rule), "reviewers": list(rule.reviewers)} for rule in rules])
+    return digest([asdict(rule) for rule in rules])
 
 
 def _rule(policy_id: str, raw: Mapping[str, Any], number: int) -> PolicyRule:
     if not isinstance(raw, Mapping):
         raise PolicyError(f"rule {number}", "rule", "an object is needed")
-    read = _Fields(str(raw.get("name") or f"rule {number}"), raw)
-    if unknown := sorted(map(str, set(raw) - _FIELDS)):
-        raise PolicyError(read.rule, unknown[0], "there is no such field")
-    verdict = read.verdict()
-    if verdict is not Ruling.REQUIRE_APPROVAL:
-        for name in _PEOPLE_FIELDS:
-            if raw.get(name) not in (None, [], ()):
-                raise PolicyError(read.rule, name, "this has a meaning only for require_approval")
+    read = Fields(str(raw.get("name") or f"rule {number}"), raw)
+    read.only(_FIELDS)
+    verdict = read.verdict(VERDICTS)
+    _check_together(read, verdict)
+    first, others = read.ways()
+    escalate_to = read.reviewers("escalate_to")
     rule = PolicyRule(
         name=read.text("name", needed=True),
         when=read.text("when", needed=True, limit=None),
         verdict=verdict,
-        reviewers=read.reviewers(),
-        quorum=read.number("quorum", 1, least=1, most=MAX_QUORUM),
-        expires_in_s=read.number("expires_in_s", DAY_S, least=60, most=MAX_EXPIRES_S),
+        reviewers=first.reviewers,
+        reviewers_from=read.text("reviewers_from", limit=None),
+        quorum=first.quorum,
+        alternatives=others,
+        stages=read.stages(),
+        rejections=read.number("rejections", 1, least=1, most=MAX_QUORUM),
+        expires_in_s=read.number("expires_in_s", DAY_S, least=MIN_EXPIRES_S, most=MAX_EXPIRES_S),
+        remind_at=read.fraction("remind_at"),
+        escalate_at=read.fraction("escalate_at") or (ESCALATE_AT if escalate_to else 0.0),
+        escalate_to=escalate_to,
         hold_s=read.number("hold_s", 0, least=0, most=MAX_HOLD_S),
+        step_up=read.flag("step_up") or False,
         reason=read.text("reason"),
         edit_needs_second=read.flag("edit_needs_second"),
         exclude_run_starter=read.flag("exclude_run_starter"),
         policy_id=policy_id,
     )
-    try:
-        _ = rule.condition
-    except CelError as error:
-        raise PolicyError(rule.name, "when", error.message, error) from error
+    _compile(rule)
     return rule
 
 
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    """Typed reading of one raw rule; an explicit null is the same as a missing field."""
+def _check_together(read: Fields, verdict: Ruling) -> None:
+    """Fields that say nothing, or two things, beside the others; raises PolicyError."""
+    if verdict is not Ruling.REQUIRE_APPROVAL:
+        for name in _PEOPLE_FIELDS:
+            if read.raw.get(name) not in _NOTHING:
+                raise read.error(name, "this has a meaning only for require_approval")
+    if read.raw.get("stages") not in _NOTHING:
+        for name in _STAGE_FIELDS:
+            if read.raw.get(name) not in _NOTHING:
+                raise read.error(name, "where there are stages, each of them says who agrees")
+    has_time = read.raw.get("escalate_at") is not None
+    if has_time and read.raw.get("escalate_to") in _NOTHING:
+        raise read.error("escalate_to", "say to whom it is escalated")
 
-    rule: str
-    raw: Mapping[str, Any]
 
-    def text(self, name: str, *, needed: bool = False, limit: int | None = MAX_TEXT) -> str:
-        value = self.raw.get(name)
-        if value is None and not needed:
-            return ""
-        if not isinstance(value, str) or (needed and not value.strip()):
-            raise PolicyError(self.rule, name, "a text is needed")
-        if limit is not None and len(value) > limit:
-            raise PolicyError(self.rule, name, f"at most {limit} characters")
-        return value.strip()
-
-    def verdict(self) -> Ruling:
-        value = self.raw.get("verdict")
-        if value not in VERDICTS:
-            raise PolicyError(self.rule, "verdict", f"one of {', '.join(VERDICTS)}")
-        return Ruling(value)
-
-    def number(self, name: str, default: int, *, least: int, most: int) -> int:
-        value = self.raw.get(name)
-        if value is None:
-            return default
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise PolicyError(self.rule, name, f"a whole number from {least} to {most}")
-        return value
-
-    def flag(self, name: str) -> bool | None:
-        value = self.raw.get(name)
-        if value is not None and not isinstance(value, bool):
-            raise PolicyError(self.rule, name, "true or false")
-        return value
-
-    def reviewers(self) -> tuple[str, ...]:
-        value = self.raw.get("reviewers")
-        if value is None:
-            return ()
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise PolicyError(self.rule, "reviewers", "a list of texts is needed")
-        for reviewer in value:
-            if problem := reviewer_problem(reviewer):
-                raise PolicyError(self.rule, "reviewers", f"{reviewer!r}: {problem}")
-        return tuple(value)
+def _compile(rule: PolicyRule) -> None:
+    for name in ("condition", "computed_reviewers"):
+        try:
+            getattr(rule, name)
+        except CelError as error:
+            field = "when" if name == "condition" else "reviewers_from"
+            raise PolicyError(rule.name, field, error.message, error) from error

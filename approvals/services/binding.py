@@ -6,7 +6,7 @@ from django.conf import settings
 
 from approvals.digest import DigestParts, action_digest, public_key, sign_decision, verify_decision
 from approvals.models import Action, Approval
-from approvals.quorum import Requirement, requirement_hash
+from approvals.requirement import Requirement, requirement_hash
 from audit.canonical import digest
 from gateway.lib import ids
 from gateway.lib.errors import Denied
@@ -59,8 +59,13 @@ def _material(action: Action) -> Any:
 
 
 def statement(approval: Approval) -> dict[str, Any]:
-    """What a member states with a vote, and what the signature covers."""
+    """What a member states with a vote, and what the signature covers.
+
+    The first stage is not named: votes from before there were stages stay genuine.
+    """
+    stage = {"stage": approval.stage} if approval.stage else {}
     return {
+        **stage,
         "approval": approval.public_id,
         "action": approval.action.public_id,
         "version": approval.action_version,

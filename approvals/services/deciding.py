@@ -38,7 +38,7 @@ def approve(*, action: Action, by: Principal, digest: str, comment: str = "") ->
 
 
 def reject(*, action: Action, by: Principal, digest: str, reason: str) -> Action:
-    """Refuse the action; the reason goes back to the agent.
+    """Refuse the action; the reason of the last refusal needed goes back to the agent.
 
     Raises Refused without a reason, otherwise as `approve`.
     """
@@ -48,6 +48,12 @@ def reject(*, action: Action, by: Principal, digest: str, reason: str) -> Action
         locked = lock_for_decision(action, by, digest=digest, approving=False)
         vote = _cast(locked, by, decision="reject", comment=reason)
         before = locked.status
+        if not reading.progress(locked).is_rejected:
+            trail.record(
+                locked, AuditAction.VOTE_CAST, before=before, approval=vote, actor=by.actor
+            )
+            touch(locked)
+            return locked
         move(
             locked, ActionStatus.REJECTED, code="rejected", reason=reason.strip(),
             settled_at=Now(), due_at=None,
@@ -63,7 +69,7 @@ def _cast(action: Action, by: Principal, *, decision: str, comment: str) -> Appr
         raise Refused("too_long", f"A comment has at most {MAX_COMMENT} characters.")
     vote = Approval(
         action=action, action_version=action.version, digest=action.digest, user=by.user,
-        decision=decision, comment=comment.strip(),
+        decision=decision, stage=reading.progress(action).open_stage, comment=comment.strip(),
     )  # fmt: skip
     vote.signature = binding.sign(vote)
     try:

@@ -10,7 +10,7 @@ from approvals.findings import Finding, Ruling
 from approvals.gate import Verdict, decide
 from approvals.models import Action
 from approvals.policy import engine, facts
-from approvals.quorum import Requirement
+from approvals.requirement import Requirement
 from approvals.services import binding, selecting
 from approvals.services.masking import masked
 from approvals.services.wishes import Wish

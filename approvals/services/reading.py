@@ -2,17 +2,17 @@
 
 import uuid
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
-from approvals import quorum
+from approvals import quorum, reachable
 from approvals.findings import Finding
 from approvals.models import Action, Approval
 from approvals.quorum import PersonFacts, Standing, Vote
 from approvals.services.binding import requirement_of
 from gateway.lib import ids
 from gateway.lib.errors import Denied
-from gateway.tenants import principals
-from gateway.tenants.models import Environment, Member, User
+from gateway.tenants import principals, roles
+from gateway.tenants.models import Environment, Member, MemberRole, User
 from gateway.tenants.principals import Principal
 
 DECIDE = "approvals.decide_action"
@@ -35,10 +35,22 @@ def votes(action: Action) -> list[Approval]:
     )
 
 
-def progress(action: Action) -> Standing:
-    """How many approvals are there, and how many are needed."""
-    cast = [Vote(vote.user.public_id, vote.decision == "approve") for vote in votes(action)]
-    return quorum.standing(requirement_of(action), cast)
+def progress(action: Action, cast: list[Approval] | None = None) -> Standing:
+    """How far each stage is, by the votes of those who may still decide.
+
+    `cast` are the votes to count, where the caller looks at some of them only. A refusal counts
+    whatever became of the person.
+    """
+    cast = votes(action) if cast is None else cast
+    members = _members_by_user(action.environment, {vote.user_id for vote in cast})
+    counted = []
+    for vote in cast:
+        member = members.get(vote.user_id)
+        person = PersonFacts(vote.user.public_id)
+        if member is not None and _could(action, member, stage=vote.stage):
+            person = person_facts(member, action.environment)
+        counted.append(Vote(person, vote.decision == Approval.Decision.APPROVE, vote.stage))
+    return quorum.standing(requirement_of(action), counted)
 
 
 def may_decide(action: Action, by: Principal, *, approving: bool = True) -> None:
@@ -53,16 +65,15 @@ def may_decide(action: Action, by: Principal, *, approving: bool = True) -> None
     member = _member(by.user, action.environment)
     if member is None:
         raise Denied("not_permitted", "You are not an active member of this tenant.")
-    _check_person(action, member, approving=approving)
-
-
-def _check_person(action: Action, member: Member, *, approving: bool = True) -> None:
-    found = _objection(action, person_facts(member, action.environment), approving=approving)
+    person = person_facts(member, action.environment)
+    found = _objection(action, person, stage=progress(action).open_stage, approving=approving)
     if found is not None:
         raise Denied(found.code, found.detail)
 
 
-def _objection(action: Action, person: PersonFacts, *, approving: bool = True) -> Finding | None:
+def _objection(
+    action: Action, person: PersonFacts, *, stage: int | None = None, approving: bool = True
+) -> Finding | None:
     return quorum.may_decide(
         requirement_of(action),
         person,
@@ -70,6 +81,7 @@ def _objection(action: Action, person: PersonFacts, *, approving: bool = True) -
         run_starter_id=_user(action.run_starter_id),
         editor_id=_user(action.editor_id),
         approving=approving,
+        stage=stage,
     )
 
 
@@ -89,51 +101,62 @@ def people_behind(action: Action) -> frozenset[str]:
 
 
 def eligible_reviewers(action: Action) -> list[Member]:
-    """The members who could still approve this action."""
-    members = (
-        Member.objects.filter(
-            tenant=action.environment.tenant, deactivated_at=None, user__is_active=True
-        )
-        .select_related("user", "tenant")
-        .prefetch_related("roles", "groups")
-    )
-    return [member for member in members if _could(action, member)]
+    """The members whom some stage of the action names and who may decide it, voted or not."""
+    deciders = deciders_of(action.environment)
+    return [member for member in deciders if _could(action, member)]
 
 
 def can_anybody_decide(action: Action) -> bool:
-    """Whether enough eligible people exist to reach the quorum."""
-    return len(eligible_reviewers(action)) >= requirement_of(action).quorum
+    """Whether the people who have not voted yet are enough for what is still missing."""
+    return not shortfall(action)
 
 
-def _could(action: Action, member: Member) -> bool:
+def shortfall(action: Action) -> str:
+    """What is missing for the action ever to be approved, in words; empty where nothing is."""
+    cast = votes(action)
+    voted = {vote.user_id for vote in cast}
+    left = [
+        person_facts(member, action.environment)
+        for member in eligible_reviewers(action)
+        if member.user_id not in voted
+    ]
+    return reachable.missing(progress(action, cast), left)
+
+
+def deciders_of(environment: Environment) -> list[Member]:
+    """The active members whose roles in the environment let them decide; three queries."""
+    deciding = [role for role, granted in roles.GRANTS.items() if DECIDE in granted]
+    held = MemberRole.objects.filter(environment=environment, role__in=deciding)
+    return list(_active(environment).filter(pk__in=held.values("member_id")))
+
+
+def _could(action: Action, member: Member, *, stage: int | None = None) -> bool:
     if DECIDE not in principals.permissions_of(member, action.environment):
         return False
-    try:
-        _check_person(action, member)
-    except Denied:
-        return False
-    return True
+    return _objection(action, person_facts(member, action.environment), stage=stage) is None
 
 
-def _member(user: User, environment: Environment) -> Member | None:
+def _active(environment: Environment) -> QuerySet[Member]:
+    """The active members of the environment's tenant, with what is asked of them."""
     return (
-        Member.objects.filter(
-            tenant=environment.tenant, user=user, deactivated_at=None, user__is_active=True
-        )
-        .select_related("user")
-        .first()
+        Member.objects.filter(tenant=environment.tenant, deactivated_at=None, user__is_active=True)
+        .select_related("user", "tenant")
+        .prefetch_related("roles", "groups")
     )
 
 
-def still_stands(approval: Approval) -> bool:
-    """Whether the member who voted may still decide, now that the action is to be carried out."""
-    action = approval.action
-    member = _member(approval.user, action.environment)
-    return member is not None and _could(action, member)
+def _member(user: User, environment: Environment) -> Member | None:
+    return _active(environment).filter(user=user).first()
+
+
+def _members_by_user(environment: Environment, users: set[uuid.UUID]) -> dict[uuid.UUID, Member]:
+    if not users:
+        return {}
+    return {member.user_id: member for member in _active(environment).filter(user__in=users)}
 
 
 def waiting_for(user: User, environment: Environment) -> list[uuid.UUID]:
-    """The pending actions that this person may decide and has not voted on."""
+    """The pending actions that this person may decide now and has not voted on."""
     member = _member(user, environment)
     if member is None or DECIDE not in principals.permissions_of(member, environment):
         return []
@@ -145,7 +168,14 @@ def waiting_for(user: User, environment: Environment) -> list[uuid.UUID]:
         Action.objects.within(environment)
         .pending()
         .filter(~Exists(cast))
-        .select_related("requester_owner", "agent__owner__user")
+        .select_related("requester_owner", "agent__owner__user", "environment__tenant")
         .defer("arguments", "rendered", "before", "after", "facts", "trace", "result")
     )
-    return [row.pk for row in rows if _objection(row, facts) is None]
+    mine = [row for row in rows if _objection(row, facts) is None]
+    return [row.pk for row in mine if _is_turn_of(row, facts)]
+
+
+def _is_turn_of(action: Action, person: PersonFacts) -> bool:
+    if len(requirement_of(action).steps) == 1:
+        return True
+    return _objection(action, person, stage=progress(action).open_stage) is None

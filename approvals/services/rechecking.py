@@ -6,9 +6,9 @@ import structlog
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from approvals.models import Action
+from approvals.models import Action, Approval
 from approvals.policy import engine, facts
-from approvals.quorum import Requirement, is_stricter
+from approvals.requirement import Requirement, is_stricter
 from approvals.services import binding, reading, selecting, trail, versions
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
@@ -81,22 +81,25 @@ def _policy_agrees(action: Action) -> bool:
 
 
 def _people_stand(action: Action) -> bool:
-    """Whether enough genuine votes of people who may still decide are there; allowed needs none."""
+    """Whether the genuine votes of people who may still decide satisfy the whole requirement.
+
+    An allowed action needs none. A refusal counts whatever it is bound to.
+    """
     if action.requirement is None:
         return True
-    approving = [vote for vote in reading.votes(action) if vote.decision == "approve"]
-    for vote in approving:
+    cast = reading.votes(action)
+    for vote in cast:
         vote.action = action
-    good = [
-        vote
-        for vote in approving
-        if vote.digest == action.digest and binding.is_genuine(vote) and reading.still_stands(vote)
-    ]
-    if len(good) >= binding.requirement_of(action).quorum:
+    counted = [vote for vote in cast if vote.decision == "reject" or _is_genuine(vote)]
+    if reading.progress(action, counted).satisfied:
         return True
     log.error("approval_not_valid", action=action.public_id)
     _return_to_review(action, binding.requirement_of(action))
     return False
+
+
+def _is_genuine(vote: Approval) -> bool:
+    return vote.digest == vote.action.digest and binding.is_genuine(vote)
 
 
 def _facts_now(action: Action) -> dict[str, Any]:

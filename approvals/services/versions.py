@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from approvals.models import Action, ActionVersion
 from approvals.models.versions import KEPT
-from approvals.quorum import Requirement
+from approvals.requirement import Requirement
 from approvals.services import binding
 from approvals.states import ActionStatus
 from gateway.lib.states import move

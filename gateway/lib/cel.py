@@ -22,7 +22,12 @@ _REPORT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _NOISE = re.compile(r"\s*\(in container ''\)|\s*\[[A-Z_]+\]$")
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-Result = Literal["any", "bool"]
+Result = Literal["any", "bool", "texts"]
+# What an expression may be seen to give where it is compiled, and what the error calls it.
+_GIVES = {
+    "bool": (("BOOL", "DYN"), "true or false"),
+    "texts": (("LIST<STRING>", "LIST<DYN>", "DYN"), "a list of texts"),
+}
 
 # Compiling is rare and cached; the library makes no promise about concurrent compilation.
 _compiling = threading.Lock()
@@ -68,8 +73,8 @@ class Expression:
         if answer.type() in (cel.Type.ERROR, cel.Type.UNKNOWN):
             raise CelRuntimeError(_plain_words(str(answer.value())))
         value = _json(answer.plain_value())
-        if self.result == "bool" and not isinstance(value, bool):
-            raise CelRuntimeError("the expression must give true or false")
+        if self.result != "any" and not _is_given(self.result, value):
+            raise CelRuntimeError(f"the expression must give {_GIVES[self.result][1]}")
         return value
 
 
@@ -79,8 +84,9 @@ def compile_expression(
 ) -> Expression:
     """The expression over these variables; raises CelError with a caret under the fault.
 
-    With `result="bool"` an expression that can be seen to give anything else is refused here, and
-    one that turns out to at evaluation raises CelRuntimeError there.
+    With `result="bool"` (or `"texts"`, a list of texts) an expression that can be seen to give
+    anything else is refused here, and one that turns out to at evaluation raises CelRuntimeError
+    there.
     """
     if not source.strip():
         raise CelError("the expression is empty", 1, 1, "")
@@ -94,9 +100,9 @@ def compile_expression(
             program = _environment(variables).compile(source)
     except RuntimeError as error:
         raise _compile_error(source, str(error)) from error
-    if result == "bool" and program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-        found = str(program.return_type().name()).lower()
-        message = f"the expression must give true or false, not {found}"
+    found = str(program.return_type().name())
+    if result != "any" and found not in _GIVES[result][0]:
+        message = f"the expression must give {_GIVES[result][1]}, not {found.lower()}"
         raise CelError(message, 1, 1, _caret(source, 1, 1))
     return Expression(source, result, program)
 
@@ -132,6 +138,12 @@ def _check(value: Json, name: str, depth: int) -> None:
             raise CelRuntimeError(f"{name} holds a number beyond 64 bits")
     elif value is not None and not isinstance(value, float):
         raise CelRuntimeError(f"{name} holds a {type(value).__name__}, which is no JSON")
+
+
+def _is_given(result: Result, value: Json) -> bool:
+    if result == "bool":
+        return isinstance(value, bool)
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
 @lru_cache(maxsize=64)

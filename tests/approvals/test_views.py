@@ -6,7 +6,7 @@ import re
 import pytest
 
 from approvals.models import Approval
-from approvals.quorum import Requirement
+from approvals.requirement import Requirement
 from approvals.states import ActionStatus
 from tests import people
 from tests.desk import HTMX, at, signed_in, text

@@ -27,7 +27,7 @@ from approvals.models import (
     ShadowVerdict,
     Snooze,
 )
-from approvals.quorum import Requirement
+from approvals.requirement import Requirement
 from approvals.services import binding
 from approvals.states import ActionStatus, ExecutionStatus
 from audit.canonical import canonical, digest

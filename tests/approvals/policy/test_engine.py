@@ -4,7 +4,7 @@ import pytest
 
 from approvals.findings import Ruling
 from approvals.policy.engine import PolicyError, evaluate, load_rules, rules_hash
-from approvals.quorum import DAY_S, Requirement
+from approvals.requirement import DAY_S, Requirement
 
 WRITE = {"name": "send_email", "side_effect": "write", "risk": "medium"}
 FACTS = {

@@ -3,7 +3,7 @@
 import pytest
 
 from approvals.models import Action, ActionVersion
-from approvals.quorum import Requirement
+from approvals.requirement import Requirement
 from approvals.services import binding, reject, versions
 from approvals.services.reading import eligible_reviewers, may_decide, waiting_for
 from approvals.states import ActionStatus
