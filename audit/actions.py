@@ -8,6 +8,7 @@ class AuditAction(StrEnum):
 
     TENANT_CREATED = "tenants.tenant.created"
     ENVIRONMENT_CREATED = "tenants.environment.created"
+    ENVIRONMENT_CHANGED = "tenants.environment.changed"
     USER_CREATED = "tenants.user.created"
     PASSWORD_CHANGED = "tenants.user.password_changed"  # noqa: S105 - a name, not a password
     SIGNED_IN = "tenants.user.signed_in"

@@ -103,6 +103,7 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
         indexes = [
             models.Index(fields=["environment", "status", "-id"], name="action_env_status"),
             models.Index(fields=["run_id", "id"], name="action_run"),
+            models.Index(fields=["agent", "tool_name", "created_at"], name="action_agent_tool"),
             models.Index(
                 fields=["due_at"], name="action_due", condition=models.Q(due_at__isnull=False)
             ),

@@ -25,6 +25,7 @@ def build(
     budget: Document | None = None,
     history: Document | None = None,
     affected: Iterable[Document] = (),
+    sensitive: Document | None = None,
 ) -> dict[str, JSON]:
     """The facts of one action; what there is none of is an empty object, so has() works.
 
@@ -42,6 +43,7 @@ def build(
         "budget": _copy(budget or {}),
         "history": _copy(history or {}),
         "affected": [_copy(entry) for entry in affected],
+        "sensitive": _copy(sensitive or {}),
     }
 
 

@@ -30,6 +30,7 @@ VARIABLES = (
     "budget",
     "history",
     "affected",
+    "sensitive",
 )
 VERDICTS = (Ruling.ALLOW, Ruling.DENY, Ruling.REQUIRE_APPROVAL)
 MAX_RULES = 200

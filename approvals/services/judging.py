@@ -1,7 +1,7 @@
 """Asking the rules: the facts they see, and the verdict written into the unsaved action."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -9,10 +9,12 @@ from django.utils import timezone
 from approvals.findings import Finding, Ruling
 from approvals.gate import Verdict, decide
 from approvals.models import Action
-from approvals.policy import engine, facts
+from approvals.policy import engine
 from approvals.requirement import Requirement
 from approvals.services import binding, selecting
 from approvals.services.masking import masked
+from approvals.services.previewing import Preview
+from approvals.services.seeing import facts_of
 from approvals.services.wishes import Wish
 from approvals.states import ActionStatus
 from gateway.lib.pointer import pointer, steps
@@ -20,12 +22,14 @@ from gateway.lib.pointer import pointer, steps
 EXECUTE_WITHIN = timedelta(hours=24)
 
 
-def judge(action: Action, wish: Wish, *, event_facts: dict[str, Any]) -> None:
+def judge(
+    action: Action, wish: Wish, preview: Preview | None, *, event_facts: dict[str, Any]
+) -> None:
     """Ask the rules, add up the findings, and write the verdict into the unsaved action."""
     evaluation = None
     if wish.tool is not None and wish.is_sound:
         selection = selecting.select(action.environment, selecting.Subject.of(action))
-        seen = facts_of(action, wish, event_facts=event_facts, now=timezone.now())
+        seen = facts_of(action, wish, preview, event_facts=event_facts, now=timezone.now())
         evaluation = engine.evaluate(selection.rules, seen)
         wish.shadows = selecting.watch(selection, action, facts=seen, applied=evaluation)
         hidden = [pointer(("args", *steps(path))) for path in wish.sensitive]
@@ -58,39 +62,3 @@ def _apply(action: Action, verdict: Verdict) -> None:
     if action.status in {ActionStatus.PENDING, ActionStatus.APPROVED}:
         action.nonce = secrets.token_hex(16)
         action.digest = binding.digest_of(action)
-
-
-def facts_of(
-    action: Action, wish: Wish, *, event_facts: dict[str, Any], now: datetime
-) -> dict[str, Any]:
-    """The frozen document that the rules see."""
-    environment = action.environment
-    return facts.build(
-        args=wish.arguments,
-        tool=wish.tool.current.facts() if wish.tool and wish.tool.current else {},
-        agent=wish.agent.facts(),
-        run=wish.run.facts if wish.run else {},
-        env={
-            "tenant": environment.tenant.slug,
-            "slug": environment.slug,
-            "kind": environment.kind,
-        },
-        now=now,
-        time_zone=environment.tenant.time_zone,
-        event=event_facts,
-        budget={},
-        history=_history(wish, now),
-        affected=[
-            dict(zip(("kind", "id"), text.split(":", 1), strict=False)) for text in action.target
-        ],
-    )
-
-
-def _history(wish: Wish, now: datetime) -> dict[str, int]:
-    earlier = Action.objects.filter(agent=wish.agent, tool_name=wish.tool_name)
-    same = earlier.filter(created_at__gte=now - timedelta(hours=24))
-    return {
-        "calls_1h": same.filter(created_at__gte=now - timedelta(hours=1)).count(),
-        "calls_24h": same.count(),
-        "succeeded": earlier.filter(status=ActionStatus.SUCCEEDED).count(),
-    }

@@ -7,6 +7,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 
+from approvals import sensitive
+from approvals.sensitive import Hit, PreviewState
 from approvals.services.masking import masked
 from approvals.services.outside import connector_request
 from gateway.connectors import registry
@@ -14,6 +16,7 @@ from gateway.http.client import client
 from gateway.http.errors import OutsideError
 from gateway.lib.errors import DomainError
 from gateway.lib.sealing import CannotUnseal
+from gateway.lib.wordlists import NO_LISTS, WordLists
 from gateway.tools.models import Tool
 
 log = structlog.get_logger(__name__)
@@ -29,10 +32,21 @@ class Preview:
     affected: list[dict[str, str]] = field(default_factory=list)
     as_of: datetime | None = None
     error: str = ""
+    sensitive: tuple[Hit, ...] = ()
+
+    @property
+    def state(self) -> PreviewState:
+        """Whether there was something to read, and it could be read."""
+        return "unread" if self.error else "read"
 
 
-def preview_of(tool: Tool | None, arguments: Any, *, rendered: dict[str, Any]) -> Preview | None:
-    """Read what would change; a service that cannot be read is told to the reviewer, not hidden."""
+def preview_of(
+    tool: Tool | None, arguments: Any, *, rendered: dict[str, Any], lists: WordLists = NO_LISTS
+) -> Preview | None:
+    """Read what would change; a service that cannot be read is told to the reviewer, not hidden.
+
+    What is sensitive in it is searched for before anything is masked.
+    """
     if tool is None or tool.current is None:
         return None
     version = tool.current
@@ -55,4 +69,5 @@ def preview_of(tool: Tool | None, arguments: Any, *, rendered: dict[str, Any]) -
             {"kind": item.kind, "id": item.id, "label": item.label} for item in found.affected
         ],
         as_of=found.as_of,
+        sensitive=tuple(sensitive.find({"before": found.before, "after": found.after}, lists)),
     )

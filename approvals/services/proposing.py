@@ -17,6 +17,7 @@ from audit.actions import AuditAction
 from audit.canonical import canonical
 from audit.context import correlation_id as bound_correlation_id
 from gateway.agents.models import Agent
+from gateway.lib import wordlists
 from gateway.lib.broker import JobName, ring
 from gateway.lib.states import announce
 from gateway.tenants.models import Environment
@@ -58,9 +59,7 @@ def propose(
     if known := existing(wish, scope, call):
         return known
     check(wish)
-    preview = (
-        preview_of(wish.tool, wish.arguments, rendered=wish.rendered) if wish.is_sound else None
-    )
+    preview = _preview(wish)
     action = Action(
         environment=environment, agent=agent, run_id=run.id if run else None, call_scope=scope,
         call_id=call, requester_kind=requester.kind, requester_id=requester.id,
@@ -71,7 +70,7 @@ def propose(
         source_event=source_event, correlation_id=correlation_id or bound_correlation_id(),
     )  # fmt: skip
     _fill_in(action, wish, preview)
-    judge(action, wish, event_facts=event_facts or {})
+    judge(action, wish, preview, event_facts=event_facts or {})
     try:
         return _store(action, wish.shadows)
     except IntegrityError:
@@ -79,6 +78,13 @@ def propose(
         if known := existing(wish, scope, call):
             return known
         raise
+
+
+def _preview(wish: Wish) -> Preview | None:
+    if not wish.is_sound:
+        return None
+    lists = wordlists.load(wish.environment.word_lists)
+    return preview_of(wish.tool, wish.arguments, rendered=wish.rendered, lists=lists)
 
 
 def _fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:

@@ -8,6 +8,15 @@ EFFECTS = {
     SideEffect.WRITE: "The tool changes something",
     SideEffect.DESTRUCTIVE: "What the tool does cannot be undone",
 }
+KINDS = {
+    "card_number": "A card number",
+    "iban": "An account number (IBAN)",
+    "email": "An e-mail address",
+    "phone": "A phone number",
+    "private_key": "A private key",
+    "token": "A credential",
+}
+SHOWN_PATHS = 5
 
 
 def reasons_of(action: Action, *, agent: str, hidden: int) -> list[Line]:
@@ -26,6 +35,26 @@ def reasons_of(action: Action, *, agent: str, hidden: int) -> list[Line]:
     return found or [Line("Nothing out of the ordinary", icon="checks")]
 
 
+def _sensitive(action: Action) -> list[tuple[str, str]]:
+    """Which fields hold what, one line a kind; the values stand in the payload only."""
+    seen = action.facts.get("sensitive") or {}
+    by_kind: dict[str, list[str]] = {}
+    for hit in seen.get("paths", ()):
+        by_kind.setdefault(hit["kind"], []).append(hit["path"].removeprefix("/args"))
+    found = [(_holds(kind, paths), f"sensitive.{kind}") for kind, paths in by_kind.items()]
+    if seen.get("preview") == "unread":
+        text = "The present state could not be read, so nothing sensitive was looked for in it"
+        found.append((text, "sensitive.unread"))
+    return found
+
+
+def _holds(kind: str, paths: list[str]) -> str:
+    shown = ", ".join(dict.fromkeys(paths[:SHOWN_PATHS]))
+    more = f" and {len(paths) - SHOWN_PATHS} more" if len(paths) > SHOWN_PATHS else ""
+    what = KINDS.get(kind) or f"Something on the list {kind.removeprefix('list:')}"
+    return f"{what} in {shown}{more}"
+
+
 def _signals(action: Action, *, agent: str, hidden: int) -> list[tuple[str, str]]:
     earlier = Action.objects.within(action.environment).filter(
         tool_name=action.tool_name, agent=action.agent, pk__lt=action.pk
@@ -38,6 +67,7 @@ def _signals(action: Action, *, agent: str, hidden: int) -> list[tuple[str, str]
         found.append((f"Same arguments as {same.public_id}", "signal.same_as"))
     if hidden:
         found.append((f"{hidden} hidden or look-alike characters", "signal.hidden"))
+    found += _sensitive(action)
     if action.preview_error:
         found.append((f"The live read failed: {action.preview_error}", "signal.no_preview"))
     return found

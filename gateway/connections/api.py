@@ -22,6 +22,7 @@ class ConnectionIn(StrictFields):
     name = serializers.CharField(max_length=120, required=False, allow_blank=True)
     value = serializers.CharField(max_length=8000, trim_whitespace=False)
     config = serializers.DictField(child=serializers.CharField(max_length=300), required=False)
+    region = serializers.CharField(max_length=40, required=False, allow_blank=True)
 
 
 class ConnectionOut(serializers.Serializer[Connection]):
@@ -32,6 +33,7 @@ class ConnectionOut(serializers.Serializer[Connection]):
     name = serializers.CharField()
     kind = serializers.CharField()
     config = serializers.JSONField()
+    region = serializers.CharField()
     fingerprint = serializers.CharField()
     revision = serializers.IntegerField()
     last_used_at = serializers.DateTimeField(allow_null=True)

@@ -19,6 +19,9 @@ class Connection(EnvironmentRow):
     name = models.CharField(max_length=120, blank=True)
     kind = models.CharField(max_length=40, choices=Kind.choices)
     config = models.JSONField(default=dict, help_text="What is not secret: user name, header name.")
+    region = models.CharField(
+        max_length=40, blank=True, help_text="Where the service is, as policies name it: `eu`."
+    )
     sealed = models.TextField(blank=True)
     fingerprint = models.CharField(max_length=16, blank=True)
     revision = models.PositiveIntegerField(default=1)

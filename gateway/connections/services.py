@@ -15,6 +15,7 @@ from gateway.connectors.base import Secret
 from gateway.lib import sealing
 from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment
+from gateway.tenants.services import check_region
 
 ENV_PREFIX = "COUNTERSIGN_CONNECTION_"
 CONFIG_FIELDS = {"bearer": set(), "basic": {"username"}, "header": {"header"}}
@@ -29,6 +30,7 @@ def create(
     value: str,
     name: str = "",
     config: dict[str, Any] | None = None,
+    region: str = "",
 ) -> Connection:
     """Store a credential sealed; `value` may be a reference `env:NAME` or `file:NAME`.
 
@@ -36,9 +38,15 @@ def create(
 
     Raises Refused for an unknown kind, missing settings, an empty value or a slug in use.
     """
+    check_region(region)
     _check(environment, slug=slug, kind=kind, value=value, config=config or {})
     connection = Connection(
-        environment=environment, slug=slug, kind=kind, name=name, config=config or {}
+        environment=environment,
+        slug=slug,
+        kind=kind,
+        name=name,
+        config=config or {},
+        region=region,
     )
     connection.sealed = sealing.seal(value, **_place(connection))
     connection.fingerprint = sealing.fingerprint(value)
@@ -47,7 +55,7 @@ def create(
         AuditAction.CONNECTION_CREATED,
         target=Target("connection", connection.public_id, connection.revision),
         scope=environment.audit_scope,
-        changes={"kind": [None, kind], "slug": [None, slug]},
+        changes={"kind": [None, kind], "slug": [None, slug], "region": [None, region]},
     )
     return connection
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.http import Http404
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -91,6 +92,21 @@ class GroupOut(serializers.Serializer[Group]):
         return sorted(member.public_id for member in group.members.all())
 
 
+class WordListIn(StrictFields):
+    """One named list of what counts as sensitive here: words (whole, in either case), patterns."""
+
+    name = serializers.SlugField(max_length=40)
+    words = serializers.ListField(child=serializers.CharField(max_length=80), required=False)
+    patterns = serializers.ListField(child=serializers.CharField(max_length=200), required=False)
+
+
+class EnvironmentIn(StrictFields):
+    """What policies see of the environment; what is left out stays as it is."""
+
+    region = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    word_lists = WordListIn(many=True, required=False)
+
+
 class EnvironmentOut(serializers.Serializer[Environment]):
     """An environment of the tenant."""
 
@@ -99,6 +115,8 @@ class EnvironmentOut(serializers.Serializer[Environment]):
     slug = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.CharField()
+    region = serializers.CharField()
+    word_lists = serializers.JSONField()
     created_at = serializers.DateTimeField()
 
 
@@ -173,7 +191,17 @@ class EnvironmentListViews(TenantViews):
     permissions: ClassVar[dict[str, str]] = {
         "list": "approvals.view_action",
         "retrieve": "approvals.view_action",
+        "partial_update": "tenants.change_environment",
     }
+
+    @extend_schema(request=EnvironmentIn, responses={200: EnvironmentOut})
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Set the region and the word lists of the environment that is asked in."""
+        found, here = self.get_object(), caller(request).environment
+        if found.pk != here.pk:
+            raise Http404
+        body = checked(EnvironmentIn, request)
+        return Response(EnvironmentOut(services.change_environment(found, **body)).data)
 
     def get_queryset(self) -> QuerySet[Environment]:
         """A key knows its own environment; a person those with a role."""

@@ -45,6 +45,7 @@ OPERATE = CARE | frozenset(
 )
 ADMINISTER = frozenset(
     {
+        "tenants.change_environment",
         "tenants.change_member",
         "agents.change_agent",
         "agents.change_api_key",

@@ -97,4 +97,5 @@ class ToolVersion(Row):
             "connector": self.connector,
             "operation": self.operation,
             "version": self.number,
+            "region": self.connection.region if self.connection else "",
         }

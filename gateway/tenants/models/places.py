@@ -39,6 +39,12 @@ class Environment(Row):
     slug = models.SlugField(max_length=SLUG_LENGTH)
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=20, choices=Kind.choices)
+    region = models.CharField(
+        max_length=40, blank=True, help_text="Where it is run, as policies name it: `eu`."
+    )
+    word_lists = models.JSONField(
+        default=list, help_text="[{name, words, patterns}]: what counts as sensitive here."
+    )
 
     class Meta:
         constraints = [

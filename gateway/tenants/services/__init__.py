@@ -16,7 +16,12 @@ from gateway.tenants.services.members import (
     find_member,
     set_roles,
 )
-from gateway.tenants.services.places import create_environment, create_tenant
+from gateway.tenants.services.places import (
+    change_environment,
+    check_region,
+    create_environment,
+    create_tenant,
+)
 from gateway.tenants.services.sessions import password_changed, signed_in, signed_out
 
 __all__ = [
@@ -24,7 +29,9 @@ __all__ = [
     "accept_invitation",
     "add_member",
     "bootstrap",
+    "change_environment",
     "change_member",
+    "check_region",
     "create_environment",
     "create_group",
     "create_tenant",

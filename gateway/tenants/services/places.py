@@ -2,12 +2,15 @@
 
 import re
 import zoneinfo
+from typing import Any
 
 from django.db import transaction
 
 from audit import services as audit
 from audit.actions import AuditAction
+from audit.canonical import digest
 from audit.context import Target
+from gateway.lib import wordlists
 from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment, Tenant
 
@@ -60,6 +63,53 @@ def create_environment(tenant: Tenant, *, slug: str, name: str, kind: str) -> En
         changes={"slug": [None, slug], "kind": [None, str(kind)]},
     )
     return environment
+
+
+@transaction.atomic
+def change_environment(
+    environment: Environment,
+    *,
+    region: str | None = None,
+    word_lists: list[dict[str, Any]] | None = None,
+) -> Environment:
+    """Set what policies see of the environment; what is not given stays as it is.
+
+    Raises Refused for a region that is no label, or for lists that cannot be used, saying which.
+    The words themselves stay out of the audit log: they may be what nobody should read.
+    """
+    held = Environment.objects.select_for_update().select_related("tenant").get(pk=environment.pk)
+    changes: dict[str, list[Any]] = {}
+    if region is not None and region != held.region:
+        check_region(region)
+        changes["region"], held.region = [held.region, region], region
+    if word_lists is not None and word_lists != held.word_lists:
+        _check_lists(word_lists)
+        changes["word_lists_sha256"] = [digest(held.word_lists), digest(word_lists)]
+        held.word_lists = word_lists
+    if changes:
+        held.save(update_fields=["region", "word_lists"])
+        audit.record(
+            AuditAction.ENVIRONMENT_CHANGED,
+            target=Target("environment", held.public_id),
+            scope=held.audit_scope,
+            changes=changes,
+        )
+    return held
+
+
+def check_region(region: str) -> None:
+    """Raises Refused unless this is a label such as `eu` or `eu-central-1`, or nothing."""
+    if region and not SLUG.fullmatch(region):
+        raise Refused(
+            "region_invalid", "A region has 1 to 40 small letters, digits and hyphens between them."
+        )
+
+
+def _check_lists(lists: list[dict[str, Any]]) -> None:
+    try:
+        wordlists.compile_lists(lists)
+    except wordlists.ListError as error:
+        raise Refused("word_lists_invalid", str(error)) from error
 
 
 def _check_slug(slug: str) -> None:

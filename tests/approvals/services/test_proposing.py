@@ -1,8 +1,10 @@
 """A tool call through the gate: what it becomes, and what is kept of it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from approvals.models import Action
 from approvals.services import propose, save_policy
@@ -12,8 +14,10 @@ from gateway.agents.models import Agent
 from gateway.agents.services import principal_of_agent
 from gateway.lib.errors import Conflict, Refused
 from gateway.lib.strictjson import parse_marked
+from gateway.tenants.services import change_environment
 from gateway.tools.services import save
 from tests.factories.agents import AgentFactory
+from tests.factories.connections import ConnectionFactory
 from tests.factories.tools import ToolDefinitionFactory
 from tests.people import People, ready
 
@@ -123,3 +127,67 @@ def test_proposal_and_verdict_are_audited_in_the_same_breath(agent: Agent) -> No
         "approvals.action.sent_to_review",
     ]
     assert found[0].actor_kind == "agent"
+
+
+def test_rule_sees_what_is_sensitive_and_the_facts_keep_only_the_path(agent: Agent) -> None:
+    rule = {"name": "no cards", "when": "'card_number' in sensitive.kinds", "verdict": "deny"}
+    save_policy(agent.environment, name="content", rules=[rule], comment="test")
+    assert ask(agent).status == ActionStatus.PENDING
+    action = ask(agent, arguments={"note": "4111 1111 1111 1111"})
+    assert (action.status, action.rule) == (ActionStatus.DENIED, "no cards")
+    assert action.facts["sensitive"] == {
+        "count": 1,
+        "kinds": ["card_number"],
+        "paths": [{"path": "/args/note", "kind": "card_number"}],
+        "preview": "none",
+    }
+
+
+def test_rule_sees_the_environments_own_word_lists(agent: Agent) -> None:
+    rule = {"name": "secret", "when": "'list:projects' in sensitive.kinds", "verdict": "deny"}
+    save_policy(agent.environment, name="content", rules=[rule], comment="test")
+    change_environment(agent.environment, word_lists=[{"name": "projects", "words": ["Titan"]}])
+    agent.refresh_from_db()
+    assert ask(agent, arguments={"note": "the TITAN plan"}).status == ActionStatus.DENIED
+
+
+def test_rule_sees_where_the_environment_and_the_service_are(people: People) -> None:
+    change_environment(people.environment, region="eu")
+    here = ConnectionFactory(environment=people.environment, region="us")
+    tool = {**ToolDefinitionFactory(name="far"), "connection": here}
+    save(people.environment, **tool)
+    rule = {"name": "abroad", "when": "tool.region != env.region", "verdict": "deny"}
+    save_policy(people.environment, name="region", rules=[rule], comment="test")
+    people.environment.refresh_from_db()
+    agent = AgentFactory(environment=people.environment)
+    assert ask(agent, "far").rule == "abroad"
+
+
+def test_history_counts_the_day_and_knows_the_first_use(agent: Agent) -> None:
+    assert ask(agent).facts["history"] == {
+        "calls_1h": 0, "calls_24h": 0, "succeeded_24h": 0, "refused_24h": 0, "same_target_24h": 0,
+        "is_first_use": True,
+    }  # fmt: skip
+    now = timezone.now()
+    ask(agent)
+    Action.objects.update(created_at=now - timedelta(hours=3), status=ActionStatus.SUCCEEDED)
+    seen = ask(agent).facts["history"]
+    assert (seen["calls_1h"], seen["calls_24h"], seen["succeeded_24h"]) == (0, 2, 2)
+    assert seen["is_first_use"] is False
+    Action.objects.update(created_at=now - timedelta(days=40))
+    seen = ask(agent).facts["history"]
+    assert (seen["calls_24h"], seen["is_first_use"]) == (0, False)
+
+
+def test_history_of_a_target_counts_what_was_asked_for_it(people: People) -> None:
+    definition = ToolDefinitionFactory(name="aim", affected="'note:' + args.note")
+    save(people.environment, **definition)
+    agent = AgentFactory(environment=people.environment)
+    for note in ("a", "b", "a"):
+        action = ask(agent, "aim", arguments={"note": note})
+    assert action.facts["history"]["same_target_24h"] == 1
+    assert action.facts["affected"] == [{"kind": "note", "id": "a"}]
+
+
+def test_tool_that_names_nobody_affects_nobody_for_the_rules(agent: Agent) -> None:
+    assert ask(agent).facts["affected"] == []

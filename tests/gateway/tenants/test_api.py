@@ -2,9 +2,11 @@
 
 import pytest
 
+from audit.models import AuditRecord
 from gateway.tenants.models import IdempotencyKey, Invitation
 from tests import people
 from tests.callers import key_of, signed_in
+from tests.factories.tenants import EnvironmentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -63,3 +65,39 @@ def test_a_key_knows_its_own_environment_only(here, admin):
     assert slugs == [here.environment.slug]
     page = signed_in(here.admin, here.environment).get("environments").json()
     assert [row["tenant"] for row in page["items"]] == [here.environment.tenant.slug]
+
+
+def test_admin_sets_where_an_environment_is_and_what_is_sensitive_there(here):
+    admin = key_of(here, here.admin)
+    body = {"region": "eu-central-1", "word_lists": [{"name": "projects", "words": ["Titan"]}]}
+    answer = admin.send("patch", f"environments/{here.environment.slug}", body)
+    assert (answer.status_code, answer.json()["region"]) == (200, "eu-central-1")
+    record = AuditRecord.objects.get(action="tenants.environment.changed")
+    assert "Titan" not in record.body
+    again = admin.send("patch", f"environments/{here.environment.slug}", {"region": ""}).json()
+    assert (again["region"], again["word_lists"]) == ("", body["word_lists"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"region": "Far Away"},
+        {"word_lists": [{"name": "a", "patterns": ["(?=x)"]}]},
+        {"word_lists": [{"name": "a", "word": "x"}]},
+        {"kind": "production"},
+    ],
+)
+def test_settings_that_cannot_be_used_change_nothing(here, body):
+    admin = key_of(here, here.admin)
+    answer = admin.send("patch", f"environments/{here.environment.slug}", {"region": "eu"} | body)
+    assert answer.status_code == 422
+    here.environment.refresh_from_db()
+    assert (here.environment.region, here.environment.word_lists) == ("", [])
+
+
+def test_only_an_admin_changes_an_environment_and_only_the_one_asked_in(here):
+    address = f"environments/{here.environment.slug}"
+    assert key_of(here, here.operator).send("patch", address, {}).status_code == 403
+    other = EnvironmentFactory(tenant=here.environment.tenant)
+    admin = key_of(here, here.admin)
+    assert admin.send("patch", f"environments/{other.slug}", {"region": "eu"}).status_code == 404
