@@ -7,9 +7,12 @@ from django.conf import settings
 from approvals.digest import DigestParts, action_digest, public_key, sign_decision, verify_decision
 from approvals.models import Action, Approval
 from approvals.requirement import Requirement, requirement_hash
-from audit.canonical import digest
+from audit.canonical import canonical, digest
+from gateway.connectors import registry
+from gateway.connectors.base import Unknown
 from gateway.lib import ids
 from gateway.lib.errors import Denied
+from gateway.tools import render
 
 RUN_PREFIX = "run"
 
@@ -43,6 +46,22 @@ def parts_of(action: Action) -> DigestParts:
 def digest_of(action: Action) -> str:
     """The digest as it follows from the stored parts."""
     return action_digest(parts_of(action))
+
+
+def is_rebuilt(action: Action) -> bool:
+    """Whether arguments and definition, rendered again now, give exactly the request that is bound.
+
+    The digest covers the request; this covers what it was made from, which rules and previews read.
+    """
+    version = action.tool_version
+    if version is None:
+        return False
+    try:
+        connector = registry.connector(version.connector)
+        again = connector.render(version.config, version.operation, action.arguments_value)
+    except (render.RenderError, Unknown, LookupError, TypeError, ValueError):
+        return False
+    return canonical(again).decode() == action.rendered
 
 
 def requirement_of(action: Action) -> Requirement:

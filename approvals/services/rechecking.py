@@ -36,7 +36,7 @@ def _is_bound(action: Action) -> bool:
     version = action.tool_version
     tool = version.tool if version else None
     connection = version.connection if version else None
-    if binding.digest_of(action) != action.digest:
+    if binding.digest_of(action) != action.digest or not binding.is_rebuilt(action):
         log.error("digest_mismatch", action=action.public_id)
         _end(
             action,
