@@ -83,6 +83,7 @@ class AuditAction(StrEnum):
     EXECUTION_RELEASED = "approvals.execution.released"
     RUN_STARTED = "runs.run.started"
     RUN_MOVED = "runs.run.moved"
+    RUN_FELL_BACK = "runs.run.fell_back"
     RUN_CANCELED = "runs.run.canceled"
     RUN_RETRIED = "runs.run.retried"
     RUN_REFUSED = "runs.run.attempt_refused"

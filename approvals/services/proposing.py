@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from approvals.models import Action, ShadowVerdict
 from approvals.services import trail
+from approvals.services.admitting import admit
 from approvals.services.checking import check
 from approvals.services.judging import judge
 from approvals.services.previewing import Preview, preview_of
@@ -72,7 +73,7 @@ def propose(
     _fill_in(action, wish, preview)
     judge(action, wish, preview, event_facts=event_facts or {})
     try:
-        return _store(action, wish.shadows)
+        return _store(action, wish)
     except IntegrityError:
         # Another delivery of the same call was faster.
         if known := existing(wish, scope, call):
@@ -101,11 +102,12 @@ def _fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:
 
 
 @transaction.atomic
-def _store(action: Action, shadows: list[ShadowVerdict]) -> Action:
+def _store(action: Action, wish: Wish) -> Action:
+    admit(action, wish.run)
     action.announce_due_at = timezone.now()
     action.save(force_insert=True)
-    if shadows:
-        ShadowVerdict.objects.bulk_create(shadows)
+    if wish.shadows:
+        ShadowVerdict.objects.bulk_create(wish.shadows)
     actor = Principal(
         action.requester_kind, action.requester_id, action.requester_label, action.environment,
         owner_id=action.requester_owner_id,

@@ -12,6 +12,7 @@ from approvals.requirement import Requirement, is_stricter
 from approvals.services import binding, reading, selecting, trail, versions
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
+from gateway.agents import services as agents
 from gateway.lib.states import move
 
 log = structlog.get_logger(__name__)
@@ -29,7 +30,12 @@ def may_still_run(action: Action) -> bool:
     if action.execute_by and action.execute_by <= timezone.now():
         _end(action, ActionStatus.EXPIRED, "expired", "It could not be executed in time.")
         return False
-    return _is_bound(action) and _policy_agrees(action) and _people_stand(action)
+    return (
+        _is_bound(action)
+        and _is_in_scope(action)
+        and _policy_agrees(action)
+        and _people_stand(action)
+    )
 
 
 def _is_bound(action: Action) -> bool:
@@ -58,6 +64,19 @@ def _is_bound(action: Action) -> bool:
         _end(action, ActionStatus.DENIED, "connection_changed", reason)
         return False
     return True
+
+
+def _is_in_scope(action: Action) -> bool:
+    """Whether the agent's tools, as they are now, still have it.
+
+    An agent that is only switched off asks for nothing new; what people approved is stopped by the
+    kill switch.
+    """
+    arguments = action.arguments_value
+    standing = agents.scope_of(action.agent, action.tool_name, arguments=arguments)
+    if not standing.is_permitted:
+        _end(action, ActionStatus.DENIED, "not_permitted", standing.detail)
+    return standing.is_permitted
 
 
 def _policy_agrees(action: Action) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +22,25 @@ from gateway.tools.models import Tool
 
 
 @dataclass(frozen=True)
+class NoRoom:
+    """Why a run may make no call more: a code for machines, a sentence for people."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class RunContext:
-    """What the gate may know of a run; the run's own app fills it in."""
+    """What the gate may know of a run; the run's own app fills it in.
+
+    `take_call` counts the call in the transaction that stores it, or says why there is no room.
+    """
 
     id: uuid.UUID
     facts: dict[str, Any]
     starter_user_id: uuid.UUID | None = None
     require_approval_for: tuple[str, ...] = ()
+    take_call: Callable[[], NoRoom | None] | None = None
 
 
 @dataclass

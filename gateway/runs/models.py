@@ -49,6 +49,12 @@ class Run(EnvironmentRow, DueColumns):
     retry_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    time_out_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its own time is over; null while people decide."
+    )
+    time_left = models.DurationField(
+        null=True, blank=True, help_text="What is left of it while people decide."
+    )
     cancel_due_at = models.DateTimeField(null=True, blank=True)
     output = models.JSONField(null=True, blank=True)
     error = models.JSONField(null=True, blank=True)
@@ -73,6 +79,11 @@ class Run(EnvironmentRow, DueColumns):
             models.Index(fields=["environment", "status", "-id"], name="run_env_status"),
             models.Index(
                 fields=["due_at"], name="run_due", condition=models.Q(due_at__isnull=False)
+            ),
+            models.Index(
+                fields=["time_out_at"],
+                name="run_time_out",
+                condition=models.Q(time_out_at__isnull=False),
             ),
             models.Index(
                 fields=["announce_due_at"],

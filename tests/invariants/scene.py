@@ -76,6 +76,7 @@ def fakes() -> Iterator[tuple[FakeConnector, FakeProvider]]:
     assert isinstance(provider, FakeProvider)
     kept: list[Any] = [
         connector.calls, connector.effects, provider.started, provider.answers, provider.canceled,
+        provider.fail_at,
     ]  # fmt: skip
     for memory in kept:
         memory.clear()

@@ -1,10 +1,11 @@
 """Every write of runs, their timeline and the reports owed to providers."""
 
+from gateway.runs.services.beginning import begin, why_waiting
 from gateway.runs.services.ending import cancel, retry, tell_provider_to_cancel
 from gateway.runs.services.fetching import fetch
 from gateway.runs.services.following import action_changed, run_changed
 from gateway.runs.services.reporting import report_run
-from gateway.runs.services.starting import begin, start, started_for
+from gateway.runs.services.starting import start, started_for
 from gateway.runs.services.sweeping import sweep
 from gateway.runs.services.updating import RunNotReady, apply_update, context_of
 
@@ -23,4 +24,5 @@ __all__ = [
     "started_for",
     "sweep",
     "tell_provider_to_cancel",
+    "why_waiting",
 ]

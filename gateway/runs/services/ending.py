@@ -11,12 +11,14 @@ from audit import context
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
+from gateway.agents.models import Provider
 from gateway.http.errors import OutsideError
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import Denied, StaleState
 from gateway.lib.unit_of_work import unit_of_work
 from gateway.lib.work import backoff_s, timedelta
 from gateway.runs.models import Run
+from gateway.runs.services.beginning import FELL_BACK
 from gateway.runs.services.provider_calls import provider_call
 from gateway.runs.services.starting import start
 from gateway.runs.services.timeline import append, locked, shift
@@ -58,7 +60,7 @@ def retry(*, run: Run, by: Principal) -> Run:
         if not held.is_final:
             raise StaleState("The run has not ended: cancel it before you retry it.")
         again = start(
-            held.environment, agent=held.agent, provider=held.provider, task=held.task,
+            held.environment, agent=held.agent, provider=_wanted(held), task=held.task,
             constraints=held.constraints, tags=held.tags, by=by, retry_of=held,
         )  # fmt: skip
         audit.record(
@@ -87,6 +89,12 @@ def tell_provider_to_cancel(pk: str) -> None:
             Run.objects.filter(pk=pk).update(cancel_due_at=Now() + timedelta(seconds=wait_s))
             return
     Run.objects.filter(pk=pk).update(cancel_due_at=None)
+
+
+def _wanted(run: Run) -> Provider | None:
+    """The provider that was asked for: a run that fell back tries the first one again."""
+    fell_back = run.events.filter(kind=FELL_BACK).exists()
+    return run.agent.provider if fell_back else run.provider
 
 
 def _permit(run: Run, by: Principal, permission: str) -> None:

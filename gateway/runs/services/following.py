@@ -21,7 +21,6 @@ from gateway.tenants import principals
 REPORT_FOR = timedelta(hours=24)
 # The requester of a run's own tool calls is its agent; by API it is a key or a person.
 PROVIDERS_CALL = "agent"
-BUDGET_CODE = "budget_exceeded"
 
 
 def action_changed(action: Action) -> None:
@@ -35,7 +34,6 @@ def action_changed(action: Action) -> None:
             _owe_report(run, action)
         if run.status not in FINAL:
             _follow(run)
-            _keep_caps(run)
 
 
 def run_changed(run: Run) -> None:
@@ -72,22 +70,6 @@ def _walk(run: Run, wanted: RunStatus) -> None:
     if run.status == RunStatus.RUNNING and wanted == RunStatus.WAITING_APPROVAL:
         shift(run, RunStatus.TOOL_REQUIRED)
     shift(run, wanted)
-
-
-def _keep_caps(run: Run) -> None:
-    """A run that asked for more calls than it may ends, and says so."""
-    cap = run.constraints.get("max_tool_calls")
-    made = Action.objects.filter(run_id=run.pk).count()
-    if not isinstance(cap, int) or made <= cap:
-        return
-    error = {
-        "code": BUDGET_CODE,
-        "message": f"The run asked for {made} tool calls; it may make {cap}.",
-        "debug_id": run.correlation_id,
-    }
-    append(run, "run.cap_reached", error)
-    shift(run, RunStatus.FAILED, error=error, cancel_due_at=timezone.now())
-    ring(JobName.CANCEL_RUN, str(run.pk))
 
 
 def _owe_report(run: Run, action: Action) -> None:

@@ -1,4 +1,4 @@
-"""Starting runs: a row first, the provider afterwards."""
+"""Queueing runs: a row first, the provider afterwards (`beginning`)."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,17 +13,11 @@ from audit.actions import AuditAction
 from audit.context import Target
 from gateway.agents import services as agents
 from gateway.agents.models import Agent, Provider
-from gateway.http.errors import OutsideError
-from gateway.lib import work
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import Refused
 from gateway.lib.states import announce
-from gateway.providers.base import RunUpdate, StartRequest
 from gateway.runs.models import Run
-from gateway.runs.services import updating
-from gateway.runs.services.provider_calls import provider_call
-from gateway.runs.services.timeline import append, locked, shift
-from gateway.runs.states import RunStatus
+from gateway.runs.services.timeline import append
 from gateway.tenants.models import Environment
 from gateway.tenants.principals import Principal
 
@@ -94,58 +88,3 @@ def started_for(event: str, *, key: str) -> Run | None:
         if queued is None or queued.data.get(KEY, event) == key:
             return run
     return None
-
-
-def begin(pk: str) -> None:
-    """Start one due run at its provider; a provider that is down leaves it queued and due later."""
-    run = work.claim(Run.objects.filter(status=RunStatus.QUEUED), pk, lease_s=LEASE_S)
-    if run is None:
-        return
-    context.adopt(run.correlation_id)
-    wanted = StartRequest(
-        client_run_id=run.public_id, task=run.task, constraints=run.constraints, tags=run.tags
-    )
-    try:
-        with provider_call(run.provider, key=run.public_id) as (provider, request):
-            update = provider.start(request, wanted)
-    except OutsideError as error:
-        _later_or_never(run, error)
-        return
-    _started(run, update)
-
-
-def _started(run: Run, update: RunUpdate) -> None:
-    with transaction.atomic():
-        held = locked(run.pk)
-        if held.attempts != run.attempts or held.status != RunStatus.QUEUED:
-            return
-        Run.objects.filter(pk=held.pk).update(
-            provider_run_id=update.run_id, due_at=None, lease_until=None
-        )
-        held.refresh_from_db()
-        append(held, "run.accepted", {"provider_run_id": update.run_id})
-        if update.status == "queued":
-            shift(held, RunStatus.RUNNING)
-    updating.apply_update(run.provider, update, source="start")
-
-
-def _later_or_never(run: Run, error: OutsideError) -> None:
-    log.warning("run_not_started", run=run.public_id, reason=error.reason, attempt=run.attempts)
-    is_late = timezone.now() - run.created_at > GIVE_UP_AFTER
-    with transaction.atomic():
-        held = locked(run.pk)
-        if held.attempts != run.attempts or held.status != RunStatus.QUEUED:
-            return
-        append(held, "run.start_failed", {"reason": error.reason, "attempt": run.attempts})
-        if error.permanent or is_late:
-            failure = {
-                "code": error.reason,
-                "message": f"The provider did not start the run: {error.detail}",
-                "debug_id": run.correlation_id,
-                "next": "Check the provider's address and key, then retry the run.",
-            }
-            shift(held, RunStatus.FAILED, error=failure, lease_until=None)
-            return
-        wait_s = error.retry_after or work.backoff_s(run.attempts, limit_s=300)
-        work.release(held, after_s=wait_s)
-    ring(JobName.START_RUN, str(run.pk), delay_ms=int(wait_s * 1000))

@@ -1,17 +1,19 @@
-"""Finding what a lost bell left lying."""
+"""Finding what a lost bell left lying, and runs whose time is over."""
 
 from django.db.models.functions import Now
 
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
 from gateway.runs.models import Report, Run
+from gateway.runs.services import capping
 from gateway.runs.states import ReportStatus, RunStatus
 
 CHUNK = 200
 
 
 def sweep() -> int:
-    """Ring again for every due run, report, announcement and cancellation; how many there were."""
+    """Ring again for whatever is due, and end runs whose time is over; how many rows there were."""
+    timed_out = capping.time_out_due(CHUNK)
     due_runs = work.due(Run.objects.filter(status=RunStatus.QUEUED))
     due_reports = work.due(
         Report.objects.filter(status__in=[ReportStatus.DUE, ReportStatus.SENDING])
@@ -27,4 +29,4 @@ def sweep() -> int:
     found = list(unannounced[:CHUNK])
     for pk in found:
         ring(JobName.ANNOUNCE, Run.announces, str(pk))
-    return len(rings) + len(found)
+    return timed_out + len(rings) + len(found)

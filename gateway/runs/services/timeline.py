@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Max
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from audit import services as audit
 from audit.actions import AuditAction
@@ -11,6 +12,7 @@ from audit.context import Actor, Target
 from gateway.lib import live
 from gateway.lib.states import move
 from gateway.runs.models import Run, RunEvent
+from gateway.runs.services.clocks import clock
 from gateway.runs.states import FINAL, RunStatus
 
 
@@ -33,8 +35,11 @@ def append(run: Run, kind: str, data: dict[str, Any] | None = None, *, event: st
     return line
 
 
-def shift(run: Run, to: RunStatus, *, actor: Actor | None = None, **fields: Any) -> None:
+def shift(
+    run: Run, to: RunStatus, *, actor: Actor | None = None, reason: str = "", **fields: Any
+) -> None:
     """Move the run one step, with the times that belong to it and its audit record."""
+    fields |= clock(run, to, now=timezone.now())
     before = run.status
     if to == RunStatus.RUNNING and run.started_at is None:
         fields["started_at"] = Now()
@@ -48,6 +53,7 @@ def shift(run: Run, to: RunStatus, *, actor: Actor | None = None, **fields: Any)
         scope=run.environment.audit_scope,
         changes={"status": [before, str(to)]},
         actor=actor,
+        reason=reason,
         correlation_id=run.correlation_id,
     )
 

@@ -1,10 +1,10 @@
 """What a provider reports becomes moves, timeline lines and proposed actions."""
 
+from functools import partial
 from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from approvals.services import cancel_run_actions, propose
@@ -20,6 +20,8 @@ from gateway.lib.states import announce
 from gateway.lib.strictjson import Marked
 from gateway.providers.base import RunUpdate, ToolCall
 from gateway.runs.models import Run
+from gateway.runs.services import capping
+from gateway.runs.services.clocks import time_out_of
 from gateway.runs.services.timeline import append, locked, provider_actor, shift
 from gateway.runs.states import FINAL, RunStatus
 from gateway.tenants import principals
@@ -45,6 +47,7 @@ def context_of(run: Run) -> RunContext:
         facts=run.facts(),
         starter_user_id=run.starter_user_id,
         require_approval_for=tuple(str(name) for name in wanted),
+        take_call=partial(capping.take_call, run.pk),
     )
 
 
@@ -89,7 +92,7 @@ def _find_or_open(provider: Provider, update: RunUpdate, *, correlation_id: str,
 
 def _open(provider: Provider, update: RunUpdate, *, correlation_id: str, event: str) -> Run:
     """A run that the provider began by itself."""
-    agent = agents.agent_of_provider(provider)
+    agent, now = agents.agent_of_provider(provider), timezone.now()
     try:
         with transaction.atomic():
             run = Run.objects.create(
@@ -98,9 +101,10 @@ def _open(provider: Provider, update: RunUpdate, *, correlation_id: str, event: 
                 status=RunStatus.RUNNING, started_by_kind="provider",
                 started_by_id=provider.public_id, started_by_label=provider.slug,
                 starter_user_id=agent.owner.user_id if agent.owner else None,
-                started_at=timezone.now(), source_event=event,
+                started_at=now, source_event=event,
+                time_out_at=time_out_of(agent, {}, now=now),
                 correlation_id=correlation_id or context.correlation_id(),
-                announce_due_at=timezone.now(),
+                announce_due_at=now,
             )  # fmt: skip
             append(run, "run.opened", {"provider_run_id": update.run_id}, event=event)
             audit.record(
@@ -138,6 +142,7 @@ def _take_in(run: Run, update: RunUpdate, *, event: str) -> None:
         )
         shift(run, step, actor=provider_actor(run))
     run.refresh_from_db()
+    capping.keep_steps(run)
 
 
 def _kind(update: RunUpdate) -> str:
@@ -173,6 +178,8 @@ def _fields(update: RunUpdate) -> dict[str, Any]:
 
 def _propose(run: Run, call: ToolCall, *, event: str, event_sha256: str) -> None:
     """Take one tool call through the gate; a reused call id is told, not stored."""
+    # The call before this one, in the same update, was counted or has ended the run.
+    run.refresh_from_db(fields=["calls"])
     call_id = call.id or f"{event_sha256[:32] or event}:{call.index}"
     try:
         propose(
@@ -192,5 +199,3 @@ def _propose(run: Run, call: ToolCall, *, event: str, event_sha256: str) -> None
         with transaction.atomic():
             held = locked(run.pk)
             append(held, "call.refused", {"call_id": call_id, "code": conflict.code}, event=event)
-        return
-    Run.objects.filter(pk=run.pk).update(calls=F("calls") + 1)

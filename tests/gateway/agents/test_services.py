@@ -2,6 +2,7 @@
 
 import pytest
 
+from approvals import executor
 from approvals.services import propose
 from audit.models import AuditRecord
 from gateway.agents import services
@@ -9,6 +10,7 @@ from gateway.lib.errors import Refused, StaleState
 from tests import people
 from tests.factories.agents import AgentFactory, ProviderFactory
 from tests.factories.tools import ToolFactory
+from tests.invariants.scene import fakes, scene
 
 pytestmark = pytest.mark.django_db
 
@@ -116,3 +118,17 @@ def test_a_call_of_an_agent_that_was_switched_off_reaches_no_person(here, agent)
     assert AuditRecord.objects.filter(
         action="approvals.action.found_invalid", target_id=action.public_id
     ).exists()
+
+
+def test_what_people_approved_runs_only_within_the_scope_of_today():
+    scenery = scene()
+    inside, outside = (scenery.approved(arguments={"note": text}) for text in ("a", "b"))
+    services.update(scenery.agent, tools=[{"name": "note", "scope": "args.note == 'a'"}])
+    services.update(scenery.agent, is_enabled=False)
+    with fakes() as (connector, _):
+        for action in (inside, outside):
+            executor.execute(str(action.pk))
+            action.refresh_from_db()
+        assert [call.arguments for call in connector.calls] == [{"note": "a"}]
+    assert (inside.status, outside.status) == ("succeeded", "denied")
+    assert outside.code == "not_permitted"

@@ -266,19 +266,6 @@ def test_retry_makes_a_new_run_linked_to_the_old_one(
     assert (again.retry_of_id, again.task) == (run.pk, run.task)
 
 
-def test_cap_on_tool_calls_ends_the_run(
-    people: People, provider: Provider, fake: FakeProvider, settle: Settle
-) -> None:
-    run = begin(people, provider, constraints={"max_tool_calls": 1})
-    settle()
-    run.refresh_from_db()
-    wants(run, ToolCall("c1", 0, "look", {"note": "a"}), ToolCall("c2", 1, "note", {"note": "b"}))
-    settle()
-    run.refresh_from_db()
-    assert run.status == RunStatus.FAILED
-    assert run.error["code"] == "budget_exceeded"
-
-
 def test_constraint_asks_for_a_person_where_policy_would_not(
     people: People, provider: Provider, fake: FakeProvider, settle: Settle
 ) -> None:

@@ -1,0 +1,176 @@
+"""Beginning a run: at its provider, at the fallback, later, or not at all."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from audit.models import AuditRecord
+from gateway.agents.models import Provider
+from gateway.agents.services import update
+from gateway.http.errors import OutsideError
+from gateway.providers.fake import FakeProvider
+from gateway.runs import services
+from gateway.runs.models import Run
+from gateway.runs.services.beginning import PERSISTS_AFTER
+from gateway.runs.states import RunStatus
+from tests.factories.agents import ProviderFactory
+from tests.factories.approvals import KillSwitchFactory
+from tests.invariants.scene import Scene, fakes, run_out, scene
+
+pytestmark = pytest.mark.django_db
+Settle = Callable[..., list[Any]]
+REFUSED = OutsideError("http_401", permanent=True, may_have_happened=False, status=401)
+TOO_MANY = OutsideError("http_429", permanent=False, may_have_happened=False, status=429)
+AWAY = OutsideError("http_503", permanent=False, may_have_happened=True, status=503)
+LOST = OutsideError("timed_out", permanent=False, may_have_happened=True)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProvider]:
+    with fakes() as (_, provider):
+        yield provider
+
+
+@pytest.fixture
+def here(fake: FakeProvider) -> Scene:
+    return scene()
+
+
+@pytest.fixture
+def fallback(here: Scene) -> Provider:
+    other = ProviderFactory(
+        environment=here.environment, adapter="fake", base_url="http://127.0.0.2:9"
+    )
+    update(here.agent, fallback_provider=other)
+    here.agent.refresh_from_db()
+    return other
+
+
+def queued(here: Scene, **more: Any) -> Run:
+    wanted = {"agent": here.agent, "provider": None} | more
+    by = here.people.principal(here.people.operator)
+    return services.start(here.environment, task="Look.", by=by, **wanted)
+
+
+def fail(here: Scene, fake: FakeProvider, error: OutsideError) -> None:
+    """Starts at the agent's own provider fail from now on."""
+    fake.fail_at[here.provider.base_url] = error
+
+
+def begin(run: Run, *, times: int = 1) -> Run:
+    for _ in range(times):
+        run_out(Run.objects.filter(pk=run.pk, due_at__isnull=False), "due_at")
+        services.begin(str(run.pk))
+    run.refresh_from_db()
+    return run
+
+
+def test_a_start_that_is_refused_for_good_goes_to_the_fallback(
+    here: Scene, fallback: Provider, fake: FakeProvider
+) -> None:
+    fail(here, fake, REFUSED)
+    run = begin(queued(here))
+    assert (run.status, run.provider, run.due_at is None) == (RunStatus.QUEUED, fallback, False)
+    told = run.events.get(kind="run.fell_back").data
+    assert told == {"from": here.provider.slug, "to": fallback.slug, "reason": "http_401"}
+    record = AuditRecord.objects.get(action="runs.run.fell_back")
+    assert record.body_json["changes"]["provider"] == [
+        here.provider.public_id, fallback.public_id,
+    ]  # fmt: skip
+    assert begin(run).status == RunStatus.RUNNING
+    assert list(fake.started) == [run.public_id]
+
+
+@pytest.mark.parametrize("error", [TOO_MANY, AWAY], ids=lambda error: error.reason)
+def test_a_provider_that_stays_away_is_left_for_the_fallback(
+    here: Scene, fallback: Provider, fake: FakeProvider, error: OutsideError
+) -> None:
+    fail(here, fake, error)
+    run = begin(queued(here), times=PERSISTS_AFTER - 1)
+    assert run.provider == here.provider
+    assert begin(run).provider == fallback
+
+
+def test_a_run_that_may_have_begun_is_never_begun_elsewhere(
+    here: Scene, fallback: Provider, fake: FakeProvider
+) -> None:
+    fail(here, fake, LOST)
+    run = begin(queued(here))
+    fail(here, fake, TOO_MANY)
+    assert begin(run, times=PERSISTS_AFTER).provider == here.provider
+    fail(here, fake, REFUSED)
+    assert begin(run).status == RunStatus.FAILED
+
+
+def test_a_fallback_that_fails_as_well_ends_the_run(
+    here: Scene, fallback: Provider, fake: FakeProvider
+) -> None:
+    fake.fail_with = REFUSED
+    try:
+        run = begin(queued(here), times=2)
+    finally:
+        fake.fail_with = None
+    assert (run.status, run.provider) == (RunStatus.FAILED, fallback)
+    assert run.error["debug_id"] == run.correlation_id
+
+
+def test_whoever_names_another_provider_gets_no_fallback(
+    here: Scene, fallback: Provider, fake: FakeProvider
+) -> None:
+    named = ProviderFactory(
+        environment=here.environment, adapter="fake", base_url="http://127.0.0.3:9"
+    )
+    fake.fail_at[named.base_url] = REFUSED
+    run = begin(queued(here, provider=named))
+    assert (run.status, run.provider) == (RunStatus.FAILED, named)
+
+
+def test_a_run_that_fell_back_is_retried_at_its_own_provider(
+    here: Scene, fallback: Provider, fake: FakeProvider
+) -> None:
+    fail(here, fake, REFUSED)
+    by = here.people.principal(here.people.operator)
+    run = services.cancel(run=begin(queued(here)), by=by)
+    assert services.retry(run=run, by=by).provider == here.provider
+
+
+def test_a_queued_run_waits_while_its_agent_is_off(
+    here: Scene, fake: FakeProvider, settle: Settle
+) -> None:
+    run = queued(here)
+    update(here.agent, is_enabled=False)
+    settle()
+    assert begin(run, times=3).attempts == 0
+    assert (run.status, fake.started) == (RunStatus.QUEUED, {})
+    assert run.due_at > timezone.now()
+    update(here.agent, is_enabled=True)
+    run_out(Run.objects.all(), "due_at")
+    services.sweep()
+    settle()
+    run.refresh_from_db()
+    assert run.status == RunStatus.RUNNING
+
+
+@pytest.mark.parametrize("scope", ["environment", "agent:{agent}"])
+def test_a_queued_run_waits_under_a_kill_switch(
+    here: Scene, fake: FakeProvider, scope: str
+) -> None:
+    run = queued(here)
+    scope = scope.format(agent=here.agent.slug)
+    switch = KillSwitchFactory(environment=here.environment, scope=scope)
+    assert begin(run).status == RunStatus.QUEUED
+    switch.turned_off_at = timezone.now()
+    switch.save()
+    assert begin(run).status == RunStatus.RUNNING
+
+
+def test_a_run_that_could_not_begin_for_a_day_ends(here: Scene, fake: FakeProvider) -> None:
+    run = queued(here)
+    update(here.agent, is_enabled=False)
+    Run.objects.filter(pk=run.pk).update(created_at=run.created_at - timedelta(days=1, minutes=1))
+    assert begin(run).status == RunStatus.FAILED
+    assert run.error["code"] == "not_begun"
+    assert "switched off" in run.error["message"]
