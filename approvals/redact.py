@@ -46,6 +46,11 @@ def mask(value: JSON, *, key: bytes = b"") -> str:
     return f"[masked {fingerprint[:FINGERPRINT_CHARACTERS]}]"
 
 
+def is_mask(value: JSON) -> bool:
+    """Whether this text stands in the place of a secret value."""
+    return isinstance(value, str) and _MASKED.fullmatch(value) is not None
+
+
 def _redacted(value: JSON, patterns: list[tuple[str, ...]], *, key: bytes) -> JSON:
     if isinstance(value, dict):
         return {
@@ -64,7 +69,7 @@ def _member(
     step: str, value: JSON, patterns: list[tuple[str, ...]], *, key: bytes, by_name: bool
 ) -> JSON:
     deeper = [pattern[1:] for pattern in patterns if pattern and pattern[0] in (step, "*")]
-    if value is None or (isinstance(value, str) and _MASKED.fullmatch(value)):
+    if value is None or is_mask(value):
         # What was masked before keeps its fingerprint.
         return value
     if () in deeper or (by_name and is_secret_name(step)):

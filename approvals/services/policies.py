@@ -16,6 +16,7 @@ from audit.canonical import digest
 from audit.context import Target
 from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment
+from gateway.tools.models import Tool
 
 MAX_COMMENT = 300
 MAX_TOLD = 5
@@ -147,6 +148,12 @@ def checked(
         raise Refused("policy_invalid", str(error), **place_of(error)) from error
     except CasesError as error:
         raise Refused("tests_invalid", f"The tests cannot be read: {error}") from error
+
+
+def tool_facts(environment: Environment) -> list[dict[str, Any]]:
+    """What rules see of the environment's tools, for warnings about them."""
+    rows = Tool.objects.within(environment).select_related("current__tool", "current__connection")
+    return [tool.current.facts() for tool in rows if tool.current]
 
 
 def place_of(error: PolicyError) -> dict[str, Any]:

@@ -25,6 +25,12 @@ COMMANDS: dict[str, dict[str, dict[str, str]]] = {
         "comments": {"text": "x"},
         "answer": {"text": "x"},
     },
+    "policies": {
+        "restore": {"version": 1, "comment": "x"},
+        "rollout": {"stage": "shadow"},
+        "promote": {},
+        "withdraw": {},
+    },
     "runs": {"cancel": {}, "retry": {}},
     "events": {"replay": {}, "release": {}},
     "sources": {"rotate": {}, "secrets": {"value": "k" * 32}},
