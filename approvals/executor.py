@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from approvals.models import Action, Execution, KillSwitch
-from approvals.services import rechecking, stopping, trail
+from approvals.services import rechecking, spending, stopping, trail
 from approvals.services.masking import masked
 from approvals.services.outside import connector_request
 from approvals.states import ActionStatus, ExecutionStatus
@@ -280,6 +280,7 @@ def _move_final(
         log.warning("result_came_too_late", action=action.public_id)
         raise
     trail.record(action, FINISHED_AS[to][1], before=before, reason=code)
+    spending.follow(action)
 
 
 def _sensitive(action: Action) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from approvals.findings import Finding, Ruling
 from approvals.policy.engine import Evaluation
@@ -27,6 +27,14 @@ class Verdict:
     requirement: Requirement | None = None
     hold_s: int = 0
     reasons: tuple[Finding, ...] = ()
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        """What a machine may read of a refusal; None where nothing is refused."""
+        if self.status not in ("invalid", "denied") or not self.reasons:
+            return None
+        found = self.reasons[0].data
+        return dict(found) if found is not None else None
 
 
 def decide(findings: Iterable[Finding], evaluation: Evaluation | None) -> Verdict:

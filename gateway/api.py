@@ -15,6 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from approvals.api import KillSwitchViews, PolicyViews
 from audit.api import AuditViews
 from gateway.agents.api import AgentViews, ApiKeyViews
+from gateway.budgets.api import BudgetViews
 from gateway.connections.api import ConnectionViews
 from gateway.lib.problems import MEDIA_TYPE, problem_response
 from gateway.lib.rest import Router
@@ -39,6 +40,7 @@ RESOURCES: dict[str, type[Any]] = {
     "members": MemberViews,
     "groups": GroupViews,
     "api-keys": ApiKeyViews,
+    "budgets": BudgetViews,
     "environments": EnvironmentListViews,
 }
 METHODS = frozenset({"get", "post", "put", "patch", "delete"})

@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "gateway.connections",
     "gateway.tools",
     "gateway.agents",
+    "gateway.budgets",
     "gateway.runs",
     "gateway.notices",
     "gateway.desk",
@@ -226,6 +227,7 @@ SPECTACULAR_SETTINGS = {
         "ActionStatus": "approvals.states.ActionStatus",
         "RunStatus": "gateway.runs.states.RunStatus",
         "EventStatus": "webhooks.states.EventStatus",
+        "BudgetKind": "gateway.budgets.amounts.KINDS",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

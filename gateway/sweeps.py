@@ -1,10 +1,11 @@
 """The sweep: asks every app for what is due and was forgotten."""
 
 from approvals import services as approvals
+from gateway.budgets import services as budgets
 from gateway.runs import services as runs
 from webhooks import services as webhooks
 
 
 def sweep() -> int:
     """Ring again for everything due in the whole deployment; how many rows that were."""
-    return webhooks.sweep() + approvals.sweep() + runs.sweep()
+    return webhooks.sweep() + approvals.sweep() + runs.sweep() + budgets.sweep()

@@ -9,6 +9,7 @@ from tests.factories import (
     agents,
     approvals,
     audit,
+    budgets,
     connections,
     gateway,
     runs,
@@ -18,7 +19,7 @@ from tests.factories import (
 )
 from tests.factories.approvals import ActionFactory, ApprovalFactory
 
-MODULES = (agents, approvals, audit, connections, gateway, runs, tenants, tools, webhooks)
+MODULES = (agents, approvals, audit, budgets, connections, gateway, runs, tenants, tools, webhooks)
 ROOTS = {"gateway", "approvals", "webhooks", "audit"}
 FACTORIES = {
     value._meta.model: value

@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 
 from approvals.models import Action, Execution
 from approvals.states import SETTLED, ActionStatus
+from gateway.budgets.models import UsageEntry
 from gateway.lib.errors import StaleState
 from gateway.lib.states import Machine, UndeclaredMove, move
 from gateway.runs.models import Report, Run
@@ -14,7 +15,7 @@ from tests.factories.runs import RunFactory
 from webhooks.models import Event
 from webhooks.states import EventStatus
 
-MODELS = [Action, Execution, Run, Report, Event]
+MODELS = [Action, Execution, Run, Report, UsageEntry, Event]
 MACHINES = [pytest.param(model, id=model.__name__) for model in MODELS]
 
 

@@ -81,6 +81,7 @@ class ActionOut(serializers.Serializer[Action]):
     requirement = serializers.JSONField(allow_null=True)
     code = serializers.CharField()
     detail = serializers.CharField(source="reason")
+    refusal = serializers.JSONField(allow_null=True)
     result = serializers.JSONField(allow_null=True)
     is_settled = serializers.BooleanField()
     decide_by = serializers.DateTimeField(allow_null=True)

@@ -80,6 +80,7 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     requirement = models.JSONField(null=True, blank=True)
     code = models.CharField(max_length=40, blank=True, help_text="Why it ended so, for machines.")
     reason = models.TextField(blank=True, help_text="Why it ended so, for people and the agent.")
+    refusal = models.JSONField(null=True, blank=True, help_text="The same in fields, if refused.")
     digest = models.CharField(max_length=64, blank=True)
     nonce = models.CharField(max_length=64, blank=True)
     decide_by = models.DateTimeField(null=True, blank=True)

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from approvals.models import Action, Approval
-from approvals.services import binding, reading, trail
+from approvals.services import binding, reading, spending, trail
 from approvals.services.locking import attempt, lock_for_decision, touch
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
@@ -22,7 +22,8 @@ MAX_COMMENT = 4000
 def approve(*, action: Action, by: Principal, digest: str, comment: str = "") -> Action:
     """Add one approving vote; with the last one needed the action goes to execution.
 
-    Raises Denied (who may not), StaleState (changed since it was shown), Conflict (voted already).
+    Raises Denied (who may not), StaleState (changed since it was shown), Conflict (voted already),
+    Exceeded (a budget has no room; nothing is counted then, and the action goes on waiting).
     """
     with attempt(action):
         locked = lock_for_decision(action, by, digest=digest)
@@ -83,6 +84,7 @@ def _cast(action: Action, by: Principal, *, decision: str, comment: str) -> Appr
 def _send_to_execution(action: Action, by: Principal, vote: Approval) -> None:
     hold = timedelta(seconds=binding.requirement_of(action).hold_s)
     before = action.status
+    spending.set_aside(action)
     move(
         action, ActionStatus.APPROVED, approved_at=Now(), due_at=Now() + hold,
         execute_by=Now() + EXECUTE_WITHIN + hold,

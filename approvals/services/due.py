@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from approvals.models import Action
 from approvals.models.switches import is_stopped
-from approvals.services import trail
+from approvals.services import spending, trail
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
@@ -56,6 +56,7 @@ def _expire_one(action: Action, reason: str) -> None:
                 due_at=None,
             )  # fmt: skip
             trail.record(action, AuditAction.ACTION_EXPIRED, before=before)
+            spending.follow(action)
     except StaleState:
         # Decided at the last moment by somebody else: the decision stands.
         return

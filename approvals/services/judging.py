@@ -11,7 +11,7 @@ from approvals.gate import Verdict, decide
 from approvals.models import Action
 from approvals.policy import engine
 from approvals.requirement import Requirement
-from approvals.services import binding, selecting
+from approvals.services import binding, selecting, spending
 from approvals.services.masking import masked
 from approvals.services.previewing import Preview
 from approvals.services.seeing import facts_of
@@ -29,6 +29,7 @@ def judge(
     evaluation = None
     if wish.tool is not None and wish.is_sound:
         selection = selecting.select(action.environment, selecting.Subject.of(action))
+        wish.standings = spending.look(wish, action.tags)
         seen = facts_of(action, wish, preview, event_facts=event_facts, now=timezone.now())
         evaluation = engine.evaluate(selection.rules, seen)
         wish.shadows = selecting.watch(selection, action, facts=seen, applied=evaluation)
@@ -42,11 +43,13 @@ def judge(
             wish.findings.append(
                 Finding("run", "approval_required", detail, Ruling.REQUIRE_APPROVAL)
             )
+        wish.findings += spending.findings(wish.standings)
     _apply(action, decide(tuple(wish.findings), evaluation))
 
 
 def _apply(action: Action, verdict: Verdict) -> None:
     action.status, action.code, action.reason = verdict.status, verdict.code, verdict.reason
+    action.refusal = verdict.data
     if verdict.requirement:
         action.requirement = verdict.requirement.as_dict()
     now = timezone.now()

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from approvals.models import Action, ShadowVerdict
-from approvals.services import trail
+from approvals.services import spending, trail
 from approvals.services.admitting import admit
 from approvals.services.checking import check
 from approvals.services.judging import judge
@@ -104,6 +104,7 @@ def _fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:
 @transaction.atomic
 def _store(action: Action, wish: Wish) -> Action:
     admit(action, wish.run)
+    spending.set_aside_for_new(action, wish.standings)
     action.announce_due_at = timezone.now()
     action.save(force_insert=True)
     if wish.shadows:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from approvals.models import Action, Approval
 from approvals.policy import engine, facts
 from approvals.requirement import Requirement, is_stricter
-from approvals.services import binding, reading, selecting, trail, versions
+from approvals.services import binding, reading, selecting, spending, trail, versions
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.agents import services as agents
@@ -147,3 +147,4 @@ def _end(action: Action, to: ActionStatus, code: str, reason: str) -> None:
         ActionStatus.UNKNOWN: AuditAction.ACTION_UNKNOWN,
     }.get(to, AuditAction.ACTION_DENIED)
     trail.record(action, what, before=before, reason=code)
+    spending.follow(action)

@@ -3,7 +3,7 @@
 from django.db.models.functions import Now
 
 from approvals.models import Action
-from approvals.services import trail
+from approvals.services import spending, trail
 from approvals.services.locking import attempt, lock
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
@@ -37,4 +37,5 @@ def reconcile(*, action: Action, by: Principal, outcome: str, evidence: str) -> 
             result={"reconciled": outcome, "evidence": evidence.strip()},
         )  # fmt: skip
         trail.record(locked, AuditAction.ACTION_RECONCILED, before=before, actor=by.actor)
+        spending.follow(locked)
     return locked

@@ -11,6 +11,7 @@ from approvals.policy import facts
 from approvals.services.previewing import Preview
 from approvals.services.wishes import Wish
 from approvals.states import ActionStatus
+from gateway.budgets import services as budgets
 from gateway.lib import wordlists
 from gateway.tenants.models import Environment
 
@@ -37,7 +38,7 @@ def facts_of(
         now=now,
         time_zone=environment.tenant.time_zone,
         event=event_facts,
-        budget={},
+        budget=budgets.as_facts(wish.standings),
         history=_history(action, now),
         affected=_affected(wish, preview),
         sensitive=_sensitive(wish, preview),

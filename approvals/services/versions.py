@@ -14,7 +14,7 @@ from django.utils import timezone
 from approvals.models import Action, ActionVersion
 from approvals.models.versions import KEPT
 from approvals.requirement import Requirement
-from approvals.services import binding
+from approvals.services import binding, spending
 from approvals.states import ActionStatus
 from gateway.lib.states import move
 from gateway.tenants.models import User
@@ -57,6 +57,7 @@ def return_to_review(
         action, ActionStatus.PENDING, due_at=None, approved_at=None, execute_by=None,
         decide_by=decide_by, **columns,
     )  # fmt: skip
+    spending.follow(action)
 
 
 def as_of(version: ActionVersion) -> Action:

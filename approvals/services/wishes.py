@@ -12,6 +12,7 @@ from approvals.services import trail
 from audit.actions import AuditAction
 from audit.canonical import NotCanonical, canonical
 from gateway.agents.models import Agent
+from gateway.budgets.services import Standing
 from gateway.lib import ids
 from gateway.lib.errors import Conflict
 from gateway.lib.strictjson import Marked
@@ -60,6 +61,7 @@ class Wish:
     effect: str = ""
     target: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    standings: list[Standing] = field(default_factory=list)
     shadows: list[ShadowVerdict] = field(default_factory=list)
 
     @property

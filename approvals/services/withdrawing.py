@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from approvals.models import Action
-from approvals.services import trail
+from approvals.services import spending, trail
 from approvals.services.locking import attempt, lock
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
@@ -25,6 +25,7 @@ def cancel(*, action: Action, by: Principal, reason: str = "") -> Action:
         if not by.has(CANCEL) or not _is_of(locked, by):
             raise Denied("not_permitted", "You may not cancel this action.")
         _cancel(locked, by, reason=reason or f"Canceled by {by.label}.")
+        spending.follow(locked)
     return locked
 
 
@@ -35,6 +36,7 @@ def cancel_run_actions(run_id: uuid.UUID, by: Principal, *, reason: str) -> int:
         found = list(waiting.select_for_update(of=("self",)).select_related("environment__tenant"))
         for action in found:
             _cancel(action, by, reason=reason)
+        spending.follow(*found)
     return len(found)
 
 

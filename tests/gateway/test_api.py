@@ -56,7 +56,9 @@ def test_every_method_declares_its_permission(name):
     assert set(view.permissions.values()) <= known
 
 
-@pytest.mark.parametrize("name", ["agents", "sources", "tools", "policies", "actions", "runs"])
+@pytest.mark.parametrize(
+    "name", ["agents", "sources", "tools", "policies", "actions", "runs", "budgets"]
+)
 def test_unknown_fields_are_refused(here, name):
     answer = key_of(here, here.admin).post(name, {"surprise": 1})
     assert answer.status_code == 422

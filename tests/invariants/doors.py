@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from gateway.tenants.models import Environment, Member
 from tests.factories.agents import AgentFactory
 from tests.factories.approvals import ActionFactory, KillSwitchFactory, PolicyFactory
+from tests.factories.budgets import BudgetFactory
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tenants import (
@@ -33,12 +34,14 @@ ROWS = (
     "invitation",
     "switch",
     "policy",
+    "budget",
 )
 # The API's resources and the row that each is asked for.
 RESOURCES = {
     "actions": "action", "runs": "run", "events": "event", "sources": "source", "agents": "agent",
     "tools": "tool", "members": "member", "policies": "policy", "connections": "connection",
     "providers": "provider", "api-keys": "key", "groups": "group", "kill-switch": "switch",
+    "budgets": "budget",
 }  # fmt: skip
 
 
@@ -57,6 +60,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
         "member": MemberFactory(tenant=environment.tenant).public_id,
         "invitation": InvitationFactory(tenant=environment.tenant).public_id,
         "switch": KillSwitchFactory(environment=environment).public_id,
+        "budget": BudgetFactory(environment=environment).public_id,
         "policy": PolicyFactory(environment=environment).public_id,
         "connection": ConnectionFactory(environment=environment).public_id,
         "provider": run.provider.public_id,

@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, dict[str, str]]] = {
     "events": {"replay": {}, "release": {}},
     "sources": {"rotate": {}, "secrets": {"value": "k" * 32}},
     "api-keys": {"revoke": {}},
+    "budgets": {"archive": {}},
 }
 # People and groups belong to the tenant: in its other environments they are the same.
 OF_THE_TENANT = {"member", "group", "invitation"}

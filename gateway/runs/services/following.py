@@ -21,6 +21,9 @@ from gateway.tenants import principals
 REPORT_FOR = timedelta(hours=24)
 # The requester of a run's own tool calls is its agent; by API it is a key or a person.
 PROVIDERS_CALL = "agent"
+BUDGET_CODE, RATE_CODE = "budget_exceeded", "rate_limited"
+# Refusals that an agent must tell from a rule's.
+TOLD_BY_CODE = frozenset({BUDGET_CODE, RATE_CODE})
 
 
 def action_changed(action: Action) -> None:
@@ -102,6 +105,9 @@ def _answer(action: Action) -> dict[str, Any]:
     """What the agent hears: typed fields; words of people and services stay data."""
     if action.status == ActionStatus.SUCCEEDED:
         return {"result": action.result}
-    code = action.code if action.status == ActionStatus.INVALID else action.status
+    own = action.status == ActionStatus.INVALID or action.code in TOLD_BY_CODE
+    code = action.code if own else action.status
     message = action.reason or action.get_status_display()
-    return {"error": {"code": code or action.status, "message": message, "retryable": False}}
+    return {
+        "error": {"code": code or action.status, "message": message, "retryable": code == RATE_CODE}
+    }

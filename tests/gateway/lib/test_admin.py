@@ -18,6 +18,7 @@ from tests.factories.approvals import (
     ExecutionFactory,
     ShadowVerdictFactory,
 )
+from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEntryFactory
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import ReportFactory, RunEventFactory, RunFactory
 from tests.factories.tenants import ApiKeyFactory, GroupFactory, InvitationFactory, UserFactory
@@ -57,6 +58,9 @@ def everything(environment):
     RunEventFactory(run=run)
     ReportFactory(run=run, action=action)
     ShadowVerdictFactory(action=action)
+    counter = CounterFactory(budget__environment=environment)
+    UsageEntryFactory(counter=counter, ref=action.public_id)
+    BudgetAlertFactory(counter=counter)
     ConnectionFactory(environment=environment, value="connection-secret")
     ProviderFactory(environment=environment, api_key="provider-secret")
     SecretFactory(source=event.source, value="source-secret")

@@ -1,0 +1,25 @@
+"""What becomes of an amount that was set aside."""
+
+from django.db import models
+
+from gateway.lib.states import Machine
+
+
+class UsageStatus(models.TextChoices):
+    """Where one amount stands."""
+
+    RESERVED = "reserved", "Reserved"
+    SETTLED = "settled", "Used"
+    RELEASED = "released", "Given back"
+
+
+U = UsageStatus
+USAGE = Machine(
+    # What providers report is spent already; what an action needs is set aside first.
+    starts=frozenset({U.RESERVED, U.SETTLED}),
+    moves={
+        U.RESERVED: frozenset({U.SETTLED, U.RELEASED}),
+        U.SETTLED: frozenset(),
+        U.RELEASED: frozenset(),
+    },
+)
