@@ -18,6 +18,8 @@ from approvals.policy.engine import Evaluation, PolicyRule, evaluate
 from approvals.policy.rules import VARIABLES, VERDICTS
 
 MAX_CHARACTERS = 65_536
+# A file of rules and cases together.
+MAX_FILE_CHARACTERS = 4 * MAX_CHARACTERS
 MAX_CASES = 200
 MAX_DEPTH = 40
 # A Wednesday at noon: a case that names no time must not depend on when it is run.
@@ -69,10 +71,10 @@ def load_cases(text: str) -> tuple[Case, ...]:
     return cases_of(read_yaml(text))
 
 
-def read_yaml(text: str) -> Any:
+def read_yaml(text: str, *, limit: int = MAX_CHARACTERS) -> Any:
     """A YAML (or JSON) text as plain JSON values; raises CasesError, naming line and column."""
-    if len(text) > MAX_CHARACTERS:
-        raise CasesError(f"at most {MAX_CHARACTERS} characters")
+    if len(text) > limit:
+        raise CasesError(f"at most {limit} characters")
     try:
         return yaml.load(text, Loader=_Plain)  # noqa: S506 - a SafeLoader that takes even less
     except yaml.MarkedYAMLError as error:
