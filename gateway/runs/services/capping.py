@@ -13,6 +13,8 @@ from approvals.services import cancel_run_actions, is_agent_stopped
 from approvals.services.wishes import NoRoom
 from approvals.states import ActionStatus
 from gateway.agents import caps
+from gateway.budgets import services as budgets
+from gateway.budgets.services import Standing
 from gateway.lib.broker import JobName, ring
 from gateway.runs.models import Run
 from gateway.runs.services.timeline import append, locked, shift
@@ -85,15 +87,32 @@ def _time_out(pk: Any) -> None:
     _end(run, "timeout_s", used=most, most=most)
 
 
+def keep_budgets(run: Run, used_up: list[Standing]) -> None:
+    """End the run where what it reported used a budget up."""
+    if not used_up or run.is_final:
+        return
+    message = budgets.refusal(used_up[0]).detail
+    name = used_up[0].budget.name
+    _fail(
+        run, name, message, advice=f"Raise budget {name} or wait for its next period, then retry."
+    )
+
+
 def _end(run: Run, cap: str, *, used: int, most: int) -> str:
-    """The run fails, its open actions are withdrawn, its provider is told; the reason in words."""
+    """End the run by a cap of its own; the reason in words."""
     message = f"The run {WORDS[cap].format(used=used, most=most)}."
+    advice = f"Raise {cap} of the run or of agent {run.agent.slug}, then retry the run."
+    return _fail(run, cap, message, advice=advice)
+
+
+def _fail(run: Run, cap: str, message: str, *, advice: str) -> str:
+    """The run fails, its open actions are withdrawn, its provider is told; the message again."""
     error = {
         "code": BUDGET_CODE,
         "cap": cap,
         "message": message,
         "debug_id": run.correlation_id,
-        "next": f"Raise {cap} of the run or of agent {run.agent.slug}, then retry the run.",
+        "next": advice,
     }
     told = run.provider_run_id is not None
     append(run, "run.cap_reached", error)

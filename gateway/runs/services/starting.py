@@ -17,6 +17,7 @@ from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import Refused
 from gateway.lib.states import announce
 from gateway.runs.models import Run
+from gateway.runs.services import spending
 from gateway.runs.services.timeline import append
 from gateway.tenants.models import Environment
 from gateway.tenants.principals import Principal
@@ -45,7 +46,8 @@ def start(
     """Queue a run; a worker starts it. Needs an agent with a provider, or a provider.
 
     A route says which of its event's runs this is by `origin_key`; `started_for` finds it by that.
-    Raises Refused when nothing can run it, or for unknown constraints.
+    Raises Refused when nothing can run it, for unknown constraints, or where its budget of tokens
+    or cost is used up.
     """
     if unknown := set(constraints or {}) - CONSTRAINTS:
         raise Refused(
@@ -57,6 +59,7 @@ def start(
     who = agent or agents.agent_of_provider(runner)
     if not who.is_enabled:
         raise Refused("agent_off", f"Agent {who.slug} is switched off.")
+    spending.check_room(environment, who, tags or {})
     with transaction.atomic():
         run = Run(
             environment=environment, agent=who, provider=runner, task=task,

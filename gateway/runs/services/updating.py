@@ -20,7 +20,7 @@ from gateway.lib.states import announce
 from gateway.lib.strictjson import Marked
 from gateway.providers.base import RunUpdate, ToolCall
 from gateway.runs.models import Run
-from gateway.runs.services import capping
+from gateway.runs.services import capping, spending
 from gateway.runs.services.clocks import time_out_of
 from gateway.runs.services.timeline import append, locked, provider_actor, shift
 from gateway.runs.states import FINAL, RunStatus
@@ -122,6 +122,7 @@ def _take_in(run: Run, update: RunUpdate, *, event: str) -> None:
     """The timeline line and the moves of one update; the run is locked."""
     if event and run.events.filter(source_event=event, kind=_kind(update)).exists():
         return
+    used_up = spending.count(run, update.usage)
     if run.status in FINAL:
         append(run, f"late.{_kind(update)}", {}, event=event)
         return
@@ -143,6 +144,7 @@ def _take_in(run: Run, update: RunUpdate, *, event: str) -> None:
         shift(run, step, actor=provider_actor(run))
     run.refresh_from_db()
     capping.keep_steps(run)
+    capping.keep_budgets(run, used_up)
 
 
 def _kind(update: RunUpdate) -> str:
@@ -165,14 +167,6 @@ def _fields(update: RunUpdate) -> dict[str, Any]:
         value = getattr(update, name)
         if value is not None and not isinstance(value, Marked):
             fields[name] = value
-    if update.usage:
-        fields["usage"] = {
-            "model": update.usage.model,
-            "input_tokens": update.usage.input_tokens,
-            "output_tokens": update.usage.output_tokens,
-            "cost_micro_usd": update.usage.cost_micro_usd,
-            "steps": update.usage.steps,
-        }
     return fields
 
 
