@@ -14,7 +14,8 @@ from audit.canonical import JSON, canonical
 
 # The version stands in the bytes: a later form of the digest can never equal one of this form.
 ACTION_DOMAIN = b"countersign/approval/v1\n"
-DECISION_DOMAIN = b"countersign/decision/v1\n"
+DECISION_DOMAINS = {1: b"countersign/decision/v1\n", 2: b"countersign/decision/v2\n"}
+STATEMENT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +61,27 @@ def action_digest(parts: DigestParts) -> str:
     return hashlib.sha256(ACTION_DOMAIN + canonical(parts.as_dict())).hexdigest()
 
 
-def sign_decision(seed_hex: str, statement: Mapping[str, JSON]) -> str:
+def sign_decision(
+    seed_hex: str, statement: Mapping[str, JSON], *, version: int = STATEMENT_VERSION
+) -> str:
     """The Ed25519 signature, in hexadecimal, over what one member decided on one digest."""
     key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed_hex))
-    return key.sign(DECISION_DOMAIN + canonical(statement)).hex()
+    return key.sign(DECISION_DOMAINS[version] + canonical(statement)).hex()
 
 
-def verify_decision(public_hex: str, statement: Mapping[str, JSON], signature: str) -> bool:
+def verify_decision(
+    public_hex: str,
+    statement: Mapping[str, JSON],
+    signature: str,
+    *,
+    version: int = STATEMENT_VERSION,
+) -> bool:
     """Whether the holder of the signing key stated exactly this; malformed input is a no."""
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_hex))
-        key.verify(bytes.fromhex(signature), DECISION_DOMAIN + canonical(statement))
-    except (InvalidSignature, ValueError):
+        domain = DECISION_DOMAINS[version]
+        key.verify(bytes.fromhex(signature), domain + canonical(statement))
+    except (InvalidSignature, ValueError, KeyError):
         return False
     return True
 

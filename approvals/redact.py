@@ -3,10 +3,11 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeGuard
 
 from audit.canonical import JSON, NotCanonical, canonical
-from gateway.lib.pointer import steps
+from gateway.lib.pointer import pointer, steps
 
 FINGERPRINT_CHARACTERS = 8
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -29,6 +30,30 @@ def redact(value: JSON, sensitive_paths: Iterable[str] = (), *, key: bytes = b""
     return _redacted(value, patterns, key=key)
 
 
+class StrayMask(ValueError):
+    """A mask that stands for no value, or whose value would be seen there; `path` points to it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"a masked value at {path or 'the top'} stands for nothing there")
+        self.path = path
+
+
+def restore(
+    edited: JSON, original: JSON, sensitive_paths: Iterable[str] = (), *, key: bytes = b""
+) -> JSON:
+    """The edited copy of what `redact` showed, with the values of `original` behind their masks.
+
+    A mask stands for its value only where that would be masked again: nobody reads a secret by
+    moving it. Raises StrayMask for any other.
+    """
+    paths = list(sensitive_paths)
+    known = dict(_behind(redact(original, paths, key=key), original))
+    restored = _restored(edited, known, ())
+    for path in _moved(edited, redact(restored, paths, key=key), ()):
+        raise StrayMask(pointer(path))
+    return restored
+
+
 def is_secret_name(name: str) -> bool:
     """Whether a key of this name usually holds a secret."""
     snake = _SEPARATORS.sub("_", _CAMEL.sub("_", name)).strip("_").lower()
@@ -46,9 +71,48 @@ def mask(value: JSON, *, key: bytes = b"") -> str:
     return f"[masked {fingerprint[:FINGERPRINT_CHARACTERS]}]"
 
 
-def is_mask(value: JSON) -> bool:
+def is_mask(value: JSON) -> TypeGuard[str]:
     """Whether this text stands in the place of a secret value."""
     return isinstance(value, str) and _MASKED.fullmatch(value) is not None
+
+
+def _inner(value: JSON) -> Iterator[tuple[str | int, JSON]]:
+    """The members of an object or list with their steps; nothing of other values."""
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list | tuple):
+        yield from enumerate(value)
+
+
+def _behind(shown: Any, original: Any) -> Iterator[tuple[str, JSON]]:
+    """Each mask and the value that it stands for."""
+    if is_mask(shown):
+        yield shown, original
+        return
+    for step, inner in _inner(shown):
+        yield from _behind(inner, original[step])
+
+
+def _restored(edited: JSON, known: Mapping[str, JSON], path: tuple[str | int, ...]) -> JSON:
+    if is_mask(edited):
+        if edited not in known:
+            raise StrayMask(pointer(path))
+        return known[edited]
+    if isinstance(edited, dict):
+        return {step: _restored(inner, known, (*path, step)) for step, inner in edited.items()}
+    if isinstance(edited, list | tuple):
+        return [_restored(inner, known, (*path, step)) for step, inner in enumerate(edited)]
+    return edited
+
+
+def _moved(edited: Any, again: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Where a mask was put whose value would not be masked there."""
+    if is_mask(edited):
+        if again != edited:
+            yield path
+    elif not is_mask(again):
+        for step, inner in _inner(edited):
+            yield from _moved(inner, again[step], (*path, step))
 
 
 def _redacted(value: JSON, patterns: list[tuple[str, ...]], *, key: bytes) -> JSON:

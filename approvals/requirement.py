@@ -174,6 +174,23 @@ def is_stricter(new: Requirement | None, old: Requirement | None) -> bool:
     )
 
 
+def stricter_of(new: Requirement, old: Requirement) -> Requirement:
+    """Both in one: neither the people nor the precautions of either are lost.
+
+    The people are the old ones wherever their votes would be enough for the new as well.
+    """
+    people = old if _keeps_stages(old.steps, new.steps) else new
+    return replace(
+        people,
+        rejections=min(new.rejections, old.rejections),
+        expires_in_s=min(new.expires_in_s, old.expires_in_s),
+        hold_s=max(new.hold_s, old.hold_s),
+        step_up=new.step_up or old.step_up,
+        edit_needs_second=new.edit_needs_second or old.edit_needs_second,
+        exclude_run_starter=new.exclude_run_starter or old.exclude_run_starter,
+    )
+
+
 def names_of_person(*, roles: Iterable[str], groups: Iterable[str], email: str) -> frozenset[str]:
     """Every entry of `reviewers` that names this person."""
     names = {name for role in roles for name in _implied(f"role:{role}")}

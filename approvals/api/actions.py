@@ -19,8 +19,11 @@ from approvals.api.shapes import (
     ActionOut,
     ApproveIn,
     CancelIn,
+    EditIn,
+    ExtendIn,
     ReconcileIn,
     RejectIn,
+    UndoIn,
 )
 from approvals.api.thread import AnswerIn, CommentIn, CommentOut
 from approvals.models import Action
@@ -56,6 +59,9 @@ class ActionViews(EnvironmentViews[Action]):
         "create": "approvals.propose_action",
         "approve": "approvals.decide_action",
         "reject": "approvals.decide_action",
+        "edit": "approvals.decide_action",
+        "undo": "approvals.view_action",
+        "extend": "approvals.decide_action",
         "cancel": "approvals.cancel_action",
         "reconcile": "approvals.reconcile_action",
         "comments": "approvals.view_comment",
@@ -116,8 +122,30 @@ class ActionViews(EnvironmentViews[Action]):
     @extend_schema(request=ApproveIn, responses=ActionDetailOut)
     @route(detail=True, methods=["post"])
     def approve(self, request: Request, id: str) -> Response:
-        """Vote for exactly the version that the digest covers; members only."""
+        """Vote for exactly the version that the digest covers; members only.
+
+        With `arguments` they are edited first. Where the edit needs somebody else's vote, the
+        answer is a pending action with the digest that this vote has to name.
+        """
         return self._decided(request, services.approve, ApproveIn)
+
+    @extend_schema(request=EditIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def edit(self, request: Request, id: str) -> Response:
+        """Change the arguments of a pending action: a new version, on which nobody has voted."""
+        return self._decided(request, services.edit, EditIn)
+
+    @extend_schema(request=UndoIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def undo(self, request: Request, id: str) -> Response:
+        """Take an approval back while it rests in its hold; its approvers and operators only."""
+        return self._decided(request, services.undo, UndoIn)
+
+    @extend_schema(request=ExtendIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def extend(self, request: Request, id: str) -> Response:
+        """Give a pending action a later deadline; its votes stay."""
+        return self._decided(request, services.extend, ExtendIn)
 
     @extend_schema(request=RejectIn, responses=ActionDetailOut)
     @route(detail=True, methods=["post"])

@@ -6,8 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from approvals.models import Action, Approval, Comment, Execution
-from approvals.services.masking import masked
+from approvals.models import Action, ActionVersion, Approval, Comment, Execution
+from approvals.services.masking import masked, shown_arguments
 from approvals.services.switching import stopping
 from approvals.states import ActionStatus
 from audit.canonical import canonical
@@ -27,6 +27,8 @@ class ApprovalOut(serializers.Serializer[Approval]):
     digest = serializers.CharField()
     action_version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
+    authenticated_at = serializers.DateTimeField(allow_null=True)
+    authentication_methods = serializers.ListField(child=serializers.CharField())
     void_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -68,6 +70,8 @@ class ActionOut(serializers.Serializer[Action]):
     verdict = serializers.SerializerMethodField()
     tool = serializers.CharField(source="tool_name")
     arguments = serializers.SerializerMethodField()
+    arguments_changed = serializers.BooleanField(source="has_other_arguments")
+    effective_arguments = serializers.SerializerMethodField()
     agent = serializers.CharField(source="agent.public_id")
     run = serializers.SerializerMethodField()
     call_id = serializers.CharField()
@@ -101,8 +105,12 @@ class ActionOut(serializers.Serializer[Action]):
         return "allow" if action.digest else "deny"
 
     def get_arguments(self, action: Action) -> Any:
-        """The arguments, sensitive ones masked; null where they had two meanings."""
-        return masked(action.arguments_value, sensitive_of(action))
+        """The arguments that count, sensitive ones masked; null where they had two meanings."""
+        return shown_arguments(action)
+
+    def get_effective_arguments(self, action: Action) -> Any:
+        """The same where a reviewer changed them, else null: what the agent asked then differs."""
+        return shown_arguments(action) if action.has_other_arguments else None
 
     def get_run(self, action: Action) -> str | None:
         """The run's id, if it belongs to one."""
@@ -111,6 +119,25 @@ class ActionOut(serializers.Serializer[Action]):
     def get_requester(self, action: Action) -> dict[str, str]:
         """Who chose the arguments."""
         return {"kind": action.requester_kind, "id": action.requester_id}
+
+
+class VersionOut(serializers.Serializer[ActionVersion]):
+    """What an action was in one version: proposed by the agent, or made by a person or the gate."""
+
+    number = serializers.IntegerField()
+    origin = serializers.ChoiceField(choices=ActionVersion.Origin.choices)
+    made_by = serializers.CharField(source="made_by.public_id", default=None)
+    made_at = serializers.DateTimeField()
+    comment = serializers.CharField()
+    arguments = serializers.SerializerMethodField()
+    effect = serializers.CharField()
+    target = serializers.ListField(child=serializers.CharField())
+    requirement = serializers.JSONField(allow_null=True)
+    digest = serializers.CharField()
+
+    def get_arguments(self, version: ActionVersion) -> Any:
+        """The arguments of this version, sensitive ones masked."""
+        return shown_arguments(version)
 
 
 class ActionDetailOut(ActionOut):
@@ -125,6 +152,7 @@ class ActionDetailOut(ActionOut):
     trace = serializers.JSONField()
     policy_hash = serializers.CharField()
     questions = serializers.SerializerMethodField()
+    versions = VersionOut(many=True, source="versions.all")
     approvals = ApprovalOut(many=True, source="approvals.all")
     executions = ExecutionOut(many=True, source="executions.all")
 
@@ -176,10 +204,31 @@ class ActionIn(StrictFields):
 
 
 class ApproveIn(StrictFields):
-    """A vote for exactly what the digest covers."""
+    """A vote for exactly what the digest covers; `arguments` take the place of the present ones."""
 
     digest = serializers.CharField(max_length=64)
     comment = serializers.CharField(max_length=4000, required=False, allow_blank=True)
+    arguments = serializers.JSONField(required=False)
+
+
+class EditIn(StrictFields):
+    """Other arguments for exactly what the digest covers, without a vote."""
+
+    digest = serializers.CharField(max_length=64)
+    arguments = serializers.JSONField()
+    comment = serializers.CharField(max_length=4000, required=False, allow_blank=True)
+
+
+class UndoIn(StrictFields):
+    """Why an approval is taken back."""
+
+    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True)
+
+
+class ExtendIn(StrictFields):
+    """A later deadline for the decision."""
+
+    decide_by = serializers.DateTimeField()
 
 
 class RejectIn(StrictFields):

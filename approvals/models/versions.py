@@ -1,5 +1,6 @@
 """Versions of an action: what was asked each time that it changed, and who changed it."""
 
+import json
 from typing import Any
 
 from django.db import models
@@ -67,6 +68,11 @@ class ActionVersion(Row):
 
     def __str__(self) -> str:
         return f"{self.action_id} v{self.number}"
+
+    @property
+    def arguments_value(self) -> Any:
+        """The arguments as a JSON value."""
+        return json.loads(self.arguments) if self.arguments else None
 
     def save(self, *args: Any, **options: Any) -> None:
         """Insert a new row; raises TypeError for one that exists: evidence is not rewritten."""

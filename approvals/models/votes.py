@@ -27,6 +27,13 @@ class Approval(Row):
     )
     comment = models.TextField(blank=True)
     signature = models.CharField(max_length=200)
+    statement_version = models.PositiveSmallIntegerField(
+        default=1, db_default=1, help_text="The form of the statement that is signed."
+    )
+    authenticated_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the session last proved who it is; a key never does."
+    )
+    authentication_methods = models.JSONField(default=list, help_text="By what it proved it.")
     on_behalf_of = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )

@@ -3,6 +3,8 @@
 from approvals.services.commenting import answer, comment
 from approvals.services.deciding import approve, reject
 from approvals.services.due import expire_due, sweep
+from approvals.services.editing import edit
+from approvals.services.masking import shown_arguments
 from approvals.services.policies import change_policy, move_policy, restore, save_policy
 from approvals.services.proposing import propose
 from approvals.services.reading import (
@@ -21,6 +23,7 @@ from approvals.services.switching import (
     stopping,
 )
 from approvals.services.trials import Rollout, promote, try_version, widen, withdraw
+from approvals.services.undoing import extend, undo
 from approvals.services.withdrawing import cancel, cancel_run_actions
 
 __all__ = [
@@ -31,10 +34,12 @@ __all__ = [
     "can_anybody_decide",
     "cancel",
     "cancel_run_actions",
-    "comment",
     "change_policy",
+    "comment",
+    "edit",
     "eligible_reviewers",
     "expire_due",
+    "extend",
     "is_agent_stopped",
     "may_decide",
     "move_policy",
@@ -46,10 +51,12 @@ __all__ = [
     "restore",
     "save_policy",
     "set_kill_switch",
+    "shown_arguments",
     "stopped_here",
     "stopping",
     "sweep",
     "try_version",
+    "undo",
     "waiting_for",
     "widen",
     "withdraw",

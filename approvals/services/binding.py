@@ -4,14 +4,22 @@ from typing import Any
 
 from django.conf import settings
 
-from approvals.digest import DigestParts, action_digest, public_key, sign_decision, verify_decision
-from approvals.models import Action, Approval
+from approvals.digest import (
+    STATEMENT_VERSION,
+    DigestParts,
+    action_digest,
+    public_key,
+    sign_decision,
+    verify_decision,
+)
+from approvals.models import Action, Approval, Delegation
 from approvals.requirement import Requirement, requirement_hash
 from audit.canonical import canonical, digest
 from gateway.connectors import registry
 from gateway.connectors.base import Unknown
 from gateway.lib import ids
 from gateway.lib.errors import Denied
+from gateway.tenants.models import User
 from gateway.tools import render
 
 RUN_PREFIX = "run"
@@ -78,19 +86,27 @@ def _material(action: Action) -> Any:
 
 
 def statement(approval: Approval) -> dict[str, Any]:
-    """What a member states with a vote, and what the signature covers.
-
-    The first stage is not named: votes from before there were stages stay genuine.
-    """
-    stage = {"stage": approval.stage} if approval.stage else {}
-    return {
-        **stage,
+    """What a member states with a vote, and what the signature covers, in the vote's own form."""
+    stated: dict[str, Any] = {
         "approval": approval.public_id,
         "action": approval.action.public_id,
         "version": approval.action_version,
         "digest": approval.digest,
         "user": approval.user.public_id,
         "decision": approval.decision,
+    }
+    if approval.statement_version == 1:
+        # The first stage is not named: votes from before there were stages stay genuine.
+        return stated | ({"stage": approval.stage} if approval.stage else {})
+    at, behalf, delegation = (
+        approval.authenticated_at, approval.on_behalf_of_id, approval.delegation_id,
+    )  # fmt: skip
+    return stated | {
+        "stage": approval.stage,
+        "authenticated_at": at.isoformat() if at else None,
+        "authentication_methods": list(approval.authentication_methods),
+        "on_behalf_of": ids.encode(User.PREFIX, behalf) if behalf else None,
+        "delegation": ids.encode(Delegation.PREFIX, delegation) if delegation else None,
     }
 
 
@@ -101,10 +117,13 @@ def sign(approval: Approval) -> str:
             "no_signing_key",
             "This process does not hold the approval signing key: decide on the desk.",
         )
+    approval.statement_version = STATEMENT_VERSION
     return sign_decision(settings.APPROVAL_SIGNING_KEY, statement(approval))
 
 
 def is_genuine(approval: Approval) -> bool:
     """Whether the vote was signed by the process that lets people decide."""
     verify_key = settings.APPROVAL_VERIFY_KEY or public_key(settings.APPROVAL_SIGNING_KEY)
-    return verify_decision(verify_key, statement(approval), approval.signature)
+    return verify_decision(
+        verify_key, statement(approval), approval.signature, version=approval.statement_version
+    )

@@ -1,17 +1,18 @@
 """People's votes: approve and reject."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from approvals.models import Action, Approval
-from approvals.services import binding, reading, spending, trail
+from approvals.services import binding, editing, reading, spending, trail
 from approvals.services.locking import attempt, lock_for_decision, touch
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
-from gateway.lib.errors import Conflict, Refused
+from gateway.lib.errors import Conflict, Denied, Refused
 from gateway.lib.states import move
 from gateway.tenants.principals import Principal
 
@@ -19,23 +20,47 @@ EXECUTE_WITHIN = timedelta(hours=24)
 MAX_COMMENT = 4000
 
 
-def approve(*, action: Action, by: Principal, digest: str, comment: str = "") -> Action:
+def approve(
+    *, action: Action, by: Principal, digest: str, comment: str = "", arguments: Any = None
+) -> Action:
     """Add one approving vote; with the last one needed the action goes to execution.
 
+    With `arguments` they are edited first, as `editing.edit` does; the vote is then for the new
+    version, and left out where its editor may not approve it: the action stays pending.
     Raises Denied (who may not), StaleState (changed since it was shown), Conflict (voted already),
     Exceeded (a budget has no room; nothing is counted then, and the action goes on waiting).
     """
+    edit = None
+    if arguments is not None:
+        edit = editing.prepare(action=action, by=by, digest=digest, arguments=arguments)
     with attempt(action):
-        locked = lock_for_decision(action, by, digest=digest)
-        vote = _cast(locked, by, decision="approve", comment=comment)
-        trail.record(
-            locked, AuditAction.VOTE_CAST, before=locked.status, approval=vote, actor=by.actor
-        )
-        if reading.progress(locked).satisfied:
-            _send_to_execution(locked, by, vote)
-        else:
-            touch(locked)
+        locked = lock_for_decision(action, by, digest=digest, approving=edit is None)
+        if edit is not None:
+            editing.apply(locked, edit, by=by, comment=comment)
+            if not _may_approve_too(locked, by):
+                return locked
+        _approve(locked, by, comment=comment)
     return locked
+
+
+def _may_approve_too(action: Action, by: Principal) -> bool:
+    """Whether the editor's own vote counts for what was made of the action."""
+    if action.status != ActionStatus.PENDING:
+        return False
+    try:
+        reading.may_decide(action, by)
+    except Denied:
+        return False
+    return True
+
+
+def _approve(action: Action, by: Principal, *, comment: str) -> None:
+    vote = _cast(action, by, decision="approve", comment=comment)
+    trail.record(action, AuditAction.VOTE_CAST, before=action.status, approval=vote, actor=by.actor)
+    if reading.progress(action).satisfied:
+        _send_to_execution(action, by, vote)
+    else:
+        touch(action)
 
 
 def reject(*, action: Action, by: Principal, digest: str, reason: str) -> Action:
@@ -72,6 +97,9 @@ def _cast(action: Action, by: Principal, *, decision: str, comment: str) -> Appr
         action=action, action_version=action.version, digest=action.digest, user=by.user,
         decision=decision, stage=reading.progress(action).open_stage, comment=comment.strip(),
     )  # fmt: skip
+    if by.authentication:
+        vote.authenticated_at = by.authentication.at
+        vote.authentication_methods = list(by.authentication.methods)
     vote.signature = binding.sign(vote)
     try:
         with transaction.atomic():

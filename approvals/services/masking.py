@@ -3,10 +3,22 @@
 from collections.abc import Iterable
 from typing import Any
 
-from approvals.redact import redact
+from approvals.models import Action, ActionVersion
+from approvals.redact import redact, restore
 from gateway.lib.sealing import mask_key
 
 
 def masked(value: Any, paths: Iterable[str] = ()) -> Any:
     """A copy with secrets and the named sensitive paths masked."""
     return redact(value, paths, key=mask_key())
+
+
+def unmasked(edited: Any, original: Any, paths: Iterable[str] = ()) -> Any:
+    """The edited copy of a masked value with its secrets in place again; raises StrayMask."""
+    return restore(edited, original, paths, key=mask_key())
+
+
+def shown_arguments(row: Action | ActionVersion) -> Any:
+    """The arguments as people and agents see them; None where they had two meanings."""
+    sensitive = row.tool_version.sensitive if row.tool_version else ()
+    return masked(row.arguments_value, sensitive)

@@ -12,7 +12,14 @@ from approvals.services.admitting import admit
 from approvals.services.checking import check
 from approvals.services.judging import judge
 from approvals.services.previewing import Preview, preview_of
-from approvals.services.wishes import RunContext, Wish, existing, identity, read_arguments
+from approvals.services.wishes import (
+    RunContext,
+    Wish,
+    existing,
+    identity,
+    read_arguments,
+    requester_of,
+)
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from audit.canonical import canonical
@@ -60,7 +67,7 @@ def propose(
     if known := existing(wish, scope, call):
         return known
     check(wish)
-    preview = _preview(wish)
+    preview = look(wish)
     action = Action(
         environment=environment, agent=agent, run_id=run.id if run else None, call_scope=scope,
         call_id=call, requester_kind=requester.kind, requester_id=requester.id,
@@ -70,7 +77,7 @@ def propose(
         arguments_sha256=wish.sha256, agent_reason=reason[:MAX_REASON], tags=tags or {},
         source_event=source_event, correlation_id=correlation_id or bound_correlation_id(),
     )  # fmt: skip
-    _fill_in(action, wish, preview)
+    fill_in(action, wish, preview)
     judge(action, wish, preview, event_facts=event_facts or {})
     try:
         return _store(action, wish)
@@ -81,24 +88,26 @@ def propose(
         raise
 
 
-def _preview(wish: Wish) -> Preview | None:
+def look(wish: Wish) -> Preview | None:
+    """What the call would change, read from the outside; None for one that is refused anyway."""
     if not wish.is_sound:
         return None
     lists = wordlists.load(wish.environment.word_lists)
     return preview_of(wish.tool, wish.arguments, rendered=wish.rendered, lists=lists)
 
 
-def _fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:
+def fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:
+    """Write what the arguments would do into the unsaved action."""
     version = action.tool_version
     action.rendered = canonical(wish.rendered).decode() if wish.rendered else ""
     action.effect, action.target = wish.effect, wish.target
     action.risk = version.risk if version else ""
-    if version and version.connection:
-        action.connection_revision = version.connection.revision
-    if preview:
-        action.before, action.after = preview.before, preview.after
-        action.affected, action.previewed_at = preview.affected, preview.as_of
-        action.preview_error = preview.error
+    connection = version.connection if version else None
+    action.connection_revision = connection.revision if connection else None
+    seen = preview or Preview()
+    action.before, action.after = seen.before, seen.after
+    action.affected, action.previewed_at = seen.affected, seen.as_of
+    action.preview_error = seen.error
 
 
 @transaction.atomic
@@ -109,10 +118,7 @@ def _store(action: Action, wish: Wish) -> Action:
     action.save(force_insert=True)
     if wish.shadows:
         ShadowVerdict.objects.bulk_create(wish.shadows)
-    actor = Principal(
-        action.requester_kind, action.requester_id, action.requester_label, action.environment,
-        owner_id=action.requester_owner_id,
-    ).actor  # fmt: skip
+    actor = requester_of(action).actor
     trail.record(action, AuditAction.ACTION_PROPOSED, before=action.status, actor=actor)
     trail.record(
         action, RECORDED_AS[ActionStatus(action.status)], before=ActionStatus.PROPOSED,

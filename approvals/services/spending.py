@@ -36,6 +36,7 @@ def look(wish: Wish, tags: dict[str, Any]) -> list[budgets.Standing]:
             "tool": wish.tool.current.facts() if wish.tool and wish.tool.current else {},
         },
         calls_per_minute=_calls_per_minute(wish.agent),
+        rates="none" if wish.is_edit else "all",
     )  # fmt: skip
 
 

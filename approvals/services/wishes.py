@@ -46,7 +46,10 @@ class RunContext:
 
 @dataclass
 class Wish:
-    """A call on its way through the gate: what was asked, and what was found out about it."""
+    """A call on its way through the gate: what was asked, and what was found out about it.
+
+    `is_edit` says that a person changed a call which is counted already: its pace is the agent's.
+    """
 
     environment: Environment
     agent: Agent
@@ -54,6 +57,7 @@ class Wish:
     arguments: Any
     requester: Principal
     run: RunContext | None
+    is_edit: bool = False
     tool: Tool | None = None
     text: str = ""
     sha256: str = ""
@@ -115,3 +119,11 @@ def existing(wish: Wish, scope: str, call: str) -> Action | None:
             f"Call {call!r} was made before with other arguments; use a new call id.",
             action=found.public_id,
         )
+
+
+def requester_of(action: Action) -> Principal:
+    """Who asked for a stored action."""
+    return Principal(
+        action.requester_kind, action.requester_id, action.requester_label, action.environment,
+        owner_id=action.requester_owner_id,
+    )  # fmt: skip

@@ -12,7 +12,7 @@ from approvals.models import Action
 from approvals.views.card import Card
 from gateway.lib.errors import Conflict, Denied, DomainError, Refused
 from gateway.lib.html import is_fragment
-from gateway.tenants.principals import Principal, of_user
+from gateway.tenants.principals import Principal, of_browser
 
 STATUS = {Refused: 422, Denied: 403, Conflict: 409}
 Decide = Callable[[Action, Principal], object]
@@ -27,7 +27,7 @@ def find_action(request: Any, action: str) -> Action:
 def carry_out(request: Any, action: Action, decide: Decide, *, said: str) -> HttpResponse:
     """Call the service; a refusal shows the action as it stands now, and why."""
     try:
-        decide(action, of_user(request.user, request.environment))
+        decide(action, of_browser(request, request.user, request.environment))
     except DomainError as error:
         return _refused(request, action, error)
     line = f"{said}: {action.effect}"

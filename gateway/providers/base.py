@@ -67,11 +67,15 @@ class ToolError:
 
 @dataclass(frozen=True)
 class ToolAnswer:
-    """The answer to one tool call: `error` where there is one, else `result` (any JSON value)."""
+    """The answer to one tool call: `error` where there is one, else `result` (any JSON value).
+
+    `effective_arguments` are those that ran, where a reviewer had changed the agent's own.
+    """
 
     call_id: str
     result: Any = None
     error: ToolError | None = None
+    effective_arguments: Any = None
 
 
 @dataclass(frozen=True)

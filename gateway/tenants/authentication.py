@@ -68,7 +68,7 @@ class BrowserAuthentication(BaseAuthentication):
         environment = environment_of(user, tenant=tenant, environment=name)
         if environment is None:
             raise exceptions.NotFound("There is no such environment, or not for you.")
-        return user, principals.of_user(user, environment)
+        return user, principals.of_browser(request._request, user, environment)
 
 
 def caller(request: Request) -> Principal:

@@ -1,11 +1,14 @@
 """Who asks: one shape for a person in the browser, a key, an agent, a source or the system."""
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from django.http import HttpRequest
 
 from audit.context import Actor
 from gateway.lib import ids
-from gateway.tenants import roles
+from gateway.tenants import freshness, roles
+from gateway.tenants.freshness import Authentication
 from gateway.tenants.models import ApiKey, Environment, Member, User
 
 
@@ -14,6 +17,7 @@ class Principal:
     """Somebody who acts in one environment.
 
     `owner_id` is the person behind a machine: that person never approves its actions.
+    `authentication` says how fresh a browser's session is; a key has none.
     """
 
     kind: str
@@ -25,6 +29,7 @@ class Principal:
     agent_id: uuid.UUID | None = None
     owner_id: uuid.UUID | None = None
     permissions: frozenset[str] = field(default_factory=frozenset)
+    authentication: Authentication | None = None
 
     @property
     def actor(self) -> Actor:
@@ -57,6 +62,11 @@ def of_user(user: User, environment: Environment) -> Principal:
         owner_id=user.id,
         permissions=allowed,
     )
+
+
+def of_browser(request: HttpRequest, user: User, environment: Environment) -> Principal:
+    """The signed-in person of a browser's session, who may have to prove that they are there."""
+    return replace(of_user(user, environment), authentication=freshness.of_session(request))
 
 
 def of_key(key: ApiKey) -> Principal:

@@ -86,3 +86,10 @@ def test_signature_of_another_key_is_a_no():
 
 
 FROZEN = "60c0ada8aac3568e7f68ebb82b38ae81edaddf7d4e53b6ae0820b752272cf097"
+
+
+def test_statements_of_the_first_form_are_still_verified_and_pass_for_no_other():
+    old = sign_decision(SEED, STATEMENT, version=1)
+    assert verify_decision(public_key(SEED), STATEMENT, old, version=1)
+    assert not verify_decision(public_key(SEED), STATEMENT, old)
+    assert not verify_decision(public_key(SEED), STATEMENT, old, version=3)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals.redact import is_secret_name, mask, redact
+from approvals.redact import StrayMask, is_secret_name, mask, redact, restore
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,35 @@ def test_fingerprint_is_stable_short_and_bound_to_the_key():
 def test_masking_twice_changes_nothing_more():
     once = redact({"password": "x"})
     assert redact(once) == once
+
+
+def test_an_edited_copy_gets_its_secrets_back():
+    original = {"note": "a", "token": "t1", "lines": [{"iban": "x"}, {"iban": "y"}]}
+    shown = redact(original, ["lines.*.iban"])
+    edited = {**shown, "note": "b", "lines": shown["lines"][1:]}
+    assert restore(edited, original, ["lines.*.iban"]) == {
+        "note": "b",
+        "token": "t1",
+        "lines": [{"iban": "y"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"note": mask("t1")}, "/note"),
+        ({"token": mask("unknown")}, "/token"),
+        ({"more": [mask("t1")]}, "/more/0"),
+    ],
+)
+def test_a_mask_stands_for_nothing_where_its_value_would_be_seen(change, path):
+    original = {"note": "a", "token": "t1"}
+    with pytest.raises(StrayMask) as refused:
+        restore({**redact(original), **change}, original)
+    assert refused.value.path == path
+
+
+def test_a_text_that_only_looks_like_a_mask_stays_what_it_is():
+    original = {"note": "[masked 01234567]", "token": {"inner": "[masked 89abcdef]"}}
+    shown = redact(original)
+    assert restore(shown, original) == original

@@ -16,6 +16,7 @@ from approvals.requirement import (
     escalated,
     is_stricter,
     requirement_hash,
+    stricter_of,
 )
 from audit.canonical import digest
 
@@ -246,3 +247,24 @@ def test_votes_that_were_enough_do_for_whatever_is_not_stricter(edit, is_escalat
 def test_nothing_is_stricter_than_itself(asked):
     assert not is_stricter(asked, asked)
     assert Requirement.from_dict(asked.as_dict()).hash == asked.hash
+
+
+def test_two_requirements_in_one_lose_neither_people_nor_precautions():
+    old = Requirement(reviewers=("group:finance",), quorum=2, hold_s=60, step_up=True)
+    milder = Requirement(reviewers=("group:finance",), quorum=1, expires_in_s=600, rejections=2)
+    both = stricter_of(milder, old)
+    assert (both.reviewers, both.quorum, both.hold_s, both.step_up) == (
+        ("group:finance",), 2, 60, True,
+    )  # fmt: skip
+    assert (both.expires_in_s, both.rejections) == (600, 1)
+    other = Requirement(reviewers=("group:legal",), edit_needs_second=True)
+    asked = stricter_of(other, old)
+    assert (asked.reviewers, asked.edit_needs_second, asked.hold_s) == (("group:legal",), True, 60)
+
+
+def test_neither_of_two_requirements_is_stricter_than_both_in_one():
+    one = Requirement(quorum=2, hold_s=5)
+    two = Requirement(quorum=1, hold_s=60, exclude_run_starter=True)
+    for new, old in ((one, two), (two, one)):
+        assert not is_stricter(one, stricter_of(new, old))
+        assert not is_stricter(two, stricter_of(new, old))

@@ -2,12 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
 
-from approvals.services import approve, cancel, reject, save_policy, set_kill_switch
+from approvals.services import (
+    approve,
+    cancel,
+    edit,
+    extend,
+    reject,
+    save_policy,
+    set_kill_switch,
+    undo,
+)
 from approvals.services.due import expire_due
 from audit import services as audit
 from audit.models import AuditRecord, RefusalCount
@@ -48,6 +58,19 @@ class Change:
 def _pending(here: Scene, decide: Callable[..., Any], **more: Any) -> Callable[[], Any]:
     action, by = here.ask(), here.people.principal(here.people.may)
     return lambda: decide(action=action, by=by, digest=action.digest, **more)
+
+
+def _undone(here: Scene) -> Callable[[], Any]:
+    rules = [{**RULES[0], "hold_s": 60}]
+    save_policy(here.environment, name="hold", rules=rules, comment="x")
+    action, by = here.approved(), here.people.principal(here.people.second)
+    return lambda: undo(action=action, by=by)
+
+
+def _extended(here: Scene) -> Callable[[], Any]:
+    action, by = here.ask(), here.people.principal(here.people.may)
+    later = action.decide_by + timedelta(hours=1)
+    return lambda: extend(action=action, by=by, decide_by=later)
 
 
 def _canceled(here: Scene) -> Callable[[], Any]:
@@ -99,6 +122,9 @@ CHANGES = [
     Change("propose", lambda here: here.ask),
     Change("approve", lambda here: _pending(here, approve)),
     Change("reject", lambda here: _pending(here, reject, reason="No.")),
+    Change("edit", lambda here: _pending(here, edit, arguments={"note": "other"})),
+    Change("undo", _undone),
+    Change("extend", _extended),
     Change("cancel", _canceled),
     Change("expire", _expired),
     Change("use the kill switch", _stopped),

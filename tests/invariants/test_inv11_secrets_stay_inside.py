@@ -5,6 +5,7 @@ import json
 import pytest
 from django.test import Client
 
+from approvals.services import edit
 from tests.desk import signed_in, text
 from tests.factories.tools import TEXT, ToolDefinitionFactory, strict
 from tests.invariants.doors import RESOURCES, api, desk_addresses, named_rows, rows_of
@@ -81,6 +82,10 @@ def test_a_sensitive_argument_is_masked_wherever_people_look(here: Scene, admin:
         ),
     )  # fmt: skip
     action = here.ask("pay", arguments={"note": "rent", "iban": SECRET})
+    action = edit(
+        action=action, by=here.people.principal(here.people.may), digest=action.digest,
+        arguments={"note": "half", "iban": SECRET},
+    )  # fmt: skip
     address = f"/{here.environment.tenant.slug}/{here.environment.slug}/actions/{action.public_id}/"
     shown = text(signed_in(here.people.may).get(address))
     shown += text(admin.get(f"/api/v1/actions/{action.public_id}"))
@@ -88,4 +93,5 @@ def test_a_sensitive_argument_is_masked_wherever_people_look(here: Scene, admin:
     # The request itself has to hold it, or it could not be sent; nothing else does.
     assert set(where_stored(SECRET)) <= {
         "approvals_action.arguments", "approvals_action.rendered",
+        "approvals_actionversion.arguments", "approvals_actionversion.rendered",
     }  # fmt: skip

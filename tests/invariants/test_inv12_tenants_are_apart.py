@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -16,10 +17,13 @@ from tests.invariants.doors import RESOURCES, ROWS, api, desk_addresses, named_r
 
 pytestmark = pytest.mark.django_db
 DIGEST = {"digest": "0" * 64}
-COMMANDS: dict[str, dict[str, dict[str, str]]] = {
+COMMANDS: dict[str, dict[str, dict[str, Any]]] = {
     "actions": {
         "approve": DIGEST,
         "reject": {**DIGEST, "reason": "x"},
+        "edit": {**DIGEST, "arguments": {}},
+        "undo": {},
+        "extend": {"decide_by": "2030-01-01T00:00:00Z"},
         "cancel": {},
         "reconcile": {"outcome": "failed", "evidence": "x"},
         "comments": {"text": "x"},

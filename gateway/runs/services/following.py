@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from approvals.models import Action
-from approvals.services import cancel_run_actions
+from approvals.services import cancel_run_actions, shown_arguments
 from approvals.states import OPEN, ActionStatus
 from audit import services as audit
 from audit.actions import AuditAction
@@ -24,6 +24,7 @@ PROVIDERS_CALL = "agent"
 BUDGET_CODE, RATE_CODE = "budget_exceeded", "rate_limited"
 # Refusals that an agent must tell from a rule's.
 TOLD_BY_CODE = frozenset({BUDGET_CODE, RATE_CODE})
+RAN = frozenset({ActionStatus.SUCCEEDED, ActionStatus.FAILED})
 
 
 def action_changed(action: Action) -> None:
@@ -102,7 +103,15 @@ def _owe_report(run: Run, action: Action) -> None:
 
 
 def _answer(action: Action) -> dict[str, Any]:
-    """What the agent hears: typed fields; words of people and services stay data."""
+    """What the agent hears; where others than its own arguments ran, which, secrets masked."""
+    answer = _outcome(action)
+    if action.status in RAN and action.has_other_arguments:
+        answer["effective_arguments"] = shown_arguments(action)
+    return answer
+
+
+def _outcome(action: Action) -> dict[str, Any]:
+    """Typed fields; words of people and services stay data."""
     if action.status == ActionStatus.SUCCEEDED:
         return {"result": action.result}
     own = action.status == ActionStatus.INVALID or action.code in TOLD_BY_CODE

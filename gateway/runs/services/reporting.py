@@ -89,6 +89,7 @@ def _answer(report: Report) -> ToolAnswer:
         call_id=report.call_id,
         result=report.answer.get("result"),
         error=ToolError(error["code"], error["message"], error["retryable"]) if error else None,
+        effective_arguments=report.answer.get("effective_arguments"),
     )
 
 

@@ -89,6 +89,20 @@ def test_a_result_of_nothing_is_still_a_result(peer: Any, answering: Callable[..
     assert sent(peer)[2] == {"tool_call_id": "call_1", "result": None}
 
 
+def test_arguments_that_a_reviewer_changed_go_with_the_result(
+    peer: Any, answering: Callable[..., Any]
+) -> None:
+    peer.scripts = [answering(200)]
+    answer = ToolAnswer("call_1", {"ok": True}, effective_arguments={"amount": "20.00"})
+    PROVIDER.submit_result(request_to(peer), "r-9", answer)
+    assert sent(peer)[2] == {
+        "tool_call_id": "call_1",
+        "result": {"ok": True},
+        "arguments_changed": True,
+        "effective_arguments": {"amount": "20.00"},
+    }
+
+
 def test_cancel_names_the_run(peer: Any, answering: Callable[..., Any]) -> None:
     peer.scripts = [answering(200)]
     PROVIDER.cancel(request_to(peer), "r-9")

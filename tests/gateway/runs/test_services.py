@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from approvals.models import Action
-from approvals.services import approve, propose, reject
+from approvals.services import approve, edit, propose, reject
 from approvals.states import ActionStatus
 from gateway.agents.models import Provider
 from gateway.http.errors import OutsideError
@@ -21,7 +21,7 @@ from gateway.runs.models import Report, Run
 from gateway.runs.states import ReportStatus, RunStatus
 from gateway.tools.services import save
 from tests.factories.agents import AgentFactory, ProviderFactory
-from tests.factories.tools import ToolDefinitionFactory
+from tests.factories.tools import TEXT, ToolDefinitionFactory, strict
 from tests.people import People, ready
 
 pytestmark = pytest.mark.django_db
@@ -153,6 +153,32 @@ def test_repeated_event_changes_nothing(
     settle()
     assert Action.objects.count() == 1
     assert run.events.filter(kind="run.tool_required").count() == 1
+
+
+def test_the_agent_hears_which_arguments_ran_where_a_reviewer_changed_them(
+    people: People, provider: Provider, fake: FakeProvider, settle: Settle
+) -> None:
+    tool = ToolDefinitionFactory(
+        name="pay", input_schema=strict(note=TEXT, iban=TEXT), sensitive=["/iban"]
+    )
+    save(people.environment, **tool)
+    run = begin(people, provider)
+    settle()
+    run.refresh_from_db()
+    wants(run, ToolCall("c1", 0, "pay", {"note": "rent", "iban": "DE02120300000000202051"}))
+    settle()
+    action = Action.objects.get()
+    by = people.principal(people.may)
+    other = {"note": "half the rent", "iban": "DE02120300000000202051"}
+    edited = edit(action=action, by=by, digest=action.digest, arguments=other)
+    # The provider tells of the same call once more.
+    wants(run, ToolCall("c1", 0, "pay", {"note": "rent", "iban": "DE02120300000000202051"}))
+    approve(action=edited, by=by, digest=edited.digest)
+    settle()
+    ((_, answer),) = fake.answers
+    assert answer.result["note"] == "half the rent"
+    assert answer.effective_arguments["note"] == "half the rent"
+    assert answer.effective_arguments["iban"].startswith("[masked ")
 
 
 def test_rejection_goes_back_to_the_agent_with_its_reason(
