@@ -9,6 +9,7 @@ from django.db.models import Max
 from approvals.models import Policy, PolicyVersion
 from approvals.policy.cases import CasesError, Outcome, failed, load_cases, run_cases
 from approvals.policy.engine import PolicyError, PolicyRule, load_rules
+from approvals.services.quorums import require_people
 from audit import context
 from audit import services as audit
 from audit.actions import AuditAction
@@ -37,8 +38,9 @@ def save_policy(
     """Create the policy, or give it a new version that is in force from now on.
 
     What is not given stays as it is. A version on trial ends: it was made from older rules. Raises
-    Refused with the rule, the field and a caret where an expression does not compile, and with the
-    failing cases where the policy's own tests do not pass.
+    Refused with the rule, the field and a caret where an expression does not compile, with the
+    failing cases where the policy's own tests do not pass, and with what is missing where the
+    environment's members could never agree as a rule asks.
     """
     policy = Policy.objects.select_for_update().within(environment).filter(name=name).first()
     if policy is None:
@@ -212,6 +214,8 @@ def _created(
     )  # fmt: skip
     policy.save(force_insert=True)
     record_version(policy, rules=rules, tests=tests, comment=comment)
+    if enabled:
+        require_people(environment, rules)
     _record(AuditAction.POLICY_CREATED, policy, before=None)
     return policy
 
@@ -233,6 +237,8 @@ def _changed(
     policy.position = policy.position if position is None else position
     policy.is_enabled = policy.is_enabled if enabled is None else enabled
     made = record_version(policy, rules=policy.rules, tests=policy.tests, comment=comment)
+    if policy.is_enabled and (rules is not None or enabled):
+        require_people(policy.environment, policy.rules)
     policy.version, policy.comment = made.number, made.comment
     if policy.trial is not None and (rules is not None or enabled is False):
         meta["trial_ended"] = policy.trial.number

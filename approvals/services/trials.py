@@ -8,6 +8,7 @@ from django.db import transaction
 
 from approvals.models import Policy, PolicyVersion
 from approvals.services import policies
+from approvals.services.quorums import require_people
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
@@ -47,6 +48,7 @@ def try_version(
     made = policies.record_version(
         policy, rules=rules, tests=policy.tests if tests is None else tests, comment=comment
     )
+    require_people(environment, rules)
     return _start(policy, made, rollout)
 
 
@@ -59,9 +61,13 @@ def widen(policy: Policy, *, rollout: Rollout) -> Policy:
 
 @transaction.atomic
 def promote(policy: Policy) -> Policy:
-    """Put the version on trial in force for all, under its own number."""
+    """Put the version on trial in force for all, under its own number.
+
+    Raises Conflict without one, Refused where nobody could agree any more as it asks.
+    """
     locked = policies.lock(policy)
     trial, before = _on_trial(locked), locked.version
+    require_people(locked.environment, trial.rules)
     locked.rules, locked.tests = trial.rules, trial.tests
     locked.version, locked.comment = trial.number, trial.comment
     policies.clear_trial(locked)
