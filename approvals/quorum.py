@@ -121,6 +121,14 @@ class Standing:
         """The stage that waits, or the last one."""
         return self.stages[self.open_stage]
 
+    def would_satisfy(self, person: PersonFacts) -> bool:
+        """Whether this person's approval in the open stage is all that is missing."""
+        waiting = [stage for stage in self.stages if not stage.is_satisfied]
+        return len(waiting) == 1 and any(
+            way.missing == 1 and not person.names.isdisjoint(way.alternative.names)
+            for way in waiting[0].alternatives
+        )
+
     @property
     def needed(self) -> int:
         """How many votes the nearest alternative of the open stage needs."""

@@ -7,12 +7,17 @@ from approvals.services.editing import edit
 from approvals.services.masking import shown_arguments
 from approvals.services.policies import change_policy, move_policy, restore, save_policy
 from approvals.services.proposing import propose
+from approvals.services.quorums import warnings_of
 from approvals.services.reading import (
+    asked,
     can_anybody_decide,
     eligible_reviewers,
     may_decide,
+    next_voters,
     progress,
+    shortfall,
     waiting_for,
+    would_be_last,
 )
 from approvals.services.reconciling import reconcile
 from approvals.services.selecting import active_rules
@@ -30,6 +35,7 @@ __all__ = [
     "Rollout",
     "active_rules",
     "answer",
+    "asked",
     "approve",
     "can_anybody_decide",
     "cancel",
@@ -43,6 +49,7 @@ __all__ = [
     "is_agent_stopped",
     "may_decide",
     "move_policy",
+    "next_voters",
     "progress",
     "promote",
     "propose",
@@ -52,12 +59,15 @@ __all__ = [
     "save_policy",
     "set_kill_switch",
     "shown_arguments",
+    "shortfall",
     "stopped_here",
     "stopping",
     "sweep",
     "try_version",
     "undo",
     "waiting_for",
+    "warnings_of",
     "widen",
     "withdraw",
+    "would_be_last",
 ]

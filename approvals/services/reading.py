@@ -9,6 +9,7 @@ from approvals.findings import Finding
 from approvals.models import Action, Approval
 from approvals.quorum import PersonFacts, Standing, Vote
 from approvals.services.binding import requirement_of
+from approvals.states import ActionStatus
 from gateway.lib import ids
 from gateway.lib.errors import Denied
 from gateway.tenants import principals, roles
@@ -104,6 +105,31 @@ def eligible_reviewers(action: Action) -> list[Member]:
     """The members whom some stage of the action names and who may decide it, voted or not."""
     deciders = deciders_of(action.environment)
     return [member for member in deciders if _could(action, member)]
+
+
+def next_voters(action: Action, standing: Standing) -> list[Member]:
+    """The members who can vote now: named by the open stage, not heard yet; none once settled."""
+    if action.status != ActionStatus.PENDING or standing.satisfied:
+        return []
+    voted = {vote.user_id for vote in votes(action)}
+    return [
+        member
+        for member in deciders_of(action.environment)
+        if member.user_id not in voted and _could(action, member, stage=standing.open_stage)
+    ]
+
+
+def would_be_last(action: Action, user: User) -> bool:
+    """Whether an approval of this person, who may give it, is the only one that is missing."""
+    member = _member(user, action.environment)
+    if member is None:
+        return False
+    return progress(action).would_satisfy(person_facts(member, action.environment))
+
+
+def asked(action: Action) -> str:
+    """Who must agree, in words; empty where nobody is asked."""
+    return requirement_of(action).words if action.requirement else ""
 
 
 def can_anybody_decide(action: Action) -> bool:

@@ -1,24 +1,46 @@
 """The ballot of a card: who is asked, who has voted, and what this person may do now."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from approvals import services
 from approvals.forms import ApproveForm, RejectForm
 from approvals.models import Action
+from approvals.quorum import AlternativeStanding, StageStanding, Standing
 from approvals.states import ActionStatus
 from gateway.lib.errors import Denied
 from gateway.tenants.principals import of_user
+
+SHOWN_PEOPLE = 5
+
+
+@dataclass(frozen=True)
+class Way:
+    """One alternative and how far it is: “1 of 2 from finance”."""
+
+    have: int
+    needed: int
+    who: str
+    is_met: bool
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """One stage: `done`, `now`, or empty while it is not its turn."""
+
+    name: str
+    state: str
+    icon: str
+    ways: tuple[Way, ...]
 
 
 class Ballot:
     """The vote on one action, as one person sees it."""
 
-    def __init__(self, action: Action, user: Any, *, have: int, needed: int) -> None:
+    def __init__(self, action: Action, user: Any) -> None:
         self.action = action
         self.user = user
-        self.have = have
-        self.needed = needed
 
     def _may(self, permission: str) -> bool:
         return bool(self.user.has_perm(permission, self.action.environment))
@@ -28,25 +50,62 @@ class Ballot:
         """Whether people can still decide."""
         return self.action.status == ActionStatus.PENDING
 
+    @cached_property
+    def standing(self) -> Standing:
+        """How far each stage is."""
+        return services.progress(self.action)
+
     @property
-    def reviewers(self) -> str:
-        """Who is asked, in words."""
-        asked = (self.action.requirement or {}).get("reviewers") or ["any reviewer"]
-        return ", ".join(str(name).replace("role:", "").replace("group:", "") for name in asked)
+    def stages(self) -> list[StageLine]:
+        """Each stage in its order; a requirement without stages is one without a name."""
+        at, done = self.standing.open_stage, self.standing.satisfied
+        return [
+            _line(stage, "now" if number == at and not done else "done" if number <= at else "")
+            for number, stage in enumerate(self.standing.stages)
+        ]
+
+    @property
+    def short(self) -> str:
+        """How far it is in a few words: “1 of 2”, with the stage or the people where it matters."""
+        standing = self.standing
+        words = f"{standing.have} of {standing.needed}"
+        if len(standing.stages) > 1:
+            return f"{words} in stage {standing.open_stage + 1} of {len(standing.stages)}"
+        if len(standing.current.alternatives) > 1:
+            return f"{words} from {_who(standing.current.nearest)}"
+        return words
+
+    @property
+    def rejections(self) -> str:
+        """How many have refused, where one refusal does not end it."""
+        standing = self.standing
+        if standing.rejections_end_at == 1:
+            return ""
+        return f"{standing.rejections} of {standing.rejections_end_at} rejections that end it"
 
     @cached_property
     def votes(self) -> list[dict[str, Any]]:
-        """The votes on this version."""
+        """The votes on this version, with the stage each was cast in where there are several."""
         votes = self.action.approvals.filter(void_at__isnull=True).select_related("user")
+        names = [stage.name for stage in self.standing.stages]
         return [
             {
                 "name": str(vote.user),
                 "initials": vote.user.initials,
                 "is_me": vote.user_id == self.user.pk,
                 "verdict": vote.decision,
+                "stage": names[vote.stage] if vote.stage < len(names) else "",
             }
             for vote in votes
         ]
+
+    @cached_property
+    def can_still(self) -> str:
+        """Who can vote next, by name; the first few of many."""
+        people = [str(member.user) for member in services.next_voters(self.action, self.standing)]
+        more = len(people) - SHOWN_PEOPLE
+        shown = ", ".join(sorted(people)[:SHOWN_PEOPLE])
+        return f"{shown} and {more} more" if more > 0 else shown
 
     @property
     def has_voted(self) -> bool:
@@ -69,8 +128,9 @@ class Ballot:
 
     @property
     def is_last(self) -> bool:
-        """Whether this person's approval would be the last one needed."""
-        return self.can_decide and self.needed > 1 and self.have == self.needed - 1
+        """Whether this person's approval would be the last one of several."""
+        is_one_of_many = self.standing.needed > 1 or len(self.standing.stages) > 1
+        return self.can_decide and is_one_of_many and services.would_be_last(self.action, self.user)
 
     @property
     def may_cancel(self) -> bool:
@@ -87,3 +147,18 @@ class Ballot:
     def reject_form(self) -> RejectForm:
         """An empty form, bound to the digest that is shown."""
         return RejectForm(initial={"digest": self.action.digest})
+
+
+def _line(stage: StageStanding, state: str) -> StageLine:
+    ways = tuple(
+        Way(way.have, max(1, way.alternative.quorum), _who(way), not way.missing)
+        for way in stage.alternatives
+    )
+    icon = {"done": "circle-check", "now": "circle-dot"}.get(state, "circle")
+    return StageLine(stage.name, state, icon, ways)
+
+
+def _who(way: AlternativeStanding) -> str:
+    """Whom an alternative names, without the kind of each name."""
+    names = (name.partition(":")[2] for name in way.alternative.reviewers)
+    return ", ".join(names) or "any reviewer"

@@ -269,7 +269,7 @@ class Card(Row):
     @cached_property
     def ballot(self) -> Ballot:
         """The vote on it."""
-        return Ballot(self.action, self.user, have=self.have, needed=self.needed)
+        return Ballot(self.action, self.user)
 
     @cached_property
     def warnings(self) -> list[Note]:

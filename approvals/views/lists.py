@@ -6,6 +6,7 @@ from django.http import HttpResponse
 
 from approvals.forms import ActionFilter
 from approvals.models import Action, Policy
+from approvals.policy import words
 from approvals.views.rows import Row
 from gateway.lib.html import csv_answer, page, paged, show
 
@@ -59,12 +60,5 @@ def _rule_cells(policy: Policy, rule: dict[str, Any]) -> tuple[object, ...]:
 
 def _rule(rule: dict[str, Any]) -> dict[str, Any]:
     """A stored rule with what it asks for in words."""
-    parts = []
-    if rule["verdict"] == "require_approval":
-        who = ", ".join(rule.get("reviewers") or ["any reviewer"])
-        parts.append(f"{rule.get('quorum') or 1} of {who}")
-    if rule.get("hold_s"):
-        parts.append(f"hold {rule['hold_s']} s")
-    if rule.get("expires_in_s"):
-        parts.append(f"expires in {rule['expires_in_s']} s")
-    return {**rule, "asks": ", ".join(parts)}
+    lines = words.asks(rule)
+    return {**rule, "asks": "; ".join(lines), "lines": lines}

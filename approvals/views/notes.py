@@ -29,11 +29,10 @@ def notes_of(action: Action, *, marks: tuple[Span, ...], now: datetime) -> list[
     found = []
     if marks:
         found.append(_hidden(marks))
-    if action.status == ActionStatus.PENDING and not services.can_anybody_decide(action):
+    if action.status == ActionStatus.PENDING and (missing := services.shortfall(action)):
         text = (
-            "Not enough members have a role or group that the rule asks for, "
-            "apart from who requested it. "
-            "Give somebody the role, or cancel the action."
+            f"{missing} Whoever asked for it or answers for its agent does not count. "
+            "Give somebody the role or group, or cancel the action."
         )
         found.append(Note("bad", "users", "Nobody can decide this", text))
     if action.status in NEEDS_WORKER and not heartbeat.alive("worker"):

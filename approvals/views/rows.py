@@ -53,9 +53,9 @@ class Row:
         return self.action.agent.slug
 
     @property
-    def needed(self) -> int:
-        """How many must agree; 0 where nobody is asked."""
-        return int((self.action.requirement or {}).get("quorum", 0))
+    def is_asked(self) -> bool:
+        """Whether people decide it."""
+        return self.action.requirement is not None
 
     @cached_property
     def have(self) -> int:
@@ -63,6 +63,14 @@ class Row:
         votes = [vote for vote in self.action.approvals.all() if vote.void_at is None]
         version = self.action.version
         return sum(v.decision == "approve" and v.action_version == version for v in votes)
+
+    @property
+    def tally(self) -> str:
+        """“1/2”; where there are alternatives or stages only how many have agreed."""
+        asked = self.action.requirement or {}
+        if asked.get("alternatives") or asked.get("stages"):
+            return f"{self.have} approved"
+        return f"{self.have}/{asked.get('quorum', 1)}"
 
     @cached_property
     def hidden(self) -> int:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 
+from approvals import services
 from approvals.models import Action
 from approvals.states import ActionStatus, ExecutionStatus
 from approvals.views.rows import place
@@ -109,23 +110,17 @@ def history_of(action: Action) -> list[Entry]:
     entries = [Entry(action.created_at, "robot", f"{action.agent.slug} proposed this action")]
     if action.policy_hash:
         rule = action.rule or "the default"
-        entries.append(Entry(action.created_at, "scale", f"Policy: {rule} decided", _asks(action)))
+        entries.append(
+            Entry(action.created_at, "scale", f"Policy: {rule} decided", services.asked(action))
+        )
     entries += _votes(action) + _executions(action)
     if action.status == ActionStatus.PENDING:
-        waits = f"Waiting for {_asks(action)}"
+        waits = f"Waiting for {services.asked(action)}"
         entries.append(Entry(None, "hourglass", waits, tone="now"))
     elif (ending := ending_of(action)) is not None:
         tone = ending.tone if ending.tone in ("ok", "bad") else ""
         entries.append(Entry(action.settled_at, ending.icon, ending.title, ending.text, tone))
     return entries
-
-
-def _asks(action: Action) -> str:
-    asked = action.requirement
-    if not asked:
-        return ""
-    who = ", ".join(asked.get("reviewers") or ["any reviewer"])
-    return f"{asked.get('quorum', 1)} of {who}"
 
 
 def _votes(action: Action) -> list[Entry]:

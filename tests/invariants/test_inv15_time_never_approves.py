@@ -11,6 +11,7 @@ from approvals.states import ACTION, ActionStatus
 from gateway.connectors.fake import FakeConnector
 from gateway.lib.errors import Refused
 from gateway.providers.fake import FakeProvider
+from tests.factories.approvals import PolicyFactory
 from tests.invariants.scene import fakes, run_out, scene, sweep_once
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,13 @@ def faked() -> Iterator[tuple[FakeConnector, FakeProvider]]:
         {"expires_in_s": 60, "hold_s": 0},
         {"quorum": 2, "expires_in_s": 60},
         {"reviewers": ["group:nobody-is-in-it"]},
+        {"reviewers": ["role:reviewer"], "alternatives": [{"reviewers": ["role:admin"]}]},
+        {"stages": [{"name": "a"}, {"name": "b", "reviewers": ["role:admin"]}]},
+        {"rejections": 2, "step_up": True, "edit_needs_second": True, "exclude_run_starter": True},
+        {"remind_at": 0.5, "escalate_at": 0.6, "escalate_to": ["role:admin"]},
+        {"reviewers_from": "['role:admin']", "reason": "r"},
     ],
+    ids=str,
 )
 def test_whatever_runs_out_is_refused(
     faked: tuple[FakeConnector, FakeProvider],
@@ -39,7 +46,7 @@ def test_whatever_runs_out_is_refused(
     wish: dict[str, Any],
 ) -> None:
     here = scene()
-    save_policy(here.environment, name="p", comment="c", rules=[{**RULE, **wish}])
+    PolicyFactory(environment=here.environment, rules=[{**RULE, **wish}])
     action = here.ask()
     assert action.status == ActionStatus.PENDING
     for deadline in DEADLINES:
@@ -59,6 +66,11 @@ def test_whatever_runs_out_is_refused(
         {"on_timeout": "approve"},
         {"default": "allow"},
         {"verdict": "approve_after_timeout"},
+        {"escalate_to": ["role:admin"], "escalate_verdict": "approve"},
+        {"stages": [{"name": "a", "expires_in_s": 60}]},
+        {"stages": [{"name": "a", "quorum": 0}]},
+        {"alternatives": [{"quorum": 0}]},
+        {"rejections": 0},
         {"quorum": 0},
         {"quorum": -1},
         {"expires_in_s": 0},

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from approvals import services as approvals
 from approvals.models import Action, Execution
 from gateway.runs.models import Run
 from gateway.tools.models import SideEffect
@@ -128,10 +129,8 @@ def _action_steps(action: Action, *, now: datetime) -> list[Step]:
     began = action.created_at
     steps = [Step(2, icon, action.tool_name, label, began, began, kind, action)]
     if action.requirement:
-        quorum = action.requirement.get("quorum", 1)
-        who = ", ".join(action.requirement.get("reviewers") or ["any reviewer"])
         until = action.approved_at or action.settled_at or now
-        note = f"{quorum} of {who}"
+        note = approvals.asked(action)
         steps.append(Step(3, "hourglass", "Person decides", note, began, until, "wait", action))
     return steps + [_attempt(row, kind=kind, now=now) for row in action.executions.all()]
 
