@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from approvals.findings import Finding, Ruling
+from approvals.loops import LOOP
 from approvals.policy.engine import Evaluation
 from approvals.requirement import Requirement
 
@@ -69,7 +70,9 @@ def _by_policy(evaluation: Evaluation, asking: list[Finding]) -> Verdict:
         if asking:
             words = [evaluation.reason, *(finding.detail for finding in asking)]
             requirement = replace(requirement, reason="; ".join(words))
-        return _pending(requirement, (said, *asking), code=said.code)
+        # By this code the run and the desk know that a loop waits here, whatever else asks.
+        code = LOOP if any(finding.code == LOOP for finding in asking) else said.code
+        return _pending(requirement, (said, *asking), code=code)
     return Verdict(status="denied", code="policy_deny", reason=evaluation.reason, reasons=(said,))
 
 
@@ -86,7 +89,8 @@ def _approved(evaluation: Evaluation, said: Finding) -> Verdict:
 def _tightened(evaluation: Evaluation, asking: list[Finding], said: Finding) -> Verdict:
     reason = "; ".join(finding.detail for finding in asking)
     requirement = replace(evaluation.floor, reason=reason, hold_s=evaluation.hold_s)
-    return _pending(requirement, (*asking, said), code=asking[0].code)
+    code = LOOP if any(finding.code == LOOP for finding in asking) else asking[0].code
+    return _pending(requirement, (*asking, said), code=code)
 
 
 def _pending(requirement: Requirement, reasons: tuple[Finding, ...], *, code: str) -> Verdict:

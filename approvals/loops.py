@@ -18,17 +18,12 @@ _REFUSED = frozenset({"rejected", "expired"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EqualCall:
-    """One earlier call with the same tool and arguments.
-
-    `repeats` is the id of the refused action that it was a mere repetition of; `outcome` stands for
-    what it brought and is None while it is open.
-    """
+    """One earlier call; `outcome` stands for what it brought, and is None while it is open."""
 
     id: str
     status: str
     code: str = ""
     reason: str = ""
-    repeats: str = ""
     approved_at: datetime | None = None
     settled_at: datetime | None = None
     outcome: str | None = None
@@ -78,29 +73,24 @@ def without_progress(calls: Sequence[EqualCall]) -> int:
 
 
 def loop(calls: Sequence[EqualCall], *, limit: int) -> Finding | None:
-    """What is said of one call more; None where the run may go on. A limit of 0 means none.
+    """What is said of one equal call more in a run; None where the run may go on.
 
     The call that passes the limit waits for a person, and its run with it. While it waits, further
     ones are refused, so that one loop is one card.
     """
-    if not limit:
-        return None
-    card = next((call for call in calls if call.code == LOOP and call.status == "pending"), None)
-    if card is not None:
-        detail = f"The same call waits for a person as {card.id}, because the run turns in circles."
+    if (card := open_card(calls)) is not None:
+        detail = f"The same call waits for a person as {card.id}: the run goes round in circles."
         return Finding("loop", LOOP, detail, Ruling.DENY)
     made = without_progress(calls)
     if made < limit:
         return None
     detail = (
-        f"The run made the same call {made} times without anything new coming of it: "
-        "let it go on only if one time more helps, else reject, or cancel the run."
+        f"The run made the same call {made} times and nothing new came of it: "
+        "approve only if one time more helps; else reject it, or cancel the run."
     )
     return Finding("loop", LOOP, detail, Ruling.REQUIRE_APPROVAL)
 
 
-def limit_of(caps: object) -> int:
-    """The agent's cap `max_equal_calls`; what is no whole number leaves the default of five."""
-    found = caps.get("max_equal_calls") if isinstance(caps, dict) else None
-    is_number = isinstance(found, int) and not isinstance(found, bool) and found >= 0
-    return found if is_number else DEFAULT_EQUAL_CALLS  # type: ignore[return-value]
+def open_card(calls: Iterable[EqualCall]) -> EqualCall | None:
+    """The call that waits for a person because of the loop."""
+    return next((call for call in calls if call.code == LOOP and call.status == "pending"), None)

@@ -75,6 +75,7 @@ class ActionOut(serializers.Serializer[Action]):
     agent = serializers.CharField(source="agent.public_id")
     run = serializers.SerializerMethodField()
     call_id = serializers.CharField()
+    repeats = serializers.SerializerMethodField()
     requester = serializers.SerializerMethodField()
     reason = serializers.CharField(source="agent_reason")
     tags = serializers.JSONField()
@@ -115,6 +116,10 @@ class ActionOut(serializers.Serializer[Action]):
     def get_run(self, action: Action) -> str | None:
         """The run's id, if it belongs to one."""
         return ids.encode(RUN_MARK, action.run_id) if action.run_id else None
+
+    def get_repeats(self, action: Action) -> str | None:
+        """The refused or waiting action that this call only repeats; nobody is asked again."""
+        return ids.encode(Action.PREFIX, action.repeats_id) if action.repeats_id else None
 
     def get_requester(self, action: Action) -> dict[str, str]:
         """Who chose the arguments."""

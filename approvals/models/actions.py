@@ -83,6 +83,9 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     refusal = models.JSONField(null=True, blank=True, help_text="The same in fields, if refused.")
     digest = models.CharField(max_length=64, blank=True)
     nonce = models.CharField(max_length=64, blank=True)
+    repeats_id = models.UUIDField(
+        null=True, blank=True, help_text="The refused or waiting action that this only repeats."
+    )
     decide_by = models.DateTimeField(null=True, blank=True)
     execute_by = models.DateTimeField(null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
@@ -104,6 +107,11 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
         indexes = [
             models.Index(fields=["environment", "status", "-id"], name="action_env_status"),
             models.Index(fields=["run_id", "id"], name="action_run"),
+            models.Index(
+                fields=["repeats_id"],
+                name="action_repeats",
+                condition=models.Q(repeats_id__isnull=False),
+            ),
             models.Index(fields=["agent", "tool_name", "created_at"], name="action_agent_tool"),
             models.Index(
                 fields=["due_at"], name="action_due", condition=models.Q(due_at__isnull=False)

@@ -44,7 +44,7 @@ def judge(
                 Finding("run", "approval_required", detail, Ruling.REQUIRE_APPROVAL)
             )
         wish.findings += spending.findings(wish.standings)
-    _apply(action, decide(tuple(wish.findings), evaluation))
+    _apply(action, decide((*wish.findings, *wish.cautions), evaluation))
 
 
 def _apply(action: Action, verdict: Verdict) -> None:

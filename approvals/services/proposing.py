@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from approvals.models import Action, ShadowVerdict
-from approvals.services import spending, trail
+from approvals.services import repeating, spending, trail
 from approvals.services.admitting import admit
 from approvals.services.checking import check
 from approvals.services.judging import judge
@@ -25,7 +25,7 @@ from audit.actions import AuditAction
 from audit.canonical import canonical
 from audit.context import correlation_id as bound_correlation_id
 from gateway.agents.models import Agent
-from gateway.lib import wordlists
+from gateway.lib import ids, wordlists
 from gateway.lib.broker import JobName, ring
 from gateway.lib.states import announce
 from gateway.tenants.models import Environment
@@ -64,9 +64,10 @@ def propose(
     wish = Wish(environment, agent, tool_name[:80], arguments, requester, run)
     read_arguments(wish)
     scope, call = identity(wish, call_id)
-    if known := existing(wish, scope, call):
+    if repeating.look_back(wish, scope, call) and (known := existing(wish, scope, call)):
         return known
     check(wish)
+    repeating.check(wish)
     preview = look(wish)
     action = Action(
         environment=environment, agent=agent, run_id=run.id if run else None, call_scope=scope,
@@ -75,7 +76,8 @@ def propose(
         run_starter_id=run.starter_user_id if run else None, tool_name=wish.tool_name,
         tool_version=wish.tool.current if wish.tool else None, arguments=wish.text,
         arguments_sha256=wish.sha256, agent_reason=reason[:MAX_REASON], tags=tags or {},
-        source_event=source_event, correlation_id=correlation_id or bound_correlation_id(),
+        repeats_id=wish.repeats_id, source_event=source_event,
+        correlation_id=correlation_id or bound_correlation_id(),
     )  # fmt: skip
     fill_in(action, wish, preview)
     judge(action, wish, preview, event_facts=event_facts or {})
@@ -94,6 +96,13 @@ def look(wish: Wish) -> Preview | None:
         return None
     lists = wordlists.load(wish.environment.word_lists)
     return preview_of(wish.tool, wish.arguments, rendered=wish.rendered, lists=lists)
+
+
+def _meta(action: Action) -> dict[str, str]:
+    meta = {"rule": action.rule, "policy_hash": action.policy_hash}
+    if action.repeats_id:
+        meta["repeats"] = ids.encode(Action.PREFIX, action.repeats_id)
+    return meta
 
 
 def fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:
@@ -122,7 +131,7 @@ def _store(action: Action, wish: Wish) -> Action:
     trail.record(action, AuditAction.ACTION_PROPOSED, before=action.status, actor=actor)
     trail.record(
         action, RECORDED_AS[ActionStatus(action.status)], before=ActionStatus.PROPOSED,
-        reason=action.code, meta={"rule": action.rule, "policy_hash": action.policy_hash},
+        reason=action.code, meta=_meta(action),
     )  # fmt: skip
     announce(action)
     if action.status == ActionStatus.APPROVED and action.due_at:

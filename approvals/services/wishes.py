@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from approvals.findings import Finding, Ruling
+from approvals.loops import EqualCall
 from approvals.models import Action, ShadowVerdict
 from approvals.services import trail
 from audit.actions import AuditAction
@@ -67,6 +68,10 @@ class Wish:
     findings: list[Finding] = field(default_factory=list)
     standings: list[Standing] = field(default_factory=list)
     shadows: list[ShadowVerdict] = field(default_factory=list)
+    # What asks for a person whatever policy says; unlike a finding it leaves the wish sound.
+    cautions: list[Finding] = field(default_factory=list)
+    equal: list[EqualCall] = field(default_factory=list)
+    repeats_id: uuid.UUID | None = None
 
     @property
     def sensitive(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db.models import Count, Max
 
 from approvals import services
 from approvals.models import Action
@@ -120,7 +121,17 @@ def history_of(action: Action) -> list[Entry]:
     elif (ending := ending_of(action)) is not None:
         tone = ending.tone if ending.tone in ("ok", "bad") else ""
         entries.append(Entry(action.settled_at, ending.icon, ending.title, ending.text, tone))
-    return entries
+    return entries + _repeats(action)
+
+
+def _repeats(action: Action) -> list[Entry]:
+    """How often the agent made the same call again, for which nobody was asked."""
+    again = Action.objects.within(action.environment).filter(repeats_id=action.pk)
+    found = again.aggregate(count=Count("pk"), last=Max("created_at"))
+    if not (count := found["count"]):
+        return []
+    text = f"Asked for again {count} time{'s' if count != 1 else ''}, refused at once"
+    return [Entry(found["last"], "refresh", text)]
 
 
 def _votes(action: Action) -> list[Entry]:

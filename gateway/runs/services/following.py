@@ -22,8 +22,9 @@ REPORT_FOR = timedelta(hours=24)
 # The requester of a run's own tool calls is its agent; by API it is a key or a person.
 PROVIDERS_CALL = "agent"
 BUDGET_CODE, RATE_CODE = "budget_exceeded", "rate_limited"
-# Refusals that an agent must tell from a rule's.
+# Refusals that an agent must tell from a rule's, and what a call that was refused at once is told.
 TOLD_BY_CODE = frozenset({BUDGET_CODE, RATE_CODE})
+TOLD_AT_ONCE = TOLD_BY_CODE | {"rejected", "expired", "not_permitted", "loop_detected"}
 RAN = frozenset({ActionStatus.SUCCEEDED, ActionStatus.FAILED})
 
 
@@ -49,6 +50,8 @@ def run_changed(run: Run) -> None:
 
 def _note(run: Run, action: Action) -> None:
     data = {"action": action.public_id, "tool": action.tool_name, "version": action.version}
+    if action.code in TOLD_AT_ONCE:
+        data["code"] = action.code
     kind = f"action.{action.status}"
     if not run.events.filter(
         kind=kind, data__action=action.public_id, data__version=action.version
@@ -114,7 +117,8 @@ def _outcome(action: Action) -> dict[str, Any]:
     """Typed fields; words of people and services stay data."""
     if action.status == ActionStatus.SUCCEEDED:
         return {"result": action.result}
-    own = action.status == ActionStatus.INVALID or action.code in TOLD_BY_CODE
+    at_once = action.status == ActionStatus.DENIED and action.code in TOLD_AT_ONCE
+    own = at_once or action.status == ActionStatus.INVALID or action.code in TOLD_BY_CODE
     code = action.code if own else action.status
     message = action.reason or action.get_status_display()
     return {

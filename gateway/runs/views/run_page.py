@@ -16,6 +16,7 @@ from gateway.lib import ids
 from gateway.runs.models import Report, Run
 from gateway.runs.views.timeline import Axis, Bar, Step, Tick, steps_of
 
+LOOP_CODE = "loop_detected"
 MICRO = 1_000_000
 TITLE_LENGTH = 140
 
@@ -183,6 +184,9 @@ class RunPage:
         elif not self.run.is_final and self.run.provider_run_id is None and self.run.attempts:
             text = f"Tried {self.run.attempts} times; it is tried again by itself."
             found.append(Note("warn", "alert-triangle", "The provider did not start it yet", text))
+        if any(action.code == LOOP_CODE and not action.is_settled for action in self.actions):
+            text = "It made the same call again and again. Decide whether once more helps."
+            found.append(Note("warn", "refresh", "The run goes round in circles and waits", text))
         dead = [report for report in self.reports if report.status == "dead"]
         if dead:
             text = "; ".join(f"{report.call_id}: {report.error}" for report in dead)
