@@ -7,9 +7,12 @@ from django import forms
 from django.db.models import Q
 from django.utils import timezone
 
+from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.states import ActionStatus
+from gateway.agents.models import Agent
 from gateway.lib import ids
-from gateway.tools.models import Risk
+from gateway.tenants.models import Environment
+from gateway.tools.models import Risk, Tool
 
 OTHER = "other"
 PRESETS = (
@@ -69,6 +72,34 @@ class RejectForm(DecisionForm):
         return data
 
 
+class SwitchReasonForm(forms.Form):
+    """Why something is stopped, or may go on."""
+
+    reason = forms.CharField(
+        max_length=MAX_TEXT,
+        label="Why",
+        help_text="Everybody here reads it, on every page.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class StopForm(SwitchReasonForm):
+    """What is to be stopped."""
+
+    scope = forms.ChoiceField(label="Stop")
+    field_order = ("scope",)
+
+    def __init__(self, *args: Any, environment: Environment, **more: Any) -> None:
+        super().__init__(*args, **more)
+        agents = Agent.objects.within(environment).values_list("slug", flat=True)
+        tools = Tool.objects.within(environment).filter(archived_at=None)
+        self.fields["scope"].choices = [  # type: ignore[attr-defined]
+            (ENVIRONMENT, f"Everything in {environment.name}"),
+            ("One agent", [(f"{AGENT}{slug}", slug) for slug in agents]),
+            ("One tool", [(f"{TOOL}{tool.name}", tool.name) for tool in tools]),
+        ]
+
+
 class ActionFilter(forms.Form):
     """Filters of the lists of actions; empty fields do not narrow."""
 
@@ -82,6 +113,7 @@ class ActionFilter(forms.Form):
         required=False, label="Agent", widget=forms.TextInput(attrs={"placeholder": "Agent"})
     )
     run = forms.CharField(required=False, widget=forms.HiddenInput)
+    code = forms.CharField(required=False, widget=forms.HiddenInput)
     days = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
     def narrow(self, actions: Any) -> Any:
@@ -89,7 +121,10 @@ class ActionFilter(forms.Form):
         if not self.is_valid():
             return actions.none()
         chosen = self.cleaned_data
-        columns = {"status": "status", "risk": "risk", "tool": "tool_name", "agent": "agent__slug"}
+        columns = {
+            "status": "status", "risk": "risk", "tool": "tool_name", "agent": "agent__slug",
+            "code": "code",
+        }  # fmt: skip
         for name, column in columns.items():
             if chosen[name]:
                 actions = actions.filter(**{column: chosen[name]})

@@ -14,5 +14,8 @@ urlpatterns = [
     path("actions/<slug:action>/approve/", views.approve, name="approve"),
     path("actions/<slug:action>/reject/", views.reject, name="reject"),
     path("actions/<slug:action>/cancel/", views.cancel, name="cancel"),
+    path("kill-switch/", views.kill_switch, name="kill_switch"),
+    path("kill-switch/stop/", views.stop, name="stop"),
+    path("kill-switch/<slug:switch>/off/", views.go_on, name="go_on"),
     path("policies/", views.policies, name="policies"),
 ]

@@ -1,10 +1,10 @@
-"""What must be read first: hidden characters, nobody who executes, nobody who may decide."""
+"""What must be read first: hidden characters, a kill switch, nobody who executes or decides."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from approvals import services
-from approvals.models import Action
+from approvals.models import Action, KillSwitch
 from approvals.states import ActionStatus
 from gateway.lib import heartbeat
 from gateway.lib.visible import Span
@@ -35,10 +35,20 @@ def notes_of(action: Action, *, marks: tuple[Span, ...], now: datetime) -> list[
             "Give somebody the role or group, or cancel the action."
         )
         found.append(Note("bad", "users", "Nobody can decide this", text))
+    if action.status in NEEDS_WORKER:
+        found += [_stopped(switch) for switch in services.stopping(action)]
     if action.status in NEEDS_WORKER and not heartbeat.alive("worker"):
         text = "No worker has reported lately. You can decide; it runs once a worker is back."
         found.append(Note("warn", "alert-triangle", "Nobody is executing", text))
     return found
+
+
+def _stopped(switch: KillSwitch) -> Note:
+    text = (
+        f"{switch.turned_on_by} stopped {switch.what}: {switch.reason} "
+        "Deciding is possible; it does not run before the switch is off, and may expire until then."
+    )
+    return Note("bad", "hand-stop", "Stopped by a kill switch", text)
 
 
 def _hidden(marks: tuple[Span, ...]) -> Note:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from approvals import services
+from approvals.models import KillSwitch
 from gateway.tenants.models import Environment, Tenant, User
 from gateway.tenants.principals import Principal, of_user
 
@@ -21,6 +22,7 @@ PAGES = (
     ("policies", "Policies", "scale", "approvals:policies", "approvals.view_policy"),
     ("sources", "Sources", "transfer-in", "webhooks:sources", "webhooks.view_source"),
     ("agents", "Agents", "robot", "agents:list", "agents.view_agent"),
+    ("kill-switch", "Kill switch", "hand-stop", "approvals:kill_switch", "approvals.view_action"),
     ("members", "Members", "users", "tenants:members", "tenants.view_member"),
 )
 SECOND_PART = "sources"
@@ -108,6 +110,17 @@ class Frame:
     def waiting(self) -> int:
         """How many actions wait for this person."""
         return len(services.waiting_for(self.user, self.environment))
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether the person may use the kill switch here."""
+        return self.principal.has("approvals.use_kill_switch")
+
+    @cached_property
+    def stopped(self) -> list[KillSwitch]:
+        """What a kill switch holds here, said on every page."""
+        may_see = self.principal.has("approvals.view_action")
+        return services.stopped_here(self.environment) if may_see else []
 
     @property
     def home(self) -> str:

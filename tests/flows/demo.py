@@ -74,6 +74,7 @@ def _look_around(here: Demo) -> None:
         "tool": next(tool["id"] for tool in place.items("tools") if tool["name"] == "refund"),
         "member": place.items("members")[0]["id"],
         "invitation": made["id"],
+        "switch": _past_switch(place),
         "secret": made["url"].rstrip("/").rpartition("/")[2],
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-set/",
     }
@@ -83,6 +84,16 @@ def _look_around(here: Demo) -> None:
         "admin-audit-record": f"/admin/audit/auditrecord/{_newest_record(place)}/change/",
         "api-docs": "/api/docs",
     }
+
+
+def _past_switch(place: Place) -> str:
+    """A kill switch that was on for a moment."""
+    turns = ((True, "Looked like the wrong recipients."), (False, "They were right."))
+    for on, reason in turns:
+        body = {"scope": "tool:send_email", "on": on, "reason": reason}
+        answer = place.api.post("/kill-switch", json=body)
+        assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
 
 
 def _newest_record(place: Place) -> str:

@@ -2,7 +2,13 @@
 
 from gateway.agents.services.acting import agent_of_principal, principal_of_agent
 from gateway.agents.services.agents import create, update
-from gateway.agents.services.calling import Standing, may_call, scope_of, unknown_tools
+from gateway.agents.services.calling import (
+    Standing,
+    check_grants,
+    may_call,
+    scope_of,
+    unknown_tools,
+)
 from gateway.agents.services.keys import agent_of_key, create_api_key, revoke_api_key
 from gateway.agents.services.providers import (
     agent_of_provider,
@@ -16,6 +22,7 @@ __all__ = [
     "agent_of_key",
     "agent_of_principal",
     "agent_of_provider",
+    "check_grants",
     "create",
     "create_api_key",
     "create_provider",

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.db.models import Count, Q
@@ -15,6 +16,9 @@ from gateway.runs.models import Run
 
 register = template.Library()
 TOOL_DAYS = 7
+REFUSED = (
+    ActionStatus.INVALID, ActionStatus.DENIED, ActionStatus.REJECTED, ActionStatus.EXPIRED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,16 @@ class Counts:
     actions: dict[Any, int]
     failed: dict[Any, int]
     runs: dict[Any, int]
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """How many actions of an agent were refused for one reason, and the list of them."""
+
+    status: str
+    code: str
+    count: int
+    query: str
 
 
 @register.simple_tag(takes_context=True)
@@ -44,6 +58,21 @@ def counts_by_agent(context: template.Context) -> Counts:
     by = [model.objects.within(environment).order_by().values("agent") for model in (Action, Run)]
     actions, runs = (dict(x.annotate(n=Count("pk")).values_list("agent", "n")) for x in by)
     return Counts(actions, {}, runs)
+
+
+@register.simple_tag(takes_context=True)
+def refusals_of(context: template.Context, agent: Any) -> list[Refusals]:
+    """What the agent asked for and did not get, by state and code, the most frequent first."""
+    rows = Action.objects.within(context["request"].environment).filter(agent=agent)
+    grouped = rows.filter(status__in=REFUSED).order_by().values("status", "code")
+    found = grouped.annotate(n=Count("pk")).order_by("-n", "status", "code")
+    return [
+        Refusals(
+            row["status"], row["code"], row["n"],
+            urlencode({"agent": agent.slug, "status": row["status"], "code": row["code"]}),
+        )
+        for row in found
+    ]  # fmt: skip
 
 
 @register.simple_tag(takes_context=True)

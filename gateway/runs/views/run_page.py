@@ -14,6 +14,8 @@ from approvals.models import Action
 from audit.canonical import canonical
 from gateway.lib import ids
 from gateway.runs.models import Report, Run
+from gateway.runs.services import FELL_BACK, why_waiting
+from gateway.runs.states import RunStatus
 from gateway.runs.views.timeline import Axis, Bar, Step, Tick, steps_of
 
 LOOP_CODE = "loop_detected"
@@ -164,7 +166,7 @@ class RunPage:
             ),
         ]
 
-    @property
+    @cached_property
     def events(self) -> list[Any]:
         """What the provider reported, in order."""
         return list(self.run.events.all())
@@ -179,19 +181,40 @@ class RunPage:
         """What a reader must know first: why it failed, or what cannot be delivered."""
         found = []
         if self.run.error:
-            text = self.run.error.get("message") or canonical(self.run.error).decode()
-            found.append(Note("bad", "circle-x", "The run failed", text))
+            found.append(Note("bad", "circle-x", "The run failed", self._failure))
+        elif self.run.status == RunStatus.QUEUED and (why := why_waiting(self.run.agent)):
+            found.append(Note("warn", "clock-pause", "It does not begin yet", why))
         elif not self.run.is_final and self.run.provider_run_id is None and self.run.attempts:
             text = f"Tried {self.run.attempts} times; it is tried again by itself."
             found.append(Note("warn", "alert-triangle", "The provider did not start it yet", text))
         if any(action.code == LOOP_CODE and not action.is_settled for action in self.actions):
             text = "It made the same call again and again. Decide whether once more helps."
             found.append(Note("warn", "refresh", "The run goes round in circles and waits", text))
+        found += [self._fell_back(line) for line in self.events if line.kind == FELL_BACK]
         dead = [report for report in self.reports if report.status == "dead"]
         if dead:
             text = "; ".join(f"{report.call_id}: {report.error}" for report in dead)
             found.append(Note("bad", "skull", "An answer could not be delivered", text))
         return found
+
+    @property
+    def _failure(self) -> str:
+        """What happened, what to do next, and the id to ask about, as far as they are known."""
+        told = self.run.error or {}
+        if not told.get("message"):
+            return canonical(told).decode()
+        parts = [told["message"], told.get("next"), self._debug_id(told)]
+        return " ".join(str(part) for part in parts if part)
+
+    @staticmethod
+    def _debug_id(told: dict[str, Any]) -> str:
+        return f"Debug id: {told['debug_id']}" if told.get("debug_id") else ""
+
+    @staticmethod
+    def _fell_back(line: Any) -> Note:
+        told = line.data
+        text = f"{told['from']} did not start it ({told['reason']}), so it runs at {told['to']}."
+        return Note("warn", "git-merge", "At the fallback provider", text)
 
     @property
     def output(self) -> str:

@@ -15,7 +15,8 @@ from tests.factories.webhooks import EventFactory, SourceFactory
 
 pytestmark = pytest.mark.django_db
 LISTS = (
-    "approvals:inbox", "approvals:list", "approvals:policies", "runs:list", "webhooks:events",
+    "approvals:inbox", "approvals:list", "approvals:policies", "approvals:kill_switch", "runs:list",
+    "webhooks:events",
     "webhooks:sources", "agents:list", "tools:list", "tenants:members",
 )  # fmt: skip
 DETAILS = {
