@@ -18,4 +18,20 @@ urlpatterns = [
     path("kill-switch/stop/", views.stop, name="stop"),
     path("kill-switch/<slug:switch>/off/", views.go_on, name="go_on"),
     path("policies/", views.policies, name="policies"),
+    path("policies/new/", views.new_policy, name="new_policy"),
+    path("policies/simulate/", views.simulate, name="simulate"),
+    path("policies/<slug:policy>/", views.policy, name="policy"),
+    path("policies/<slug:policy>/edit/", views.edit_policy, name="edit_policy"),
+    path("policies/<slug:policy>/move/", views.move_policy, name="move_policy"),
+    path("policies/<slug:policy>/switch/", views.switch_policy, name="switch_policy"),
+    path("policies/<slug:policy>/rollout/", views.rollout, name="rollout"),
+    path("policies/<slug:policy>/shadow/", views.shadow, name="shadow"),
+    path(
+        "policies/<slug:policy>/versions/<int:number>/", views.policy_version, name="policy_version"
+    ),
+    path(
+        "policies/<slug:policy>/versions/<int:number>/restore/",
+        views.restore_policy,
+        name="restore_policy",
+    ),
 ]

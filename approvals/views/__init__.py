@@ -2,7 +2,16 @@
 
 from approvals.views.decide import approve, cancel, detail, reject
 from approvals.views.inbox import inbox, inbox_count, row
-from approvals.views.lists import actions, policies
+from approvals.views.lists import actions
+from approvals.views.policies import move as move_policy
+from approvals.views.policies import policies
+from approvals.views.policies import switch as switch_policy
+from approvals.views.policy_editor import create as new_policy
+from approvals.views.policy_editor import edit as edit_policy
+from approvals.views.policy_page import policy, rollout, shadow
+from approvals.views.policy_page import restore as restore_policy
+from approvals.views.policy_page import version as policy_version
+from approvals.views.policy_simulator import simulate
 from approvals.views.switches import go_on, kill_switch, stop
 
 __all__ = [
@@ -10,12 +19,22 @@ __all__ = [
     "approve",
     "cancel",
     "detail",
+    "edit_policy",
     "go_on",
     "inbox",
     "inbox_count",
     "kill_switch",
+    "move_policy",
+    "new_policy",
     "policies",
+    "policy",
+    "policy_version",
     "reject",
+    "restore_policy",
+    "rollout",
     "row",
+    "shadow",
+    "simulate",
     "stop",
+    "switch_policy",
 ]

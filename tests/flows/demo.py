@@ -72,6 +72,8 @@ def _look_around(here: Demo) -> None:
         "source": place.items("sources")[0]["slug"],
         "agent": place.items("agents")[0]["id"],
         "tool": next(tool["id"] for tool in place.items("tools") if tool["name"] == "refund"),
+        "policy": place.items("policies")[0]["id"],
+        "number": "1",
         "member": place.items("members")[0]["id"],
         "invitation": made["id"],
         "switch": _past_switch(place),

@@ -21,7 +21,7 @@ LISTS = (
 )  # fmt: skip
 DETAILS = {
     "approvals:detail": "action", "runs:detail": "run", "webhooks:event": "event",
-    "agents:detail": "agent", "tools:detail": "tool",
+    "agents:detail": "agent", "tools:detail": "tool", "approvals:policy": "policy",
 }  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def met():
 def rows_of(environment):
     """One row for every detail page, in this environment."""
     action = ActionFactory(environment=environment)
-    PolicyFactory(environment=environment)
+    policy = PolicyFactory(environment=environment)
     source = SourceFactory(environment=environment)
     return {
         "action": action.public_id,
@@ -42,6 +42,7 @@ def rows_of(environment):
         "agent": AgentFactory(environment=environment).public_id,
         "tool": ToolFactory(environment=environment).public_id,
         "source": source.slug,
+        "policy": policy.public_id,
     }
 
 
