@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from approvals.models import Action, Execution, KillSwitch
-from approvals.services import rechecking, spending, stopping, trail
+from approvals.services import rechecking, redefining, spending, stopping, trail
 from approvals.services.masking import masked
 from approvals.services.outside import connector_request
 from approvals.states import ActionStatus, ExecutionStatus
@@ -30,6 +30,7 @@ from gateway.lib.errors import DomainError, StaleState
 from gateway.lib.sealing import CannotUnseal
 from gateway.lib.states import move
 from gateway.lib.work import backoff_s
+from gateway.tools import services as tools
 from gateway.tools.models import RetryClass
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,8 @@ def claim(pk: str) -> Execution | None:
         return None
     if stopping(action):
         _park(action)
+        return None
+    if action.status == ActionStatus.APPROVED and _waits_for_definition(action):
         return None
     if not rechecking.may_still_run(action):
         return None
@@ -110,6 +113,17 @@ def _take_over(action: Action) -> bool:
         reason="The worker was lost when the request may have left: look at the service.",
     )  # fmt: skip
     return False
+
+
+def _waits_for_definition(action: Action) -> bool:
+    """Whether the tool's definition changed, or may have: the action is judged again first."""
+    version = action.tool_version
+    if version is None or not version.tool.is_enabled:
+        return False
+    if redefining.is_behind(action):
+        ring(JobName.FOLLOW_TOOL, str(version.tool_id))
+        return True
+    return tools.is_waiting(version.tool)
 
 
 def _park(action: Action) -> None:

@@ -1,6 +1,7 @@
 """Jobs of this app. Each begins by claiming its row, so it may arrive any number of times."""
 
 from approvals import executor
+from approvals.services import follow_tool as follow
 from gateway.lib.broker import JobName, job
 
 EXECUTE_LIMIT_MS = 120_000
@@ -10,3 +11,9 @@ EXECUTE_LIMIT_MS = 120_000
 def execute_action(pk: str) -> None:
     """Carry out one approved action; the sweep rings again for what stays due."""
     executor.execute(pk)
+
+
+@job(JobName.FOLLOW_TOOL, time_limit_ms=EXECUTE_LIMIT_MS)
+def follow_tool(pk: str) -> None:
+    """Judge again what is open under older definitions of this tool."""
+    follow(pk)

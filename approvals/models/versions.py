@@ -31,6 +31,7 @@ class ActionVersion(Row):
         PROPOSED = "proposed", "Proposed"
         EDITED = "edited", "Edited"
         RETURNED = "returned", "Returned to review"
+        REDEFINED = "redefined", "Tool redefined"
         UNDONE = "undone", "Approval undone"
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="versions")

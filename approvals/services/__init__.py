@@ -20,6 +20,7 @@ from approvals.services.reading import (
     would_be_last,
 )
 from approvals.services.reconciling import reconcile
+from approvals.services.redefining import follow_tool
 from approvals.services.selecting import active_rules
 from approvals.services.switching import (
     is_agent_stopped,
@@ -47,6 +48,7 @@ __all__ = [
     "expire_due",
     "extend",
     "is_agent_stopped",
+    "follow_tool",
     "may_decide",
     "move_policy",
     "next_voters",

@@ -19,6 +19,7 @@ from gateway.connectors import registry
 from gateway.connectors.base import Unknown
 from gateway.lib import ids
 from gateway.lib.errors import Denied
+from gateway.lib.pointer import steps
 from gateway.tenants.models import User
 from gateway.tools import render
 
@@ -82,7 +83,13 @@ def _material(action: Action) -> Any:
     paths = action.tool_version.material if action.tool_version else []
     if not paths or not isinstance(action.before, dict):
         return action.before
-    return {path: action.before.get(path) for path in paths}
+    return {path: _found(action.before, steps(path)) for path in paths}
+
+
+def _found(value: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 def statement(approval: Approval) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from gateway.tools import services as tools
 from gateway.tools.models import Tool
 
 NOT_PERMITTED = "not_permitted"
+DRIFTED = "definition_changed"
 
 
 def check(wish: Wish) -> None:
@@ -32,6 +33,9 @@ def check(wish: Wish) -> None:
         wish.findings.append(Finding("schema", "invalid", text, Ruling.INVALID))
     if not wish.findings:
         _render(wish, tool)
+    if wish.is_sound and tools.is_waiting(tool):
+        detail = "The tool's upstream describes it otherwise now: an administrator looks at that."
+        wish.cautions.append(Finding("tool", DRIFTED, detail, Ruling.REQUIRE_APPROVAL))
 
 
 def _render(wish: Wish, tool: Tool) -> None:

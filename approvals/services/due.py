@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from approvals.models import Action
 from approvals.models.switches import is_stopped
-from approvals.services import spending, trail
+from approvals.services import redefining, spending, trail
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
@@ -24,6 +24,10 @@ def sweep() -> int:
     touched = expire_due()
     for pk in due_to_execute().values_list("pk", flat=True)[:CHUNK]:
         ring(JobName.EXECUTE_ACTION, str(pk))
+        touched += 1
+    changed = redefining.behind().values_list("tool_version__tool", flat=True)
+    for tool_pk in set(changed[:CHUNK]):
+        ring(JobName.FOLLOW_TOOL, str(tool_pk))
         touched += 1
     unannounced = Action.objects.filter(announce_due_at__lte=Now())
     for pk in unannounced.values_list("pk", flat=True)[:CHUNK]:
@@ -64,7 +68,8 @@ def _expire_one(action: Action, reason: str) -> None:
 
 def due_to_execute() -> QuerySet[Any]:
     """What a worker may claim now; what a kill switch stops is not rung for until it is off."""
-    ready = Q(status=ActionStatus.APPROVED, due_at__lte=Now()) & FREE
+    settled = Q(tool_version__tool__drifted_at__isnull=True)
+    ready = Q(status=ActionStatus.APPROVED, due_at__lte=Now()) & FREE & settled
     # Executing with a lease that ran out: the worker was lost. Without one: waits to be repeated.
     again = Q(status=ActionStatus.EXECUTING, lease_until__isnull=True, due_at__lte=Now())
     orphaned = Q(status=ActionStatus.EXECUTING, lease_until__lt=Now())

@@ -1,6 +1,5 @@
 """Changing what an action would do: the gate judges it anew, and every vote begins again."""
 
-import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,12 +14,12 @@ from approvals.redact import StrayMask
 from approvals.requirement import stricter_of
 from approvals.services import binding, spending, trail, versions
 from approvals.services.checking import NOT_PERMITTED, check
-from approvals.services.judging import judge
 from approvals.services.locking import attempt, lock_for_decision, touch
 from approvals.services.masking import unmasked
 from approvals.services.previewing import Preview
-from approvals.services.proposing import RECORDED_AS, fill_in, look
-from approvals.services.wishes import RunContext, Wish, read_arguments, requester_of
+from approvals.services.proposing import RECORDED_AS, look
+from approvals.services.rejudging import columns_of, judged, wish_of
+from approvals.services.wishes import Wish, read_arguments
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.errors import Denied, Refused
@@ -31,12 +30,6 @@ from gateway.tools import services as tools
 
 MAX_COMMENT = 4000
 RECORDED_PATHS = 20
-# What follows from the arguments; number, digest, nonce and requirement come beside them.
-COLUMNS = (
-    "tool_version", "arguments", "arguments_sha256", "rendered", "effect", "target", "risk",
-    "connection_revision", "before", "after", "affected", "previewed_at", "preview_error", "facts",
-    "trace", "policy_hash", "rule",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,19 +76,19 @@ def apply(action: Action, edit: Edit, *, by: Principal, comment: str) -> None:
     """Judge the edit and store it as the locked action's next version."""
     if len(comment) > MAX_COMMENT:
         raise Refused("too_long", f"A comment has at most {MAX_COMMENT} characters.")
-    judged = _judged(action, edit)
+    found = judged(action, edit.wish, edit.preview)
     meta = _changes(action, edit)
-    requirement, decide_by = _requirement(action, judged)
+    requirement, decide_by = _requirement(action, found)
     columns = versions.begin(
         action, origin=versions.Origin.EDITED, by=by.user, comment=comment.strip(),
         editor=by.user, proposed_sha256=action.asked_sha256, requirement=requirement,
-        **{name: getattr(judged, name) for name in COLUMNS},
+        **columns_of(found),
     )  # fmt: skip
-    ends = judged.status not in {ActionStatus.PENDING, ActionStatus.APPROVED}
+    ends = found.status not in {ActionStatus.PENDING, ActionStatus.APPROVED}
     if ends:
         move(
-            action, judged.status, code=judged.code, reason=judged.reason,
-            refusal=judged.refusal, settled_at=Now(), **columns,
+            action, found.status, code=found.code, reason=found.reason,
+            refusal=found.refusal, settled_at=Now(), **columns,
         )  # fmt: skip
         spending.follow(action)
     else:
@@ -108,7 +101,7 @@ def apply(action: Action, edit: Edit, *, by: Principal, comment: str) -> None:
 
 def _checked(action: Action, arguments: Any) -> Wish:
     """The arguments as a wish that nothing but policy could speak against."""
-    wish = _wish(action, _whole(action, arguments))
+    wish = wish_of(action, _whole(action, arguments))
     read_arguments(wish)
     tool = tools.enabled(action.environment, action.tool_name)
     if tool is not None and tool.current is not None and not wish.findings:
@@ -129,16 +122,6 @@ def _whole(action: Action, arguments: Any) -> Any:
         raise Refused("masked_value", message, errors={error.path: [message]}) from error
 
 
-def _wish(action: Action, arguments: Any) -> Wish:
-    run = None
-    if action.run_id:
-        run = RunContext(action.run_id, action.facts.get("run", {}), action.run_starter_id)
-    return Wish(
-        action.environment, action.agent, action.tool_name, arguments, requester_of(action), run,
-        is_edit=True,
-    )  # fmt: skip
-
-
 def _check_schema(definition: dict[str, Any], arguments: Any) -> None:
     errors: dict[str, list[str]] = {}
     for found in schema.problems(definition, arguments):
@@ -154,19 +137,9 @@ def _refusal(found: Finding) -> Refused | Denied:
     return Refused(found.code, found.detail, errors={"": [found.detail]})
 
 
-def _judged(action: Action, edit: Edit) -> Action:
-    """A copy of the action with the new arguments, as the gate would let it in now."""
-    judged = copy.copy(action)
-    judged.tool_version = edit.wish.tool.current if edit.wish.tool else None
-    judged.arguments, judged.arguments_sha256 = edit.wish.text, edit.wish.sha256
-    fill_in(judged, edit.wish, edit.preview)
-    judge(judged, edit.wish, edit.preview, event_facts=action.facts.get("event", {}))
-    return judged
-
-
-def _requirement(action: Action, judged: Action) -> tuple[dict[str, Any], Any]:
+def _requirement(action: Action, found: Action) -> tuple[dict[str, Any], Any]:
     """What both versions ask for together, and the deadline: no edit makes either milder."""
-    before, now = binding.requirement_of(action), binding.requirement_of(judged)
+    before, now = binding.requirement_of(action), binding.requirement_of(found)
     wanted = stricter_of(now, before)
     latest = timezone.now() + timedelta(seconds=wanted.expires_in_s)
     return wanted.as_dict(), min(action.decide_by or latest, latest)

@@ -1,6 +1,7 @@
 """Asking the rules: the facts they see, and the verdict written into the unsaved action."""
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from approvals.requirement import Requirement
 from approvals.services import binding, selecting, spending
 from approvals.services.masking import masked
 from approvals.services.previewing import Preview
+from approvals.services.routing import routed
 from approvals.services.seeing import facts_of
 from approvals.services.wishes import Wish
 from approvals.states import ActionStatus
@@ -44,7 +46,11 @@ def judge(
                 Finding("run", "approval_required", detail, Ruling.REQUIRE_APPROVAL)
             )
         wish.findings += spending.findings(wish.standings)
-    _apply(action, decide((*wish.findings, *wish.cautions), evaluation))
+    verdict = decide((*wish.findings, *wish.cautions), evaluation)
+    if evaluation:
+        led = routed(verdict.requirement, evaluation, version=action.tool_version)
+        verdict = replace(verdict, requirement=led)
+    _apply(action, verdict)
 
 
 def _apply(action: Action, verdict: Verdict) -> None:

@@ -13,6 +13,7 @@ from gateway.lib.errors import StaleState
 from gateway.lib.states import announce, announcement
 from gateway.lib.unit_of_work import unit_of_work
 from gateway.tenants.principals import Principal
+from gateway.tools import services as tools
 
 
 def attempt(action: Action) -> AbstractContextManager[None]:
@@ -50,6 +51,8 @@ def lock_for_decision(
     locked = lock(action)
     reading.may_decide(locked, by, approving=approving)
     check_is_pending(locked)
+    if approving:
+        _check_definition(locked)
     if digest != locked.digest or binding.digest_of(locked) != locked.digest:
         raise StaleState(
             "The action changed since it was shown to you: look again before deciding.",
@@ -57,6 +60,22 @@ def lock_for_decision(
             digest=locked.digest,
         )
     return locked
+
+
+def _check_definition(action: Action) -> None:
+    """Raises StaleState where a yes would be one to a definition that does not hold any more."""
+    version = action.tool_version
+    if version is None:
+        return
+    if version.tool.current_id != version.pk:
+        detail = "The tool's definition changed: the action is judged again, look in a moment."
+        raise StaleState(detail, status=action.status, digest=action.digest)
+    if tools.is_waiting(version.tool):
+        detail = (
+            f"The upstream of {version.tool.name} describes the tool otherwise now: an "
+            "administrator accepts or refuses that on the tool's page first."
+        )
+        raise StaleState(detail, status=action.status, digest=action.digest)
 
 
 def check_is_pending(action: Action) -> None:

@@ -10,6 +10,7 @@ from approvals.models import Action, Approval
 from approvals.policy import engine, facts
 from approvals.requirement import Requirement, is_stricter
 from approvals.services import binding, reading, selecting, spending, trail, versions
+from approvals.services.routing import routed
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.agents import services as agents
@@ -88,7 +89,7 @@ def _policy_agrees(action: Action) -> bool:
         _end(action, ActionStatus.DENIED, "denied", reason)
         return False
     stored = Requirement.from_dict(action.requirement) if action.requirement else None
-    wanted = verdict.requirement
+    wanted = routed(verdict.requirement, verdict, version=action.tool_version)
     if (
         verdict.verdict == "require_approval"
         and wanted

@@ -84,6 +84,11 @@ def set_aside(action: Action) -> None:
     budgets.reserve(action.environment, action.public_id, standings)
 
 
+def give_back(action: Action) -> None:
+    """What was set aside for an action that is judged again; it takes its part anew if it may."""
+    budgets.release(action.public_id)
+
+
 def follow(*actions: Action) -> None:
     """Use up or give back what these actions had set aside, by the states they came to.
 

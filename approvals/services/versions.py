@@ -47,11 +47,13 @@ def return_to_review(
     origin: Origin = Origin.RETURNED,
     by: User | None = None,
     comment: str = "",
+    **columns: Any,
 ) -> None:
     """Back to a person under this requirement, as a new version whose deadline begins afresh."""
     columns = begin(
-        action, origin=origin, by=by, comment=comment, requirement=requirement.as_dict()
-    )
+        action, origin=origin, by=by, comment=comment, requirement=requirement.as_dict(),
+        **columns,
+    )  # fmt: skip
     decide_by = timezone.now() + timedelta(seconds=requirement.expires_in_s)
     move(
         action, ActionStatus.PENDING, due_at=None, approved_at=None, execute_by=None,

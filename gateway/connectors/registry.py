@@ -5,13 +5,14 @@ from gateway.connectors.fake import FakeConnector
 from gateway.connectors.http import HttpConnector
 from gateway.connectors.sandbox import SandboxConnector
 
-__all__ = ["CONNECTORS", "Unknown", "connector"]
+__all__ = ["CONNECTORS", "KNOWN", "Unknown", "connector"]
 
 _CONNECTORS: dict[str, Connector] = {
     connector.name: connector
     for connector in (HttpConnector(), SandboxConnector(), FakeConnector())
 }
 # What an administrator may choose; the fake one is for tests.
+KNOWN = frozenset(_CONNECTORS)
 CONNECTORS = tuple(name for name in _CONNECTORS if name != FakeConnector.name)
 
 

@@ -33,6 +33,7 @@ class JobName(StrEnum):
     EXECUTE_ACTION = "execute_action"
     ANNOUNCE = "announce"
     REPORT_RESULT = "report_result"
+    FOLLOW_TOOL = "follow_tool"
     SWEEP = "sweep"
 
 
@@ -45,6 +46,7 @@ QUEUES = {
     JobName.EXECUTE_ACTION: "actions",
     JobName.ANNOUNCE: "actions",
     JobName.REPORT_RESULT: "actions",
+    JobName.FOLLOW_TOOL: "actions",
     JobName.SWEEP: "sweeps",
 }
 

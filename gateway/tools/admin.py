@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from gateway.lib.admin import ReadOnlyAdmin
-from gateway.tools.models import Tool, ToolVersion
+from gateway.tools.models import Pin, Tool, ToolVersion, Upstream
 
 
 @admin.register(Tool)
@@ -21,3 +21,19 @@ class ToolVersionAdmin(ReadOnlyAdmin):
     list_select_related = ("tool",)
     list_filter = ("side_effect", "retry_class", "risk")
     search_fields = ("tool__name", "connector")
+
+
+@admin.register(Upstream)
+class UpstreamAdmin(ReadOnlyAdmin):
+    list_display = ("name", "environment", "kind", "title", "imported_at")
+    list_select_related = ("environment__tenant",)
+    list_filter = ("kind",)
+    search_fields = ("name", "title")
+
+
+@admin.register(Pin)
+class PinAdmin(ReadOnlyAdmin):
+    within = "upstream__environment"
+    list_display = ("key", "upstream", "tool", "accepted_sha256", "seen_sha256")
+    list_select_related = ("upstream", "tool")
+    search_fields = ("key", "tool__name")

@@ -1,9 +1,11 @@
 """The REST resource of tools."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from django.http import Http404
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -11,7 +13,8 @@ from gateway.connections.models import Connection
 from gateway.lib.rest import EnvironmentViews, StrictFields, checked, named
 from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
-from gateway.tools import services
+from gateway.tenants.models import Environment
+from gateway.tools import schema, services
 from gateway.tools.models import RetryClass, Risk, SideEffect, Tool
 
 
@@ -24,6 +27,14 @@ class PreviewIn(StrictFields):
     after = serializers.CharField(max_length=2000)
 
 
+class CompensateIn(StrictFields):
+    """The operation that undoes the tool's; it may use the arguments and `result`."""
+
+    operation = serializers.CharField(max_length=80, required=False)
+    config = serializers.DictField(required=False)
+    effect = serializers.CharField(max_length=2000, required=False)
+
+
 class ToolIn(StrictFields):
     """A tool's whole definition; the same name again gives it a new version."""
 
@@ -33,7 +44,7 @@ class ToolIn(StrictFields):
     output_schema = serializers.DictField(required=False, allow_null=True)
     side_effect = serializers.ChoiceField(choices=SideEffect.choices)
     retry_class = serializers.ChoiceField(choices=RetryClass.choices)
-    risk = serializers.ChoiceField(choices=Risk.choices)
+    risk = serializers.ChoiceField(choices=Risk.choices, allow_blank=True)
     connector = serializers.CharField(max_length=40)
     operation = serializers.CharField(max_length=80)
     config = serializers.DictField(required=False)
@@ -43,7 +54,33 @@ class ToolIn(StrictFields):
     preview = PreviewIn(required=False, allow_null=True)
     material = serializers.ListField(child=serializers.CharField(), required=False)
     sensitive = serializers.ListField(child=serializers.CharField(), required=False)
+    compensate = CompensateIn(required=False, allow_null=True)
+    reviewers = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, max_length=20
+    )
     enabled = serializers.BooleanField(required=False)
+
+
+class ToolChange(StrictFields):
+    """On or off, put away or taken out again."""
+
+    enabled = serializers.BooleanField(required=False)
+    archived = serializers.BooleanField(required=False)
+
+
+class BindIn(StrictFields):
+    """Where the tool's definition is to stand as well, and what it reaches the service with."""
+
+    environment = serializers.CharField(max_length=60)
+    connection = serializers.CharField(max_length=40, required=False, allow_null=True)
+    origin = serializers.CharField(max_length=300, required=False)
+
+
+class WarningOut(serializers.Serializer[Any]):
+    """Something the definition allows although it seldom should."""
+
+    path = serializers.CharField()
+    message = serializers.CharField()
 
 
 class ToolOut(serializers.Serializer[Tool]):
@@ -74,14 +111,30 @@ class ToolDetailOut(ToolOut):
     preview = serializers.JSONField(source="current.preview", allow_null=True)
     material = serializers.JSONField(source="current.material")
     sensitive = serializers.JSONField(source="current.sensitive")
+    compensate = serializers.JSONField(source="current.compensate", allow_null=True)
+    reviewers = serializers.ListField(source="current.reviewers", child=serializers.CharField())
+    archived_at = serializers.DateTimeField(allow_null=True)
+    drifted_at = serializers.DateTimeField(allow_null=True)
+    missing = serializers.SerializerMethodField(help_text="What it lacks to be enabled.")
+    warnings = serializers.SerializerMethodField()
     definition_sha256 = serializers.CharField(source="current.definition_sha256")
+
+    def get_missing(self, tool: Tool) -> list[str]:
+        """What a reviewer would not see; empty for a tool that may be enabled."""
+        return services.missing_blocks(tool.current) if tool.current else []
+
+    @extend_schema_field(WarningOut(many=True))
+    def get_warnings(self, tool: Tool) -> list[dict[str, str]]:
+        """Doubtful parts of the arguments' definition."""
+        found = schema.warnings(tool.current.input_schema) if tool.current else ()
+        return [{"path": item.path, "message": item.message} for item in found]
 
 
 class ToolViews(EnvironmentViews[Tool]):
     """What agents may ask for."""
 
-    queryset = Tool.objects.filter(archived_at=None, current__isnull=False).select_related(
-        "current__connection"
+    queryset = Tool.objects.filter(current__isnull=False).select_related(
+        "current__connection", "environment__tenant"
     )
     serializer_class = ToolDetailOut
     named_by = "name"
@@ -89,7 +142,14 @@ class ToolViews(EnvironmentViews[Tool]):
         "list": "tools.view_tool",
         "retrieve": "tools.view_tool",
         "create": "tools.change_tool",
+        "partial_update": "tools.change_tool",
+        "bind": "tools.change_tool",
     }
+
+    def rows(self) -> Any:
+        """What is put away is found only to be taken out again."""
+        rows = super().rows()
+        return rows if self.action == "partial_update" else rows.filter(archived_at=None)
 
     def get_serializer_class(self) -> type[serializers.Serializer[Tool]]:
         """A machine learns what a tool takes, not how and where it is carried out."""
@@ -106,3 +166,37 @@ class ToolViews(EnvironmentViews[Tool]):
             connections, body.get("connection"), by="slug", what="connection"
         )
         return Response(ToolDetailOut(services.save(place, **body)).data, status=201)
+
+    @extend_schema(request=ToolChange, responses=ToolDetailOut)
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Switch a tool on or off, put it away or take it out again.
+
+        One that does not show a reviewer what it takes to decide is not enabled (422
+        `incomplete`, with `missing`).
+        """
+        body, tool = checked(ToolChange, request), self.get_object()
+        if "archived" in body:
+            tool = services.archive(tool) if body["archived"] else services.restore(tool)
+        if "enabled" in body:
+            tool = services.switch(tool, on=body["enabled"])
+        return Response(ToolDetailOut(tool).data)
+
+    @extend_schema(request=BindIn, responses={201: ToolDetailOut})
+    @action(detail=True, methods=["post"])
+    @idempotent()
+    def bind(self, request: Request, id: str) -> Response:
+        """Give another environment of yours the same tool, off, with a connection of that one.
+
+        With the browser's session only: a key acts in its own environment.
+        """
+        body, tool, by = checked(BindIn, request), self.get_object(), caller(request)
+        places = Environment.objects.filter(tenant=by.environment.tenant_id)
+        place = named(places, body["environment"], by="slug", what="environment")
+        if place is None:
+            raise Http404
+        connections = Connection.objects.within(place).filter(archived_at=None)
+        connection = named(connections, body.get("connection"), by="slug", what="connection")
+        bound = services.bind(
+            tool, environment=place, by=by, connection=connection, origin=body.get("origin", "")
+        )
+        return Response(ToolDetailOut(bound).data, status=201)

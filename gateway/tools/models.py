@@ -44,6 +44,12 @@ class Tool(EnvironmentRow):
         "ToolVersion", on_delete=models.PROTECT, null=True, related_name="+"
     )
     archived_at = models.DateTimeField(null=True, blank=True)
+    drifted_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when its upstream describes it otherwise than was accepted; nothing of "
+        "it is decided or carried out meanwhile.",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["environment", "name"], name="tools_name")]
@@ -65,18 +71,22 @@ class ToolVersion(Row):
     output_schema = models.JSONField(null=True, blank=True)
     side_effect = models.CharField(max_length=20, choices=SideEffect.choices)
     retry_class = models.CharField(max_length=20, choices=RetryClass.choices)
-    risk = models.CharField(max_length=20, choices=Risk.choices)
+    risk = models.CharField(
+        max_length=20, choices=Risk.choices, blank=True, help_text="Empty in a draft."
+    )
     connector = models.CharField(max_length=40)
     operation = models.CharField(max_length=80)
     config = models.JSONField(default=dict)
     connection = models.ForeignKey(
         Connection, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    effect = models.TextField()
+    effect = models.TextField(blank=True)
     affected = models.TextField(blank=True, help_text="CEL that yields kind:id texts.")
     preview = models.JSONField(null=True, blank=True)
     material = models.JSONField(default=list, help_text="Paths of the preview that must not move.")
     sensitive = models.JSONField(default=list, help_text="Paths of arguments that are masked.")
+    compensate = models.JSONField(null=True, blank=True, help_text="The operation that undoes it.")
+    reviewers = models.JSONField(default=list, help_text="Who decides where no rule names anybody.")
     definition_sha256 = models.CharField(max_length=64)
 
     class Meta:
@@ -99,3 +109,49 @@ class ToolVersion(Row):
             "version": self.number,
             "region": self.connection.region if self.connection else "",
         }
+
+
+class Upstream(EnvironmentRow):
+    """A document that tools were imported from, as it was last read."""
+
+    PREFIX = "ups"
+
+    class Kind(models.TextChoices):
+        OPENAPI = "openapi", "OpenAPI document"
+        MCP = "mcp", "MCP server's tool list"
+
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    name = models.SlugField(max_length=40)
+    title = models.CharField(max_length=200, blank=True)
+    document_sha256 = models.CharField(max_length=64)
+    imported_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "name"], name="tools_upstream_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Pin(Row):
+    """What an upstream said of one tool: as it was accepted, and as it was last seen."""
+
+    PREFIX = "pin"
+
+    upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="pins")
+    key = models.CharField(max_length=300, help_text="The operation's name in the document.")
+    tool = models.OneToOneField(Tool, on_delete=models.PROTECT, related_name="pin")
+    accepted = models.JSONField(help_text="The part of a tool's definition that comes from there.")
+    accepted_sha256 = models.CharField(max_length=64)
+    seen = models.JSONField(null=True, help_text="Null where the document no longer has it.")
+    seen_sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["upstream", "key"], name="tools_pin_key")]
+
+    def __str__(self) -> str:
+        return f"{self.upstream.name}: {self.key}"

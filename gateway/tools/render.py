@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
 from audit.canonical import JSON, NotCanonical, canonical
+from gateway.tools import structure
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BODYLESS = ("GET", "DELETE")
@@ -320,9 +321,17 @@ def _declared(name: str, schema: Mapping[str, Any], *, field: str) -> bool:
     part: Any = schema
     required = True
     for step in name.split("."):
+        part = _referred(schema, part)
         properties = part.get("properties") if isinstance(part, Mapping) else None
         if not isinstance(properties, Mapping) or step not in properties:
             raise RenderError(field, f"{name} is not among the arguments")
         required = required and step in (part.get("required") or ())
         part = properties[step]
     return required
+
+
+def _referred(schema: Mapping[str, Any], part: Any) -> Any:
+    """The part, or what it refers to; a checked definition has no circle of bare references."""
+    while isinstance(part, Mapping) and "properties" not in part and "$ref" in part:
+        part = structure.target(dict(schema), part["$ref"])
+    return part

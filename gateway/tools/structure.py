@@ -135,7 +135,7 @@ class _Cost:
     def _judged(self, part: Schema) -> tuple[int, list[list[Schema]]]:
         """How many parts judge the value itself, and those that judge each of its members."""
         if id(part) not in self.groups:
-            closure = self._closure(part)
+            closure = judging(self.root, part)
             members: dict[str | int, list[Schema]] = {}
             wild: list[Schema] = []
             items: list[Schema] = []
@@ -148,16 +148,22 @@ class _Cost:
             self.groups[id(part)] = len(closure), [*named, wild, items]
         return self.groups[id(part)]
 
-    def _closure(self, part: Schema) -> list[Schema]:
-        waiting, found = [part], []
-        while waiting:
-            each = waiting.pop()
-            found.append(each)
-            if len(found) > MAX_IN_PLACE:
-                raise Unsound(f"more than {MAX_IN_PLACE} schemas would judge one value")
-            waiting += [inner for _, inner in same_value(each)]
-            waiting += [target(self.root, each[key]) for key in REFERENCES if key in each]
-        return found
+
+def judging(root: Schema, part: Schema) -> list[Schema]:
+    """The part and every schema that judges the same value with it, references followed.
+
+    Raises Unsound for more than MAX_IN_PLACE of them.
+    """
+    waiting, found = [part], []
+    while waiting:
+        each = waiting.pop()
+        found.append(each)
+        if len(found) > MAX_IN_PLACE:
+            raise Unsound(f"more than {MAX_IN_PLACE} schemas would judge one value")
+        waiting += [inner for _, inner in same_value(each)]
+        referred = (target(root, each[key]) for key in REFERENCES if key in each)
+        waiting += [inner for inner in referred if isinstance(inner, dict)]
+    return found
 
 
 def _bounded(count: int) -> int:

@@ -6,7 +6,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from audit.canonical import digest
-from gateway.tools.models import RetryClass, Risk, SideEffect, Tool, ToolVersion
+from gateway.tools.models import Pin, RetryClass, Risk, SideEffect, Tool, ToolVersion, Upstream
 from tests.factories.tenants import EnvironmentFactory
 
 TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
@@ -156,3 +156,33 @@ class ToolFactory(DjangoModelFactory):
         if create and given is not False:
             self.current = given or ToolVersionFactory(tool=self, **fields)
             self.save()
+
+
+class UpstreamFactory(DjangoModelFactory):
+    class Meta:
+        model = Upstream
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    kind = Upstream.Kind.OPENAPI
+    name = factory.Sequence(lambda n: f"upstream-{n}")
+    title = "A shop"
+    document_sha256 = factory.LazyAttribute(lambda made: digest(made.name))
+
+
+class PinFactory(DjangoModelFactory):
+    """A tool as its upstream describes it; `seen` differs once that has changed."""
+
+    class Meta:
+        model = Pin
+
+    upstream = factory.SubFactory(UpstreamFactory)
+    key = factory.Sequence(lambda n: f"POST /notes/{n}")
+    tool = factory.SubFactory(
+        ToolFactory, environment=factory.SelfAttribute("..upstream.environment")
+    )
+    accepted = factory.LazyAttribute(
+        lambda made: {"input_schema": made.tool.current.input_schema, "description": "A note."}
+    )
+    accepted_sha256 = factory.LazyAttribute(lambda made: digest(made.accepted))
+    seen = factory.SelfAttribute("accepted")
+    seen_sha256 = factory.SelfAttribute("accepted_sha256")

@@ -22,6 +22,7 @@ from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEnt
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import ReportFactory, RunEventFactory, RunFactory
 from tests.factories.tenants import ApiKeyFactory, GroupFactory, InvitationFactory, UserFactory
+from tests.factories.tools import PinFactory
 from tests.factories.webhooks import (
     DocumentFactory,
     EventFactory,
@@ -68,6 +69,7 @@ def everything(environment):
     RefusalFactory(source=event.source)
     DocumentFactory(source=event.source)
     ApiKeyFactory(environment=environment, secret=f"csk_one-and-only-{environment.pk}")
+    PinFactory(upstream__environment=environment)
     GroupFactory(tenant=environment.tenant)
     InvitationFactory(tenant=environment.tenant)
 

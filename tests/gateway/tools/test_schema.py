@@ -141,17 +141,17 @@ def test_patterns_take_linear_time():
 )
 def test_a_hostile_pattern_costs_no_time(pattern):
     schema = definition(properties={"a": {"type": "string", "pattern": pattern}})
-    started = time.perf_counter()
+    started = time.process_time()
     check_definition(schema)
     problems(schema, {"a": "a" * 100_000 + "!"})
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_pattern_too_large_to_compile_is_refused_in_no_time():
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(SchemaError):
         check_definition(definition(properties={"a": {"pattern": "((a{1000}){1000}){1000}"}}))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def doubling(deep, **last):
@@ -167,10 +167,10 @@ def doubling(deep, **last):
 
 def test_references_that_multiply_are_refused_before_they_cost_anything():
     check_definition(doubling(6, const=1))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(SchemaError, match="judge one value"):
         check_definition(doubling(40, const=1))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_recursion_that_multiplies_with_every_level_is_refused():
