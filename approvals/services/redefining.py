@@ -27,7 +27,7 @@ from gateway.lib.work import FREE
 CHUNK = 200
 REASON = "The tool's definition changed"
 CODE = "definition_changed"
-WAY = {"origin": ActionVersion.Origin.REDEFINED, "comment": f"{REASON}."}
+WAY: dict[str, Any] = {"origin": ActionVersion.Origin.REDEFINED, "comment": f"{REASON}."}
 
 
 def behind() -> QuerySet[Any]:
