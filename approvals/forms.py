@@ -78,7 +78,7 @@ class SwitchReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=MAX_TEXT,
         label="Why",
-        help_text="Everybody here reads it, on every page.",
+        help_text="Everybody here can read it.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 

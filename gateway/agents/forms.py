@@ -85,7 +85,7 @@ class AgentForm(forms.Form):
             _offer(self.fields[name], "none", self.providers)
         for name, (least, words) in CAPS.items():
             self.fields[name] = forms.IntegerField(
-                required=False, min_value=least, label=f"At most, {words}"
+                required=False, min_value=least, label=words.capitalize()
             )
         self.known = _tool_names(environment)
         self.names = [EVERY_TOOL, *sorted({*self.known, *_granted(agent)} - {EVERY_TOOL})]

@@ -8,6 +8,7 @@ from gateway.tenants.roles import Role
 TENANT, TENANT_NAME, TIME_ZONE = "demo", "Halden Supply", "Europe/Oslo"
 PROVIDER, SOURCE, OPEN_SOURCE, CONNECTION = "sandbox-agent", "sandbox-agent", "try-it", "shop"
 AGENT, AGENT_NAME = "support-agent", "Support agent"
+CAPS = {"max_tool_calls": 50}
 TASK = "support_reply TICK-10021"
 TAGS = {"project_id": "support", "run_purpose": "demo"}
 

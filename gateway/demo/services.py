@@ -186,7 +186,7 @@ def _agent(place: _Place, provider: Provider, remembered: Kept) -> Agent:
         names = [definition["name"] for definition in shop_tools(place.service_url)]
         agent = agents.create(
             place.sandbox, slug=cast.AGENT, name=cast.AGENT_NAME, owner=owner, provider=provider,
-            tools=[{"name": name} for name in names],
+            tools=[{"name": name} for name in names], caps=cast.CAPS,
         )  # fmt: skip
         remembered.agent_api_key = ""
     if not remembered.agent_api_key:
