@@ -10,7 +10,8 @@ from django.utils import timezone
 from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.states import ActionStatus
 from gateway.agents.models import Agent
-from gateway.lib import ids
+from gateway.lib import ids, strictjson
+from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment
 from gateway.tools.models import Risk, Tool
 
@@ -23,6 +24,23 @@ PRESETS = (
     (OTHER, "Something else"),
 )
 MAX_TEXT = 2000
+EXTENSIONS = (
+    ("1", "1 hour"),
+    ("4", "4 hours"),
+    ("24", "1 day"),
+    ("72", "3 days"),
+    ("168", "7 days"),
+)
+WORDS = {
+    "not_json": "is not JSON",
+    "duplicate_key": "names a key twice",
+    "not_a_number": "holds a number that is none",
+    "number_precision": "holds a number that would not stay exact",
+    "lone_surrogate": "holds half a character",
+    "nul": "holds a NUL character",
+    "too_deep": "is nested too deep",
+    "too_large": "is too large",
+}
 RISKS = (("", "Any risk"), *Risk.choices)
 STATUSES = (("", "Any state"), *ActionStatus.choices)
 
@@ -98,6 +116,55 @@ class StopForm(SwitchReasonForm):
             ("One agent", [(f"{AGENT}{slug}", slug) for slug in agents]),
             ("One tool", [(f"{TOOL}{tool.name}", tool.name) for tool in tools]),
         ]
+
+
+class EditForm(DecisionForm):
+    """Other arguments as JSON text; `value` is what was read, `places` what is wrong and where."""
+
+    arguments = forms.CharField(
+        label="Arguments",
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 12, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}
+        ),
+        help_text="JSON. What the eye would miss is written as an escape; masked values stay.",
+    )
+    comment = forms.CharField(
+        required=False,
+        max_length=MAX_TEXT,
+        label="Why",
+        help_text="Kept with the action.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.value: Any = None
+        self.places: list[tuple[str, str]] = []
+
+    def clean_arguments(self) -> str:
+        """A text with exactly one meaning."""
+        text = str(self.cleaned_data["arguments"])
+        try:
+            self.value = strictjson.parse(text)
+        except strictjson.Ambiguous as error:
+            what = WORDS.get(error.reason, error.reason)
+            place = f" at {error.path}" if error.path else ""
+            raise forms.ValidationError(f"This {what}{place}.") from error
+        return text
+
+    def refuse(self, error: Refused) -> None:
+        """Take on what the service found wrong, each fault with its place."""
+        found: dict[str, list[str]] = error.extra.get("errors", {})
+        self.places = [(path, text) for path, texts in found.items() for text in texts]
+        if not self.places:
+            self.add_error("arguments", error.detail)
+
+
+class ExtendForm(forms.Form):
+    """How much later the decision may come."""
+
+    hours = forms.ChoiceField(choices=EXTENSIONS, label="Later by")
 
 
 class ActionFilter(forms.Form):

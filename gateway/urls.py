@@ -20,6 +20,7 @@ handler500 = errors.broken
 ACCOUNT = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
+    path("reauthenticate/", tenants.StepUp.as_view(), name="account_reauthenticate"),
     path("inactive/", account.account_inactive, name="account_inactive"),
     # Nobody signs up: the adapter closes this page, but sign-in names it.
     path("signup/", account.signup, name="account_signup"),

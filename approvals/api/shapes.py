@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from approvals.models import Action, ActionVersion, Approval, Comment, Execution
-from approvals.services.masking import masked, shown_arguments
+from approvals.services.masking import in_request, masked, shown_arguments
 from approvals.services.switching import stopping
 from approvals.states import ActionStatus
 from audit.canonical import canonical
@@ -175,7 +175,7 @@ class ActionDetailOut(ActionOut):
         sensitive = sensitive_of(action)
         if isinstance(body := rendered.get("body"), str):
             rendered = {**rendered, "body": _masked_text(body, sensitive)}
-        return masked(rendered, sensitive)
+        return masked(rendered, in_request(sensitive))
 
     def get_stopped_by(self, action: Action) -> list[str]:
         """The scopes whose kill switch keeps it from being carried out now."""

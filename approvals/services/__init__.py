@@ -1,7 +1,7 @@
 """Every write of policies, actions, approvals and executions."""
 
 from approvals.services.commenting import answer, comment
-from approvals.services.deciding import approve, reject
+from approvals.services.deciding import STEP_UP_NEEDED, approve, reject
 from approvals.services.due import expire_due, sweep
 from approvals.services.editing import edit
 from approvals.services.masking import shown_arguments
@@ -13,6 +13,7 @@ from approvals.services.reading import (
     can_anybody_decide,
     eligible_reviewers,
     may_decide,
+    must_step_up,
     next_voters,
     progress,
     shortfall,
@@ -29,10 +30,11 @@ from approvals.services.switching import (
     stopping,
 )
 from approvals.services.trials import Rollout, promote, try_version, widen, withdraw
-from approvals.services.undoing import extend, undo
+from approvals.services.undoing import check_is_held, extend, latest_deadline, undo
 from approvals.services.withdrawing import cancel, cancel_run_actions
 
 __all__ = [
+    "STEP_UP_NEEDED",
     "Rollout",
     "active_rules",
     "answer",
@@ -42,6 +44,7 @@ __all__ = [
     "cancel",
     "cancel_run_actions",
     "change_policy",
+    "check_is_held",
     "comment",
     "edit",
     "eligible_reviewers",
@@ -49,7 +52,9 @@ __all__ = [
     "extend",
     "is_agent_stopped",
     "follow_tool",
+    "latest_deadline",
     "may_decide",
+    "must_step_up",
     "move_policy",
     "next_voters",
     "progress",

@@ -18,6 +18,7 @@ from gateway.tenants.principals import Principal
 
 EXECUTE_WITHIN = timedelta(hours=24)
 MAX_COMMENT = 4000
+STEP_UP_NEEDED = "step_up_needed"
 
 
 def approve(
@@ -45,7 +46,7 @@ def approve(
 
 def _may_approve_too(action: Action, by: Principal) -> bool:
     """Whether the editor's own vote counts for what was made of the action."""
-    if action.status != ActionStatus.PENDING:
+    if action.status != ActionStatus.PENDING or reading.must_step_up(action, by):
         return False
     try:
         reading.may_decide(action, by)
@@ -55,6 +56,12 @@ def _may_approve_too(action: Action, by: Principal) -> bool:
 
 
 def _approve(action: Action, by: Principal, *, comment: str) -> None:
+    if reading.must_step_up(action, by):
+        raise Denied(
+            STEP_UP_NEEDED,
+            "This action asks for a sign-in of the last five minutes: approve it on the desk, "
+            "which asks for your password again. A key cannot do so.",
+        )
     vote = _cast(action, by, decision="approve", comment=comment)
     trail.record(action, AuditAction.VOTE_CAST, before=action.status, approval=vote, actor=by.actor)
     if reading.progress(action).satisfied:

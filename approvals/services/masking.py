@@ -5,6 +5,7 @@ from typing import Any
 
 from approvals.models import Action, ActionVersion
 from approvals.redact import redact, restore
+from gateway.lib.pointer import pointer, steps
 from gateway.lib.sealing import mask_key
 
 
@@ -22,3 +23,9 @@ def shown_arguments(row: Action | ActionVersion) -> Any:
     """The arguments as people and agents see them; None where they had two meanings."""
     sensitive = row.tool_version.sensitive if row.tool_version else ()
     return masked(row.arguments_value, sensitive)
+
+
+def in_request(paths: Iterable[str]) -> list[str]:
+    """Paths of arguments, and the same places where a request holds the arguments as they are."""
+    named = list(paths)
+    return [*named, *(pointer(("arguments", *steps(path))) for path in named)]

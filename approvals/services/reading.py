@@ -3,6 +3,7 @@
 import uuid
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from approvals import quorum, reachable
 from approvals.findings import Finding
@@ -13,6 +14,7 @@ from approvals.states import ActionStatus
 from gateway.lib import ids
 from gateway.lib.errors import Denied
 from gateway.tenants import principals, roles
+from gateway.tenants.freshness import Authentication
 from gateway.tenants.models import Environment, Member, MemberRole, User
 from gateway.tenants.principals import Principal
 
@@ -70,6 +72,23 @@ def may_decide(action: Action, by: Principal, *, approving: bool = True) -> None
     found = _objection(action, person, stage=progress(action).open_stage, approving=approving)
     if found is not None:
         raise Denied(found.code, found.detail)
+
+
+def must_step_up(action: Action, by: Principal) -> bool:
+    """Whether this person has to prove again that they are there before they approve."""
+    if not requirement_of(action).step_up:
+        return False
+    return by.authentication is None or not by.authentication.is_fresh_at(timezone.now())
+
+
+def was_there(vote: Approval) -> bool:
+    """Whether the vote was cast by somebody who had just proved it, where that is asked."""
+    if not requirement_of(vote.action).step_up:
+        return True
+    if vote.authenticated_at is None:
+        return False
+    proof = Authentication(vote.authenticated_at, tuple(vote.authentication_methods))
+    return proof.is_fresh_at(vote.created_at)
 
 
 def _objection(

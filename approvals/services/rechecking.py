@@ -119,7 +119,8 @@ def _people_stand(action: Action) -> bool:
 
 
 def _is_genuine(vote: Approval) -> bool:
-    return vote.digest == vote.action.digest and binding.is_genuine(vote)
+    is_bound = vote.digest == vote.action.digest and binding.is_genuine(vote)
+    return is_bound and reading.was_there(vote)
 
 
 def _facts_now(action: Action) -> dict[str, Any]:

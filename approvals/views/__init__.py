@@ -12,6 +12,7 @@ from approvals.views.policy_page import policy, rollout, shadow
 from approvals.views.policy_page import restore as restore_policy
 from approvals.views.policy_page import version as policy_version
 from approvals.views.policy_simulator import simulate
+from approvals.views.revise import edit, extend, undo
 from approvals.views.switches import go_on, kill_switch, stop
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "approve",
     "cancel",
     "detail",
+    "edit",
     "edit_policy",
+    "extend",
     "go_on",
     "inbox",
     "inbox_count",
@@ -37,4 +40,5 @@ __all__ = [
     "simulate",
     "stop",
     "switch_policy",
+    "undo",
 ]

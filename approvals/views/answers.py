@@ -7,9 +7,12 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django_htmx.http import HttpResponseClientRedirect
 
 from approvals.models import Action
+from approvals.services import STEP_UP_NEEDED
 from approvals.views.card import Card
+from approvals.views.powers import step_up_url
 from gateway.lib.errors import Conflict, Denied, DomainError, Refused
 from gateway.lib.html import is_fragment
 from gateway.tenants.principals import Principal, of_browser
@@ -29,23 +32,35 @@ def carry_out(request: Any, action: Action, decide: Decide, *, said: str) -> Htt
     try:
         decide(action, of_browser(request, request.user, request.environment))
     except DomainError as error:
-        return _refused(request, action, error)
-    line = f"{said}: {action.effect}"
+        if error.code == STEP_UP_NEEDED:
+            return _lead_to(request, step_up_url(action))
+        return refused(request, action, error)
+    return done(request, action, said=said)
+
+
+def done(request: Any, action: Action, *, said: str) -> HttpResponse:
+    """The action as it is now, and a line that says what was done."""
+    fresh = find_action(request, action.public_id)
+    line = f"{said}: {fresh.effect}"
     if not is_fragment(request):
         messages.success(request, line)
         return redirect(Card(request, action).url)
-    answer = show_action(
-        request, Card(request, find_action(request, action.public_id)), has_count=True
-    )
+    answer = show_action(request, Card(request, fresh), has_count=True)
     answer["HX-Trigger"] = json.dumps({"cs:decided": {"said": line}})
     return answer
 
 
-def _refused(request: Any, action: Action, error: DomainError) -> HttpResponse:
+def refused(request: Any, action: Action, error: DomainError) -> HttpResponse:
+    """The action as it stands, and why nothing was done."""
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     name = "conflict" if status == 409 else "refused"
     card = Card(request, find_action(request, action.public_id))
     return show_action(request, card, status=status, note={name: error.detail})
+
+
+def _lead_to(request: Any, url: str) -> HttpResponse:
+    """A page that has to come first; htmx opens it as a whole page."""
+    return HttpResponseClientRedirect(url) if is_fragment(request) else redirect(url)
 
 
 def ask(request: Any, action: Action, form: Any, *, kind: str) -> HttpResponse:

@@ -11,9 +11,11 @@ from approvals.states import ActionStatus
 from approvals.views import story
 from approvals.views.ballot import Ballot
 from approvals.views.changes import ChangeRow, changes_of
+from approvals.views.edits import Edits, edits_of
 from approvals.views.lines import Line
 from approvals.views.notes import Note, notes_of
 from approvals.views.payload import Request, request_of
+from approvals.views.powers import Powers
 from approvals.views.risk import reasons_of
 from approvals.views.rows import Row, place
 from gateway.lib import ids
@@ -123,7 +125,7 @@ class Card(Row):
     def outcome_line(self) -> str:
         """What the bar says of an approved action."""
         if self.is_held:
-            return f"Approved. It starts {self.hold_s} s after the last vote; until then cancel it."
+            return "Approved. It rests before it starts, and can be undone until then."
         return "Approved. It can be canceled until it is sent."
 
     @property
@@ -265,6 +267,21 @@ class Card(Row):
     def audit_url(self) -> str:
         """All records of the journey, in the admin."""
         return story.audit_address(self.action.correlation_id) if self.records else ""
+
+    @cached_property
+    def powers(self) -> Powers:
+        """What this person may do beside voting."""
+        return Powers(self.http, self.action)
+
+    @property
+    def may_reject(self) -> bool:
+        """Whether this person can refuse it, which who edited it last may as well."""
+        return self.powers.may_edit and not self.ballot.has_voted
+
+    @cached_property
+    def edits(self) -> Edits | None:
+        """What reviewers made of it; None while it is as the agent asked."""
+        return edits_of(self.action)
 
     @cached_property
     def ballot(self) -> Ballot:

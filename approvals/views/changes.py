@@ -47,21 +47,22 @@ def changes_of(action: Action) -> tuple[str, list[ChangeRow]]:
     sensitive = tuple(action.tool_version.sensitive) if action.tool_version else ()
     if action.before is not None or action.after is not None:
         sentence = "The target as read when this was proposed, and after this action"
-        return sentence, _rows(_side(action.before), _side(action.after))
+        return sentence, rows_of(_side(action.before), _side(action.after))
     last = _last_on_target(action)
     if last is not None:
         sentence = f"Arguments of {last.public_id}, the last on the same target, and of this action"
         before = masked(last.arguments_value, sensitive)
-        return sentence, _rows(before, masked(action.arguments_value, sensitive))
+        return sentence, rows_of(before, masked(action.arguments_value, sensitive))
     sentence = "Nothing to compare with: every argument counts as added"
-    return sentence, _rows({}, masked(action.arguments_value or {}, sensitive))
+    return sentence, rows_of({}, masked(action.arguments_value or {}, sensitive))
 
 
 def _side(value: Any) -> Any:
     return diff.ABSENT if value is None else value
 
 
-def _rows(before: Any, after: Any) -> list[ChangeRow]:
+def rows_of(before: Any, after: Any) -> list[ChangeRow]:
+    """Each place at which two documents differ."""
     found = diff.compare(before, after)
     return [ChangeRow(str(c.kind), c.path or "/", c.before, c.after) for c in found]
 

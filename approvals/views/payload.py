@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from approvals.models import Action
-from approvals.services.masking import masked
+from approvals.services.masking import in_request, masked
 from audit.canonical import canonical
 from gateway.lib.visible import Span, reveal
 
@@ -60,7 +60,7 @@ def request_of(action: Action) -> Request:
         body, masked = _masked(action.arguments, sensitive)
         return Request("", "", "", "", (), body, masked, is_gone=not action.arguments)
     if rendered.get("kind") != "http":
-        body, masked = _masked(action.rendered, sensitive)
+        body, masked = _masked(action.rendered, tuple(in_request(sensitive)))
         return Request("", "", "", "", (), body, masked)
     return _http(rendered, sensitive)
 

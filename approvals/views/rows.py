@@ -81,7 +81,9 @@ class Row:
     def flags(self) -> list[Flag]:
         """What deserves a second look."""
         found = []
-        if self.action.version > 1:
+        if self.action.has_other_arguments:
+            found.append(Flag("pencil", "edited"))
+        elif self.action.version > 1:
             found.append(Flag("pencil", f"version {self.action.version}"))
         if self.action.preview_error:
             found.append(Flag("eye-off", "no live read"))

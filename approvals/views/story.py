@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Max
 
 from approvals import services
-from approvals.models import Action
+from approvals.models import Action, ActionVersion
 from approvals.states import ActionStatus, ExecutionStatus
 from approvals.views.rows import place
 from audit.canonical import canonical
@@ -35,6 +35,15 @@ ENDINGS = {
     ActionStatus.FAILED: ("bad", "circle-x", "Failed"),
     ActionStatus.UNKNOWN: ("warn", "help-circle", "The outcome is not known"),
 }
+MADE = {
+    ActionVersion.Origin.EDITED: ("pencil", "{who} edited it: version {number}"),
+    ActionVersion.Origin.RETURNED: (
+        "arrow-back-up-double", "{who} returned it to review: version {number}",
+    ),
+    ActionVersion.Origin.UNDONE: (
+        "arrow-back-up-double", "{who} undid the approval: version {number}",
+    ),
+}  # fmt: skip
 UNKNOWN_HINT = "It may have happened. Look in the other system before it is run again."
 
 
@@ -114,7 +123,8 @@ def history_of(action: Action) -> list[Entry]:
         entries.append(
             Entry(action.created_at, "scale", f"Policy: {rule} decided", services.asked(action))
         )
-    entries += _votes(action) + _executions(action)
+    known = [*_versions(action), *_votes(action), *_executions(action)]
+    entries += sorted(known, key=lambda entry: entry.at or action.created_at)
     if action.status == ActionStatus.PENDING:
         waits = f"Waiting for {services.asked(action)}"
         entries.append(Entry(None, "hourglass", waits, tone="now"))
@@ -142,6 +152,17 @@ def _votes(action: Action) -> list[Entry]:
         text = f"{vote.user} {said} digest {vote.digest[:12]}{void}"
         icon, tone = ("check", "ok") if vote.decision == "approve" else ("x", "bad")
         entries.append(Entry(vote.created_at, icon, text, vote.comment, "" if void else tone))
+    return entries
+
+
+def _versions(action: Action) -> list[Entry]:
+    """Each change of what is asked, with who made it and why."""
+    entries = []
+    for version in action.versions.select_related("made_by"):
+        if version.origin in MADE:
+            icon, did = MADE[ActionVersion.Origin(version.origin)]
+            text = did.format(who=version.made_by or "The gate", number=version.number)
+            entries.append(Entry(version.made_at, icon, text, version.comment))
     return entries
 
 

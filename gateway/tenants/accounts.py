@@ -33,3 +33,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         with transaction.atomic():
             super().set_password(user, password)
             services.password_changed(user)
+
+    def reauthenticate(self, user: User, password: str) -> bool:
+        """Whether this is the person's password; failures count as at the sign-in page."""
+        return self.authenticate(self.request, email=user.email, password=password) == user

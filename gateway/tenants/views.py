@@ -162,6 +162,16 @@ def _joined(invitation: Invitation, form: AcceptForm) -> User | None:
         return None
 
 
+class StepUp(account.ReauthenticateView):  # type: ignore[misc]
+    """The password again, for what asks for a fresh sign-in; then back to where that was."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Give the session a new key, so that an older copy of the cookie does not rise with it."""
+        self.request.session.cycle_key()
+        services.stepped_up(self.request.user)
+        return super().form_valid(form)
+
+
 def password_reset(request: HttpRequest) -> HttpResponse:
     """By mail where mail is set up; else the page says whom to ask."""
     if getattr(settings, "EMAIL_URL", ""):

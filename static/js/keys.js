@@ -34,6 +34,8 @@ const KEYS = {
   o: () => rows().find((link) => link === document.activeElement || link.hasAttribute("aria-current"))?.click(),
   a: () => press("[data-key=a]"),
   r: () => press("[data-key=r]"),
+  e: () => press("[data-key=e]"),
+  u: () => press("[data-key=u]"),
   d: otherDiff,
   "[": () => stepTab(-1),
   "]": () => stepTab(1),

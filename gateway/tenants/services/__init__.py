@@ -22,7 +22,7 @@ from gateway.tenants.services.places import (
     create_environment,
     create_tenant,
 )
-from gateway.tenants.services.sessions import password_changed, signed_in, signed_out
+from gateway.tenants.services.sessions import password_changed, signed_in, signed_out, stepped_up
 
 __all__ = [
     "Bootstrapped",
@@ -46,4 +46,5 @@ __all__ = [
     "set_roles",
     "signed_in",
     "signed_out",
+    "stepped_up",
 ]

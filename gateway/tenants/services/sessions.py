@@ -18,6 +18,11 @@ def signed_out(user: User) -> None:
     _record(AuditAction.SIGNED_OUT, user)
 
 
+def stepped_up(user: User) -> None:
+    """Record that the person proved once more, within a session, who they are."""
+    _record(AuditAction.STEPPED_UP, user)
+
+
 def password_changed(user: User) -> None:
     """Record that the password changed, in the transaction that changes it; never what it is."""
     _record(AuditAction.PASSWORD_CHANGED, user)
