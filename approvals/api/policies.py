@@ -184,12 +184,14 @@ class PolicyViews(EnvironmentViews[Policy]):
         """Compile rules, run their tests and warn; nothing is saved."""
         body = checked(CheckIn, request)
         rules, outcomes = policies.checked("draft", body["rules"], body.get("tests", ""))
-        tools = policies.tool_facts(caller(request).environment)
+        place = caller(request).environment
+        warned = advice(rules, policies.tool_facts(place))
+        warned += services.warnings_of(place, body["rules"])
         return Response(
             {
                 "tests": [asdict(outcome) for outcome in outcomes],
                 "passed": not [outcome for outcome in outcomes if not outcome.passed],
-                "warnings": [asdict(warning) for warning in advice(rules, tools)],
+                "warnings": [asdict(warning) for warning in warned],
             }
         )
 

@@ -9,6 +9,7 @@ from approvals.policy.advice import Advice, advice
 from approvals.policy.cases import Case, CasesError, Outcome, failed, load_cases, run_cases
 from approvals.policy.engine import PolicyError, PolicyRule, load_rules
 from approvals.services.policies import place_of, tool_facts
+from approvals.services.quorums import warnings_of
 
 
 @dataclass
@@ -41,7 +42,10 @@ def examine(
 
 
 def examine_stored(policies: Iterable[Policy]) -> list[Examined]:
-    """Policies of one environment, in their order; each is also warned about what stands before."""
+    """Policies of one environment, in their order.
+
+    Each is also warned about what stands before it, and about quorums that lack people by now.
+    """
     found: list[Examined] = []
     before: list[PolicyRule] = []
     tools: list[dict[str, Any]] | None = None
@@ -59,6 +63,7 @@ def examine_stored(policies: Iterable[Policy]) -> list[Examined]:
         names = {rule.name for rule in own}
         counting = [*before, *own] if policy.is_enabled else list(own)
         warned = [one for one in advice(counting, tools) if one.rule in names]
+        warned += warnings_of(policy.environment, policy.rules)
         found.append(Examined(policy.name, tests=outcomes, warnings=warned))
         before = counting if policy.is_enabled else before
     return found

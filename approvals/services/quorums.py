@@ -6,6 +6,7 @@ from typing import Any
 
 from approvals import reachable
 from approvals.findings import Ruling
+from approvals.policy.advice import Advice
 from approvals.policy.engine import PolicyError, PolicyRule, load_rules
 from approvals.quorum import PersonFacts, is_routed_to, standing
 from approvals.requirement import Requirement
@@ -16,6 +17,10 @@ from gateway.tenants.models import Environment
 FLOOR = Requirement()
 # With so many deciders a rule is not asked about each of them.
 MANY = 60
+NO_SUBSTITUTE = (
+    "It needs somebody who has no substitute: where that member asked for the action, or owns the "
+    "agent, nobody can decide it."
+)
 
 
 def require_people(environment: Environment, rules: list[dict[str, Any]]) -> None:
@@ -30,16 +35,15 @@ def require_people(environment: Environment, rules: list[dict[str, Any]]) -> Non
             raise Refused("quorum_unreachable", str(error), **place) from error
 
 
-def warnings_of(environment: Environment, rules: list[dict[str, Any]]) -> dict[str, str]:
-    """By the name of the rule: what is likely to leave an action without anybody to decide it.
+def warnings_of(environment: Environment, rules: list[dict[str, Any]]) -> list[Advice]:
+    """Which rules are likely to leave an action without anybody to decide it.
 
     Who asked for an action, or answers for its agent, never decides it. Where a quorum needs
     everybody there is, such an action waits until it expires.
     """
     asking = _asking(rules)
     people = _people(environment) if asking else []
-    found = ((rule.name, _warning(rule, people)) for rule in asking)
-    return {name: warning for name, warning in found if warning}
+    return [found for rule in asking if (found := _warning(rule, people))]
 
 
 def _asking(rules: list[dict[str, Any]]) -> list[PolicyRule]:
@@ -65,20 +69,17 @@ def _check(rule: PolicyRule, people: list[PersonFacts]) -> None:
         )
 
 
-def _warning(rule: PolicyRule, people: list[PersonFacts]) -> str:
+def _warning(rule: PolicyRule, people: list[PersonFacts]) -> Advice | None:
     asked = _asked(rule, people)
     if short := _missing(asked, people):
-        return f"Nobody can meet this now. {short}"
+        return Advice(rule.name, "quorum_unreachable", f"Nobody can meet this now. {short}")
     named = [person for person in people if is_routed_to(asked, person)]
     if len(named) > MANY:
-        return ""
+        return None
     for person in named:
         if _missing(asked, [other for other in named if other is not person]):
-            return (
-                "It needs somebody who has no substitute: where that member asked for the action, "
-                "or owns the agent, nobody can decide it."
-            )
-    return ""
+            return Advice(rule.name, "no_substitute", NO_SUBSTITUTE)
+    return None
 
 
 def _asked(rule: PolicyRule, people: Iterable[PersonFacts]) -> Requirement:

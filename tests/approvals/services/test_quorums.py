@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals.models import Policy
 from approvals.services import eligible_reviewers, promote, save_policy, shortfall, warnings_of
+from approvals.services.examining import examine_stored
 from approvals.services.trials import Rollout, try_version
 from gateway.lib.errors import Refused
 from gateway.tenants.models import Group, Member
@@ -137,10 +138,17 @@ def test_needing_everybody_is_only_a_warning(people: People) -> None:
         rule(name="all", quorum=4), rule(name="most", quorum=3), {**rule(), "name": "one"},
         rule(name="the admin", reviewers=["role:admin"]), rule(name="none", quorum=9),
     ]  # fmt: skip
-    found = warnings_of(people.environment, rules)
-    assert set(found) == {"all", "the admin", "none"}
-    assert "somebody who has no substitute" in found["all"]
-    assert "Nobody can meet this now" in found["none"]
+    found = [(one.rule, one.code) for one in warnings_of(people.environment, rules)]
+    assert found == [
+        ("all", "no_substitute"), ("the admin", "no_substitute"), ("none", "quorum_unreachable"),
+    ]  # fmt: skip
+
+
+def test_a_quorum_that_members_left_unreachable_is_told_by_the_check(people: People) -> None:
+    save(people, quorum=4)
+    people.member(people.admin).roles.all().delete()
+    (examined,) = examine_stored(Policy.objects.all())
+    assert [(one.code, one.rule) for one in examined.warnings] == [("quorum_unreachable", "r")]
 
 
 def test_a_card_says_what_is_missing_once_its_requester_is_left_out(people: People) -> None:
