@@ -8,8 +8,9 @@ from approvals.models import Policy
 from approvals.policy.advice import Advice, advice
 from approvals.policy.cases import Case, CasesError, Outcome, failed, load_cases, run_cases
 from approvals.policy.engine import PolicyError, PolicyRule, load_rules
+from approvals.quorum import PersonFacts
 from approvals.services.policies import place_of, tool_facts
-from approvals.services.quorums import warnings_of
+from approvals.services.quorums import deciders, warnings_of
 
 
 @dataclass
@@ -49,6 +50,7 @@ def examine_stored(policies: Iterable[Policy]) -> list[Examined]:
     found: list[Examined] = []
     before: list[PolicyRule] = []
     tools: list[dict[str, Any]] | None = None
+    people: list[PersonFacts] | None = None
     for policy in policies:
         tools = tool_facts(policy.environment) if tools is None else tools
         try:
@@ -63,7 +65,9 @@ def examine_stored(policies: Iterable[Policy]) -> list[Examined]:
         names = {rule.name for rule in own}
         counting = [*before, *own] if policy.is_enabled else list(own)
         warned = [one for one in advice(counting, tools) if one.rule in names]
-        warned += warnings_of(policy.environment, policy.rules)
+        if policy.is_enabled:
+            people = deciders(policy.environment) if people is None else people
+            warned += warnings_of(policy.environment, policy.rules, people=people)
         found.append(Examined(policy.name, tests=outcomes, warnings=warned))
         before = counting if policy.is_enabled else before
     return found

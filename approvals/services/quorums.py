@@ -26,7 +26,7 @@ NO_SUBSTITUTE = (
 def require_people(environment: Environment, rules: list[dict[str, Any]]) -> None:
     """Raises Refused, saying what is missing, for a rule whose quorum the members cannot meet."""
     asking = _asking(rules)
-    people = _people(environment) if asking else []
+    people = deciders(environment) if asking else []
     for rule in asking:
         try:
             _check(rule, people)
@@ -35,24 +35,32 @@ def require_people(environment: Environment, rules: list[dict[str, Any]]) -> Non
             raise Refused("quorum_unreachable", str(error), **place) from error
 
 
-def warnings_of(environment: Environment, rules: list[dict[str, Any]]) -> list[Advice]:
+def warnings_of(
+    environment: Environment,
+    rules: list[dict[str, Any]],
+    *,
+    people: list[PersonFacts] | None = None,
+) -> list[Advice]:
     """Which rules are likely to leave an action without anybody to decide it.
 
     Who asked for an action, or answers for its agent, never decides it. Where a quorum needs
-    everybody there is, such an action waits until it expires.
+    everybody there is, such an action waits until it expires. `people` are those of `deciders`,
+    where the caller asks about several policies.
     """
     asking = _asking(rules)
-    people = _people(environment) if asking else []
-    return [found for rule in asking if (found := _warning(rule, people))]
+    if asking and people is None:
+        people = deciders(environment)
+    return [found for rule in asking if (found := _warning(rule, people or []))]
 
 
 def _asking(rules: list[dict[str, Any]]) -> list[PolicyRule]:
     return [rule for rule in load_rules("", rules) if rule.verdict is Ruling.REQUIRE_APPROVAL]
 
 
-def _people(environment: Environment) -> list[PersonFacts]:
-    deciders = reading.deciders_of(environment)
-    return [reading.person_facts(member, environment) for member in deciders]
+def deciders(environment: Environment) -> list[PersonFacts]:
+    """Everybody whose roles let them decide here."""
+    members = reading.deciders_of(environment)
+    return [reading.person_facts(member, environment) for member in members]
 
 
 def _check(rule: PolicyRule, people: list[PersonFacts]) -> None:

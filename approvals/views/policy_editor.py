@@ -98,7 +98,8 @@ def _preview(request: Any, policy: Policy | None, raw: list[Raw], tests: str) ->
     place = request.environment
     rules, outcomes = policies.checked("draft", raw, tests)
     found = simulating.replay(place, days=DAYS, draft=Draft(raw, policy), seconds=SECONDS)
-    return Preview(found, outcomes, advice(rules, policies.tool_facts(place)))
+    warned = advice(rules, policies.tool_facts(place)) + services.warnings_of(place, raw)
+    return Preview(found, outcomes, warned)
 
 
 def _saved(request: Any, policy: Policy | None, form: PolicyForm, raw: list[Raw]) -> HttpResponse:
