@@ -1,9 +1,13 @@
 """RFC 8785 JSON: the one byte form that every digest of the project is taken over."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import rfc8785
+
+MAX_SAFE_INTEGER = 2**53 - 1
 
 JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
 
@@ -20,6 +24,16 @@ def canonical(value: JSON) -> bytes:
         raise NotCanonical(str(error)) from error
     except RecursionError as error:
         raise NotCanonical("the value is nested too deeply") from error
+
+
+def parsed(text: str) -> Any:
+    """The value of RFC 8785 text; a whole number beyond 2^53 - 1 there was a float, as 1e20 is."""
+    return json.loads(text, parse_int=_number)
+
+
+def _number(text: str) -> int | float:
+    number = int(text)
+    return number if abs(number) <= MAX_SAFE_INTEGER else float(text)
 
 
 def digest(value: JSON) -> str:

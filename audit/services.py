@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from django.conf import settings
 from django.db.models import F
@@ -25,7 +25,38 @@ except PackageNotFoundError:
     RELEASE = "0.1.0"
 
 
-def record(
+class RecordFields(TypedDict, total=False):
+    """What may be said of a change; see `draft`."""
+
+    target: Required[Target]
+    scope: Required[Scope]
+    outcome: str
+    reason: str
+    changes: dict[str, list[Any]] | None
+    meta: dict[str, Any] | None
+    digest: str | None
+    payload_sha256: str | None
+    approval_ref: str | None
+    actor: Actor | None
+    correlation_id: str
+
+
+def record(action: AuditAction, **fields: Unpack[RecordFields]) -> AuditRecord:
+    """Append one record inside the caller's transaction, so neither is there without the other.
+
+    The fields are those of `draft`; where one change needs several records, draft and append them.
+    """
+    row = draft(action, **fields)
+    row.save()
+    return row
+
+
+def append(*rows: AuditRecord) -> None:
+    """Append these drafts, in their order, in one statement of the caller's transaction."""
+    AuditRecord.objects.bulk_create(rows)
+
+
+def draft(
     action: AuditAction,
     *,
     target: Target,
@@ -40,7 +71,7 @@ def record(
     actor: Actor | None = None,
     correlation_id: str = "",
 ) -> AuditRecord:
-    """Append one record inside the caller's transaction, so neither is there without the other.
+    """A record that is not stored yet: for `append`, where one change needs several.
 
     `changes` maps a path to [before, after], already redacted. Personal values never belong here.
     `correlation_id` is that of the journey the target belongs to, where it differs from the one of
@@ -78,7 +109,7 @@ def record(
         "meta": _safe(meta or {}),
     }
     text = canonical(body)
-    row = AuditRecord(
+    return AuditRecord(
         id=record_id,
         log=body["log"],
         tenant=scope.tenant,
@@ -96,8 +127,6 @@ def record(
         body_sha256=hashlib.sha256(text).hexdigest(),
         body_json=body,
     )
-    row.save()
-    return row
 
 
 def record_refusal(

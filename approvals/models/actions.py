@@ -1,12 +1,12 @@
 """Actions: what was asked, what it would do, and where it stands."""
 
-import json
 from typing import Any, ClassVar
 
 from django.db import models
 
 from approvals.models.care import CareColumns
 from approvals.states import ACTION, SETTLED, ActionStatus
+from audit.canonical import parsed
 from gateway.agents.models import Agent
 from gateway.lib.rows import EnvironmentRow, ScopedQuerySet
 from gateway.lib.states import Machine
@@ -164,9 +164,9 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     @property
     def arguments_value(self) -> Any:
         """The arguments as a JSON value; None when they were refused."""
-        return json.loads(self.arguments) if self.arguments else None
+        return parsed(self.arguments) if self.arguments else None
 
     @property
     def rendered_value(self) -> dict[str, Any] | None:
         """The exact request without secrets, as a JSON value."""
-        return json.loads(self.rendered) if self.rendered else None
+        return parsed(self.rendered) if self.rendered else None

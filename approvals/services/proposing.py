@@ -128,14 +128,16 @@ def _store(action: Action, wish: Wish) -> Action:
     if wish.shadows:
         ShadowVerdict.objects.bulk_create(wish.shadows)
     actor = requester_of(action).actor
-    trail.record(action, AuditAction.ACTION_PROPOSED, before=action.status, actor=actor)
-    trail.record(
-        action, RECORDED_AS[ActionStatus(action.status)], before=ActionStatus.PROPOSED,
-        reason=action.code, meta=_meta(action),
-    )  # fmt: skip
+    trail.record_both(
+        action,
+        (AuditAction.ACTION_PROPOSED, {"before": action.status, "actor": actor}),
+        (
+            RECORDED_AS[ActionStatus(action.status)],
+            {"before": ActionStatus.PROPOSED, "reason": action.code, "meta": _meta(action)},
+        ),
+    )
     announce(action)
     if action.status == ActionStatus.APPROVED and action.due_at:
         wait = action.due_at - timezone.now()
         ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=max(0, int(wait / MILLISECOND)))
-    action.refresh_from_db(fields=["created_at"])
     return action

@@ -11,7 +11,7 @@ from approvals.loops import EqualCall
 from approvals.models import Action, ShadowVerdict
 from approvals.services import trail
 from audit.actions import AuditAction
-from audit.canonical import NotCanonical, canonical
+from audit.canonical import NotCanonical, canonical, parsed
 from gateway.agents.models import Agent
 from gateway.budgets.services import Standing
 from gateway.lib import ids
@@ -98,6 +98,8 @@ def read_arguments(wish: Wish) -> None:
         wish.findings.append(Finding("arguments", "invalid", str(error), Ruling.INVALID))
         return
     wish.text, wish.sha256 = raw.decode(), hashlib.sha256(raw).hexdigest()
+    # What rules judge now is what they judge again at the claim: 100.0 and 100 are one number.
+    wish.arguments = parsed(wish.text)
 
 
 def identity(wish: Wish, call_id: str | None) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import models
 
+from gateway.lib import ids
 from gateway.lib.rows import EnvironmentRow
 from gateway.tenants.models import Member
 
@@ -72,5 +73,6 @@ class Agent(EnvironmentRow):
             "name": self.name,
             "id": self.public_id,
             "version": self.version,
-            "owner": self.owner.public_id if self.owner else "",
+            "owner": ids.encode(Member.PREFIX, self.owner_id) if self.owner_id else "",
+            "caps": self.caps,
         }

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils import timezone
 
 from approvals.models import Action
 from gateway.agents.models import Agent, Provider
@@ -111,7 +112,20 @@ class Run(EnvironmentRow, DueColumns):
             "calls": self.calls,
             "constraints": self.constraints,
             "origin": self.origin,
+            "status": self.status,
+            "steps": _whole(self.usage.get("steps")),
+            "tokens": _whole(self.usage.get("input_tokens"))
+            + _whole(self.usage.get("output_tokens")),
+            "cost_micro_usd": _whole(self.usage.get("cost_micro_usd")),
+            "elapsed_s": int((timezone.now() - self.started_at).total_seconds())
+            if self.started_at
+            else 0,
         }
+
+
+def _whole(value: Any) -> int:
+    """A figure as the provider reported it; none counts as nought."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 class RunEvent(Row):

@@ -196,6 +196,7 @@ def test_a_change_and_its_record_are_there_together_or_not_at_all(
 
     with monkeypatch.context() as patch:
         patch.setattr(audit, "record", broken)
+        patch.setattr(audit, "append", broken)
         with pytest.raises(RecordingFailed):
             do()
     assert everything() == before

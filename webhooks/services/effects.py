@@ -62,6 +62,7 @@ def _feed_run(event: Event, wanted: Plan, provider: Provider) -> Done:
         source=event.source.public_id,
         event_public_id=event.public_id,
         event_sha256=event.body_sha256,
+        event_facts=event.facts() | {"type": wanted.event_type},
         correlation_id=event.correlation_id,
     )
     return Done(wanted.name, wanted.event_type, had_effect=True, run_id=run.pk)

@@ -58,6 +58,7 @@ def apply_update(
     source: str = "",
     event_public_id: str = "",
     event_sha256: str = "",
+    event_facts: dict[str, Any] | None = None,
     correlation_id: str = "",
 ) -> Run:
     """Apply one report of a provider: idempotent per event, so a repeated one changes nothing.
@@ -71,7 +72,10 @@ def apply_update(
         _take_in(held, update, event=event_public_id)
     if held.status not in FINAL:
         for call in update.calls:
-            _propose(held, call, event=event_public_id, event_sha256=event_sha256)
+            _propose(
+                held, call, event=event_public_id, event_sha256=event_sha256,
+                event_facts=event_facts or {},
+            )  # fmt: skip
     elif update.status in {"completed", "failed", "canceled"}:
         reason = f"The run is {held.get_status_display().lower()}."
         cancel_run_actions(held.pk, principals.system(held.environment), reason=reason)
@@ -170,7 +174,9 @@ def _fields(update: RunUpdate) -> dict[str, Any]:
     return fields
 
 
-def _propose(run: Run, call: ToolCall, *, event: str, event_sha256: str) -> None:
+def _propose(
+    run: Run, call: ToolCall, *, event: str, event_sha256: str, event_facts: dict[str, Any]
+) -> None:
     """Take one tool call through the gate; a reused call id is told, not stored."""
     # The call before this one, in the same update, was counted or has ended the run.
     run.refresh_from_db(fields=["calls"])
@@ -186,7 +192,7 @@ def _propose(run: Run, call: ToolCall, *, event: str, event_sha256: str) -> None
             run=context_of(run),
             tags=run.tags,
             source_event=event,
-            event_facts={"id": event} if event else {},
+            event_facts=event_facts,
             correlation_id=run.correlation_id,
         )
     except Conflict as conflict:

@@ -9,13 +9,17 @@ from gateway.tools.models import Risk, SideEffect, Tool, ToolVersion
 
 
 def enabled(environment: Environment, name: str) -> Tool | None:
-    """The enabled tool of this name, with its current version."""
-    return (
+    """The enabled tool of this name, with its current version, in one query."""
+    found: Tool | None = (
         Tool.objects.within(environment)
         .filter(name=name, is_enabled=True, archived_at=None)
         .select_related("current__connection", "environment__tenant")
         .first()
     )
+    if found is not None and found.current is not None:
+        # What is asked of the version leads back here without another query.
+        found.current.tool = found
+    return found
 
 
 def is_waiting(tool: Tool) -> bool:

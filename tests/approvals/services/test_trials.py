@@ -173,7 +173,8 @@ def test_an_agent_of_elsewhere_is_unknown(place):
 def test_the_shadow_of_an_action_is_stored_with_it_or_not_at_all(place, agent, monkeypatch):
     trial(place)
     monkeypatch.setattr(
-        "approvals.services.proposing.trail.record", lambda *a, **k: (_ for _ in ()).throw(OSError)
+        "approvals.services.proposing.trail.record_both",
+        lambda *a, **k: (_ for _ in ()).throw(OSError),
     )
     with pytest.raises(OSError):
         ask(agent)
