@@ -59,6 +59,7 @@ DESK = [
     path("runs/", include("gateway.runs.urls")),
     path("tools/", include("gateway.tools.urls")),
     path("agents/", include("gateway.agents.urls")),
+    path("budgets/", include("gateway.budgets.urls")),
     path("members/", include("gateway.tenants.urls")),
     path("", include("webhooks.urls")),
 ]

@@ -88,3 +88,26 @@ TICKET_ARGUMENTS = {
     "description": "body.data.description",
     "priority": '"high"',
 }
+
+# What the agent may spend: the first is counted in calls, the second in money that leaves.
+BUDGETS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "calls_a_day",
+        "scope": f"agent:{AGENT}",
+        "kind": "calls",
+        "limit": 200,
+        "period": "day",
+    },
+    {
+        "name": "refunds_a_day",
+        "scope": "environment",
+        "kind": "money",
+        "currency": "EUR",
+        "amount": (
+            'tool.name == "refund" ? {"amount": args.amount, "currency": args.currency}'
+            ' : {"amount": 0, "currency": "EUR"}'
+        ),
+        "limit": 200_000,
+        "period": "day",
+    },
+)

@@ -13,6 +13,8 @@ from approvals.states import ActionStatus
 from audit import context
 from gateway.agents import services as agents
 from gateway.agents.models import Agent, Provider
+from gateway.budgets import services as budgets
+from gateway.budgets.models import Budget
 from gateway.connections import services as connections
 from gateway.connections.models import Connection
 from gateway.demo import cast, kept, shop
@@ -65,6 +67,7 @@ def seed(*, service_port: int, public_url: str, web_url: str, is_reload: bool = 
         _tools(place, _connection(place, key))
         _policy(place)
         agent = _agent(place, provider, remembered)
+        _budgets(place)
         own = _source(place, cast.SOURCE, provider=provider)
         open_ = _source(place, cast.OPEN_SOURCE, routes=(_ticket_route(agent),))
     remembered.service_port, remembered.public_url = service_port, public_url
@@ -192,6 +195,13 @@ def _agent(place: _Place, provider: Provider, remembered: Kept) -> Agent:
     if not remembered.agent_api_key:
         _, remembered.agent_api_key = agents.create_api_key(place.sandbox, name="demo", agent=agent)
     return agent
+
+
+def _budgets(place: _Place) -> None:
+    known = set(Budget.objects.within(place.sandbox).values_list("name", flat=True))
+    for budget in cast.BUDGETS:
+        if budget["name"] not in known:
+            budgets.create(place.sandbox, by=principals.system(place.sandbox), **budget)
 
 
 def _source(

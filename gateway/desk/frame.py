@@ -20,6 +20,7 @@ PAGES = (
     ("events", "Events", "webhook", "webhooks:events", "webhooks.view_event"),
     ("tools", "Tools", "tool", "tools:list", "tools.view_tool"),
     ("policies", "Policies", "scale", "approvals:policies", "approvals.view_policy"),
+    ("budgets", "Budgets", "coins", "budgets:list", "budgets.view_budget"),
     ("sources", "Sources", "transfer-in", "webhooks:sources", "webhooks.view_source"),
     ("agents", "Agents", "robot", "agents:list", "agents.view_agent"),
     ("kill-switch", "Kill switch", "hand-stop", "approvals:kill_switch", "approvals.view_action"),

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from gateway.budgets.models import CLAIMED, Budget, BudgetAlert, Counter, UsageEntry
 from gateway.tenants.models import Environment
@@ -24,7 +24,8 @@ def with_fullest(budgets: QuerySet[Budget]) -> QuerySet[Budget]:
     fullest = mine.alias(claimed=CLAIMED).order_by("-claimed", "-id")
     number = mine.order_by().values("budget").annotate(number=Count("pk"))
     return budgets.annotate(
-        fullest=Subquery(fullest.values("pk")[:1]), open_counters=Subquery(number.values("number"))
+        fullest=Subquery(fullest.values("pk")[:1]),
+        open_counters=Coalesce(Subquery(number.values("number")), 0),
     )
 
 

@@ -61,6 +61,14 @@ class Standing:
             return self.remaining > 0
         return not self.error and self.amount <= self.remaining
 
+    @property
+    def as_counter(self) -> Counter:
+        """The counter as it would be read, also where there is none yet; never to be saved."""
+        return Counter(
+            subject=self.subject, window=self.window.key, ends_at=self.window.ends_at,
+            used=self.used, reserved=self.reserved,
+        )  # fmt: skip
+
     def shown(self, amount: int) -> str:
         """An amount in the budget's unit."""
         return amounts.shown(amount, kind=self.budget.kind, currency=self.budget.currency)

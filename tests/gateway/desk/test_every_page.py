@@ -9,6 +9,7 @@ from tests import people
 from tests.desk import at, signed_in, text
 from tests.factories.agents import AgentFactory
 from tests.factories.approvals import ActionFactory, PolicyFactory
+from tests.factories.budgets import BudgetFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tools import ToolFactory
 from tests.factories.webhooks import EventFactory, SourceFactory
@@ -18,10 +19,12 @@ LISTS = (
     "approvals:inbox", "approvals:list", "approvals:policies", "approvals:kill_switch", "runs:list",
     "webhooks:events",
     "webhooks:sources", "agents:list", "tools:list", "tenants:members",
+    "budgets:list",
 )  # fmt: skip
 DETAILS = {
     "approvals:detail": "action", "runs:detail": "run", "webhooks:event": "event",
     "agents:detail": "agent", "tools:detail": "tool", "approvals:policy": "policy",
+    "budgets:detail": "budget",
 }  # fmt: skip
 
 
@@ -40,6 +43,7 @@ def rows_of(environment):
         "run": RunFactory(environment=environment).public_id,
         "event": EventFactory(source=source).public_id,
         "agent": AgentFactory(environment=environment).public_id,
+        "budget": BudgetFactory(environment=environment).public_id,
         "tool": ToolFactory(environment=environment).public_id,
         "source": source.slug,
         "policy": policy.public_id,
