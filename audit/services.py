@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Required, TypedDict, Unpack
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from uuid_utils.compat import uuid7
 
@@ -141,12 +142,20 @@ def record_refusal(
         "actor_id": context.current().actor.id,
         "tenant": scope.tenant or "",
     }
-    if not RefusalCount.objects.filter(**key).update(count=F("count") + 1):
-        RefusalCount.objects.create(**key)
-        record(
-            action, target=target, scope=scope, outcome="refused", reason=reason,
-            correlation_id=correlation_id,
-        )  # fmt: skip
+    counted = RefusalCount.objects.filter(**key)
+    if counted.update(count=F("count") + 1):
+        return
+    try:
+        with transaction.atomic():
+            RefusalCount.objects.create(**key)
+    except IntegrityError:
+        # Refused twice at the same moment: the other one is recorded.
+        counted.update(count=F("count") + 1)
+        return
+    record(
+        action, target=target, scope=scope, outcome="refused", reason=reason,
+        correlation_id=correlation_id,
+    )  # fmt: skip
 
 
 def _safe(value: Any) -> Any:

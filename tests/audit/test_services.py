@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from audit import context, services
 from audit.actions import AuditAction
@@ -83,4 +85,25 @@ def test_equal_refusals_within_a_minute_are_counted_not_repeated():
 
     # A new minute may begin in between; then there is one record more.
     assert 2 <= AuditRecord.objects.filter(outcome="refused").count() <= 3
+    assert sum(RefusalCount.objects.values_list("count", flat=True)) == 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_equal_refusals_at_the_same_moment_are_all_counted():
+    start = Barrier(6)
+
+    def refuse(_):
+        start.wait()
+        try:
+            with transaction.atomic():
+                services.record_refusal(
+                    AuditAction.ACTION_REFUSED, target=TARGET, scope=SCOPE, reason="own_action"
+                )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(refuse, range(6)))
+
+    assert 1 <= AuditRecord.objects.filter(outcome="refused").count() <= 2
     assert sum(RefusalCount.objects.values_list("count", flat=True)) == 6
