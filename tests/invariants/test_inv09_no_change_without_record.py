@@ -141,6 +141,7 @@ CHANGES = [
         "create an agent",
         lambda here: lambda: agents.create(here.environment, slug="new", name="New"),
     ),
+    Change("change an agent", lambda here: lambda: agents.update(here.agent, is_enabled=False)),
     Change(
         "create a key",
         lambda here: lambda: agents.create_api_key(here.environment, name="k", agent=here.agent),

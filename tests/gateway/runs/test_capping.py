@@ -1,10 +1,12 @@
 """Caps of a run: a reached one ends it, says so everywhere in one way; nothing of it goes on."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from approvals.models import Action
@@ -20,12 +22,16 @@ from gateway.runs.models import Run
 from gateway.runs.states import RunStatus
 from tests.callers import key_for
 from tests.factories.approvals import KillSwitchFactory
+from tests.factories.runs import RunFactory
 from tests.invariants.scene import Scene, fakes, scene
 
 pytestmark = pytest.mark.django_db
 Settle = Callable[..., list[Any]]
 Fakes = tuple[FakeConnector, FakeProvider]
 HOUR = timedelta(hours=1)
+
+
+MOST, ASKED, AT_ONCE = 5, 12, 4
 
 
 @pytest.fixture
@@ -235,3 +241,24 @@ def test_what_people_approved_for_an_ended_run_is_withdrawn(
     settle()
     action.refresh_from_db()
     assert (action.status, faked[0].calls) == (ActionStatus.CANCELED, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_at_the_same_time_never_go_beyond_the_cap(here: Scene, faked: Fakes) -> None:
+    run = RunFactory(
+        environment=here.environment, agent=here.agent, provider=here.provider,
+        constraints={"max_tool_calls": MOST},
+    )  # fmt: skip
+
+    def ask(number: int) -> str:
+        try:
+            call = {"arguments": {"note": f"n{number}"}, "call_id": f"c{number}"}
+            return here.ask(run=services.context_of(run), **call).code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        codes = list(pool.map(ask, range(ASKED)))
+    assert codes.count("budget_exceeded") == 1
+    assert codes.count("run_ended") == ASKED - MOST - 1
+    assert Run.objects.get(pk=run.pk).calls == MOST
