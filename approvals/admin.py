@@ -13,6 +13,8 @@ from approvals.models import (
     Comment,
     Delegation,
     Execution,
+    Grant,
+    GrantUse,
     KillSwitch,
     Opening,
     Policy,
@@ -122,3 +124,17 @@ class KillSwitchAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "scope", "environment", "turned_on_by", "turned_off_at")
     list_select_related = ("environment__tenant", "turned_on_by")
     search_fields = ("scope",)
+
+
+@admin.register(Grant)
+class GrantAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "tool", "agent", "made_by", "uses", "max_uses", "expires_at")
+    list_select_related = ("tool", "agent", "made_by", "environment__tenant")
+    search_fields = ("tool__name", "agent__slug")
+
+
+@admin.register(GrantUse)
+class GrantUseAdmin(ReadOnlyAdmin):
+    within = "grant__environment"
+    list_display = ("created_at", "grant", "action")
+    list_select_related = ("grant", "action")

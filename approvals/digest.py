@@ -16,6 +16,7 @@ from audit.canonical import JSON, canonical
 ACTION_DOMAIN = b"countersign/approval/v1\n"
 DECISION_DOMAINS = {1: b"countersign/decision/v1\n", 2: b"countersign/decision/v2\n"}
 STATEMENT_VERSION = 2
+GRANT_DOMAIN = b"countersign/grant/v1\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,7 @@ def sign_decision(
     seed_hex: str, statement: Mapping[str, JSON], *, version: int = STATEMENT_VERSION
 ) -> str:
     """The Ed25519 signature, in hexadecimal, over what one member decided on one digest."""
-    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed_hex))
-    return key.sign(DECISION_DOMAINS[version] + canonical(statement)).hex()
+    return _sign(seed_hex, DECISION_DOMAINS[version], statement)
 
 
 def verify_decision(
@@ -77,11 +77,30 @@ def verify_decision(
     version: int = STATEMENT_VERSION,
 ) -> bool:
     """Whether the holder of the signing key stated exactly this; malformed input is a no."""
+    domain = DECISION_DOMAINS.get(version)
+    return domain is not None and _verify(public_hex, domain, statement, signature)
+
+
+def sign_grant(seed_hex: str, statement: Mapping[str, JSON]) -> str:
+    """The Ed25519 signature, in hexadecimal, over what one member lets happen again."""
+    return _sign(seed_hex, GRANT_DOMAIN, statement)
+
+
+def verify_grant(public_hex: str, statement: Mapping[str, JSON], signature: str) -> bool:
+    """Whether the holder of the signing key granted exactly this; malformed input is a no."""
+    return _verify(public_hex, GRANT_DOMAIN, statement, signature)
+
+
+def _sign(seed_hex: str, domain: bytes, statement: Mapping[str, JSON]) -> str:
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed_hex))
+    return key.sign(domain + canonical(statement)).hex()
+
+
+def _verify(public_hex: str, domain: bytes, statement: Mapping[str, JSON], signature: str) -> bool:
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_hex))
-        domain = DECISION_DOMAINS[version]
         key.verify(bytes.fromhex(signature), domain + canonical(statement))
-    except (InvalidSignature, ValueError, KeyError):
+    except (InvalidSignature, ValueError):
         return False
     return True
 

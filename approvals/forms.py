@@ -181,6 +181,7 @@ class ActionFilter(forms.Form):
     )
     run = forms.CharField(required=False, widget=forms.HiddenInput)
     code = forms.CharField(required=False, widget=forms.HiddenInput)
+    grant = forms.CharField(required=False, widget=forms.HiddenInput)
     days = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
     def narrow(self, actions: Any) -> Any:
@@ -199,7 +200,15 @@ class ActionFilter(forms.Form):
             actions = actions.filter(_matches(chosen["q"].strip()))
         if chosen["days"]:
             actions = actions.filter(created_at__gte=timezone.now() - timedelta(chosen["days"]))
-        return self._of_run(actions)
+        return self._of_grant(self._of_run(actions))
+
+    def _of_grant(self, actions: Any) -> Any:
+        if not (grant := self.cleaned_data["grant"]):
+            return actions
+        try:
+            return actions.filter(grant_use__grant=ids.decode("gnt", grant))
+        except ids.BadId:
+            return actions.none()
 
     def _of_run(self, actions: Any) -> Any:
         if not (run := self.cleaned_data["run"]):
@@ -216,3 +225,49 @@ def _matches(text: str) -> Q:
         return found | Q(pk=ids.decode("act", text))
     except ids.BadId:
         return found
+
+
+class GrantForm(forms.Form):
+    """Bounds of a grant, and the condition that its calls must meet."""
+
+    ENDS = (
+        (3600, "one hour"), (8 * 3600, "eight hours"), (86_400, "one day"),
+        (7 * 86_400, "seven days"), (30 * 86_400, "30 days"), (90 * 86_400, "90 days"),
+    )  # fmt: skip
+
+    condition = forms.CharField(
+        max_length=4000,
+        label="Which calls",
+        help_text="CEL over args. As suggested it holds for exactly the same arguments.",
+        widget=forms.Textarea(attrs={"rows": 6, "class": "cs-mono", "spellcheck": "false"}),
+    )
+    ends_in = forms.TypedChoiceField(choices=ENDS, coerce=int, initial=86_400, label="Ends in")
+    max_uses = forms.IntegerField(
+        min_value=1, max_value=1000, initial=10, label="At most so many calls"
+    )
+    reason = forms.CharField(
+        max_length=300,
+        label="Why",
+        help_text="Kept with the grant.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class GrantFilter(forms.Form):
+    """Which grants a page lists."""
+
+    STATES = (("", "Open and ended"), ("open", "Open"), ("ended", "Ended"))
+
+    q = forms.CharField(required=False, label="Search tool or agent")
+    state = forms.ChoiceField(required=False, choices=STATES, label="State")
+
+    def narrow(self, grants: Any, *, open_now: Any) -> Any:
+        """The grants that fit, `open_now` being those that count; an impossible value fits none."""
+        if not self.is_valid():
+            return grants.none()
+        chosen = self.cleaned_data
+        if text := chosen["q"].strip():
+            grants = grants.filter(Q(tool__name__icontains=text) | Q(agent__slug__icontains=text))
+        if chosen["state"] == "open":
+            return grants.filter(pk__in=open_now)
+        return grants.exclude(pk__in=open_now) if chosen["state"] == "ended" else grants

@@ -18,10 +18,10 @@ from approvals.api.policy_shapes import (
     PolicyIn,
     PolicyOut,
     PolicyPatch,
+    PolicyVersionOut,
     RestoreIn,
     RolloutIn,
     SimulateIn,
-    VersionOut,
     replayed,
     simulated,
 )
@@ -103,18 +103,18 @@ class PolicyViews(EnvironmentViews[Policy]):
             return Response(_shown(_tried(policy.environment, body)))
         return Response(_shown(services.change_policy(policy, **body)))
 
-    @extend_schema(responses=VersionOut(many=True))
+    @extend_schema(responses=PolicyVersionOut(many=True))
     @route(detail=True)
     def versions(self, request: Request, id: str) -> Response:
         """Every version, the newest first."""
         page = self.paginate_queryset(self.get_object().versions.all()) or []
-        return self.get_paginated_response([VersionOut(row).data for row in page])
+        return self.get_paginated_response([PolicyVersionOut(row).data for row in page])
 
-    @extend_schema(responses=VersionOut)
+    @extend_schema(responses=PolicyVersionOut)
     @route(detail=True, url_path="versions/(?P<number>[0-9]{1,9})")
     def version(self, request: Request, id: str, number: str) -> Response:
         """One version."""
-        return Response(VersionOut(policies.version_of(self.get_object(), int(number))).data)
+        return Response(PolicyVersionOut(policies.version_of(self.get_object(), int(number))).data)
 
     @extend_schema(parameters=NUMBERS, responses=ANY)
     @route(detail=True)

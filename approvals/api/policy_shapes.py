@@ -129,7 +129,7 @@ class PolicyDetailOut(PolicyOut):
         ]
 
 
-class VersionOut(serializers.Serializer[PolicyVersion]):
+class PolicyVersionOut(serializers.Serializer[PolicyVersion]):
     """What a policy said at one time."""
 
     id = serializers.CharField(source="public_id")

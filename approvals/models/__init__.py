@@ -5,6 +5,7 @@ from approvals.models.attention import Opening, Snooze
 from approvals.models.comments import Comment
 from approvals.models.delegations import Delegation
 from approvals.models.executions import Execution
+from approvals.models.grants import Grant, GrantUse
 from approvals.models.policies import Policy, PolicyVersion
 from approvals.models.shadows import ShadowVerdict
 from approvals.models.switches import KillSwitch
@@ -19,6 +20,8 @@ __all__ = [
     "Comment",
     "Delegation",
     "Execution",
+    "Grant",
+    "GrantUse",
     "KillSwitch",
     "Opening",
     "Policy",

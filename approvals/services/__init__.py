@@ -1,5 +1,6 @@
 """Every write of policies, actions, approvals and executions."""
 
+from approvals.services import granting as grants
 from approvals.services.commenting import answer, comment
 from approvals.services.deciding import STEP_UP_NEEDED, approve, reject
 from approvals.services.due import expire_due, sweep
@@ -50,6 +51,7 @@ __all__ = [
     "eligible_reviewers",
     "expire_due",
     "extend",
+    "grants",
     "is_agent_stopped",
     "follow_tool",
     "latest_deadline",

@@ -119,18 +119,27 @@ def statement(approval: Approval) -> dict[str, Any]:
 
 def sign(approval: Approval) -> str:
     """The vote's signature; raises Denied in a process that does not hold the signing key."""
+    approval.statement_version = STATEMENT_VERSION
+    return sign_decision(signing_key(), statement(approval))
+
+
+def signing_key() -> str:
+    """The key of people's decisions; raises Denied in a process that does not hold it."""
     if not settings.APPROVAL_SIGNING_KEY:
         raise Denied(
             "no_signing_key",
             "This process does not hold the approval signing key: decide on the desk.",
         )
-    approval.statement_version = STATEMENT_VERSION
-    return sign_decision(settings.APPROVAL_SIGNING_KEY, statement(approval))
+    return str(settings.APPROVAL_SIGNING_KEY)
+
+
+def verify_key() -> str:
+    """The public half of it, which every process may have."""
+    return str(settings.APPROVAL_VERIFY_KEY or public_key(settings.APPROVAL_SIGNING_KEY))
 
 
 def is_genuine(approval: Approval) -> bool:
     """Whether the vote was signed by the process that lets people decide."""
-    verify_key = settings.APPROVAL_VERIFY_KEY or public_key(settings.APPROVAL_SIGNING_KEY)
     return verify_decision(
-        verify_key, statement(approval), approval.signature, version=approval.statement_version
+        verify_key(), statement(approval), approval.signature, version=approval.statement_version
     )

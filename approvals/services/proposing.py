@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from approvals.models import Action, ShadowVerdict
-from approvals.services import repeating, spending, trail
+from approvals.services import granted, repeating, spending, trail
 from approvals.services.admitting import admit
 from approvals.services.checking import check
 from approvals.services.judging import judge
@@ -80,14 +80,26 @@ def propose(
         correlation_id=correlation_id or bound_correlation_id(),
     )  # fmt: skip
     fill_in(action, wish, preview)
-    judge(action, wish, preview, event_facts=event_facts or {})
     try:
-        return _store(action, wish)
+        return _decide(action, wish, preview, event_facts=event_facts or {})
     except IntegrityError:
         # Another delivery of the same call was faster.
         if known := existing(wish, scope, call):
             return known
         raise
+
+
+def _decide(
+    action: Action, wish: Wish, preview: Preview | None, *, event_facts: dict[str, Any]
+) -> Action:
+    """Judge and store; once more without grants where somebody else took the last use of one."""
+    judge(action, wish, preview, event_facts=event_facts)
+    try:
+        return _store(action, wish)
+    except granted.UsedUp:
+        wish.may_use_grants, wish.grant = False, None
+        judge(action, wish, preview, event_facts=event_facts)
+        return _store(action, wish)
 
 
 def look(wish: Wish) -> Preview | None:
@@ -136,6 +148,8 @@ def _store(action: Action, wish: Wish) -> Action:
             {"before": ActionStatus.PROPOSED, "reason": action.code, "meta": _meta(action)},
         ),
     )
+    if wish.grant and wish.asked_of_people:
+        granted.take(action, wish.grant, wish.asked_of_people)
     announce(action)
     if action.status == ActionStatus.APPROVED and action.due_at:
         wait = action.due_at - timezone.now()

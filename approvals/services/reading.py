@@ -9,6 +9,7 @@ from approvals import quorum, reachable
 from approvals.findings import Finding
 from approvals.models import Action, Approval
 from approvals.quorum import PersonFacts, Standing, Vote
+from approvals.requirement import Requirement
 from approvals.services.binding import requirement_of
 from approvals.states import ActionStatus
 from gateway.lib import ids
@@ -179,6 +180,26 @@ def _could(action: Action, member: Member, *, stage: int | None = None) -> bool:
     if DECIDE not in principals.permissions_of(member, action.environment):
         return False
     return _objection(action, person_facts(member, action.environment), stage=stage) is None
+
+
+def member_of(user: User, environment: Environment) -> Member | None:
+    """The person's active membership in the environment's tenant."""
+    return _member(user, environment)
+
+
+def could_agree_alone(action: Action, user: User, wanted: Requirement) -> bool:
+    """Whether this person may decide the action, and their word alone would be enough."""
+    member = _member(user, action.environment)
+    if member is None or DECIDE not in principals.permissions_of(member, action.environment):
+        return False
+    person = person_facts(member, action.environment)
+    found = quorum.may_decide(
+        wanted,
+        person,
+        requester_ids=people_behind(action),
+        run_starter_id=_user(action.run_starter_id),
+    )
+    return found is None and quorum.standing(wanted, [Vote(person, approves=True)]).satisfied
 
 
 def _active(environment: Environment) -> QuerySet[Member]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from approvals.models import Action, Approval
 from approvals.policy import engine, facts
 from approvals.requirement import Requirement, is_stricter
-from approvals.services import binding, reading, selecting, spending, trail, versions
+from approvals.services import binding, granted, reading, selecting, spending, trail, versions
 from approvals.services.routing import routed
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
@@ -94,6 +94,7 @@ def _policy_agrees(action: Action) -> bool:
         verdict.verdict == "require_approval"
         and wanted
         and (stored is None or is_stricter(wanted, stored))
+        and not (stored is None and granted.still_covers(action, wanted))
     ):
         _return_to_review(action, wanted)
         return False

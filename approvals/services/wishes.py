@@ -8,7 +8,8 @@ from typing import Any
 
 from approvals.findings import Finding, Ruling
 from approvals.loops import EqualCall
-from approvals.models import Action, ShadowVerdict
+from approvals.models import Action, Grant, ShadowVerdict
+from approvals.requirement import Requirement
 from approvals.services import trail
 from audit.actions import AuditAction
 from audit.canonical import NotCanonical, canonical, parsed
@@ -72,6 +73,10 @@ class Wish:
     cautions: list[Finding] = field(default_factory=list)
     equal: list[EqualCall] = field(default_factory=list)
     repeats_id: uuid.UUID | None = None
+    # A grant that lets it through, and what people would have been asked for without it.
+    grant: Grant | None = None
+    asked_of_people: Requirement | None = None
+    may_use_grants: bool = True
 
     @property
     def sensitive(self) -> list[str]:

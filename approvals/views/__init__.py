@@ -1,6 +1,7 @@
 """Pages of actions, policies, kill switches: they read a form, call a service, pick a template."""
 
 from approvals.views.decide import approve, cancel, detail, reject
+from approvals.views.grants import grant, grants, revoke_grant
 from approvals.views.inbox import inbox, inbox_count, row
 from approvals.views.lists import actions
 from approvals.views.policies import move as move_policy
@@ -24,6 +25,8 @@ __all__ = [
     "edit_policy",
     "extend",
     "go_on",
+    "grant",
+    "grants",
     "inbox",
     "inbox_count",
     "kill_switch",
@@ -35,6 +38,7 @@ __all__ = [
     "reject",
     "restore_policy",
     "rollout",
+    "revoke_grant",
     "row",
     "shadow",
     "simulate",

@@ -148,6 +148,16 @@ class Ballot:
         """An empty form, bound to the digest that is shown."""
         return RejectForm(initial={"digest": self.action.digest})
 
+    @cached_property
+    def may_grant(self) -> bool:
+        """Whether this person can let calls like this one through."""
+        decided = not self.is_open and self.action.requirement is not None
+        if not decided or not self._may("approvals.decide_action"):
+            return False
+        return not services.grants.objection(
+            self.action, of_user(self.user, self.action.environment)
+        )
+
 
 def _line(stage: StageStanding, state: str) -> StageLine:
     ways = tuple(

@@ -13,6 +13,7 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from approvals.literals import exact
 from approvals.models import (
     Action,
     ActionVersion,
@@ -20,6 +21,8 @@ from approvals.models import (
     Comment,
     Delegation,
     Execution,
+    Grant,
+    GrantUse,
     KillSwitch,
     Opening,
     Policy,
@@ -28,7 +31,7 @@ from approvals.models import (
     Snooze,
 )
 from approvals.requirement import Requirement
-from approvals.services import binding
+from approvals.services import binding, grant_seals
 from approvals.states import ActionStatus, ExecutionStatus
 from audit.canonical import canonical, digest
 from audit.context import new_correlation_id
@@ -263,3 +266,40 @@ class ShadowVerdictFactory(DjangoModelFactory):
     change = "newly_denied"
     verdict, rule = "deny", "nothing goes"
     applied_verdict, applied_rule = "require_approval", "everything waits"
+
+
+class GrantFactory(DjangoModelFactory):
+    """Signed, for exactly what the action it is derived from asked; open for a day and ten uses."""
+
+    class Meta:
+        model = Grant
+
+    derived_from = factory.SubFactory(ActionFactory)
+    environment = factory.SelfAttribute("derived_from.environment")
+    agent = factory.SelfAttribute("derived_from.agent")
+    tool = factory.SelfAttribute("derived_from.tool_version.tool")
+    definition_sha256 = factory.SelfAttribute("derived_from.tool_version.definition_sha256")
+    condition = factory.LazyAttribute(lambda made: exact(made.derived_from.arguments_value))
+    requirement = factory.SelfAttribute("derived_from.requirement")
+    made_by = factory.SubFactory(UserFactory)
+    reason = "The same every day."
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=1))
+    max_uses = 10
+
+    @classmethod
+    def _create(cls, model_class: type[Grant], *args: Any, **fields: Any) -> Grant:
+        grant = model_class(*args, **fields)
+        grant.signature = grant.signature or grant_seals.seal(grant)
+        grant.save(force_insert=True)
+        return grant
+
+
+class GrantUseFactory(DjangoModelFactory):
+    class Meta:
+        model = GrantUse
+
+    grant = factory.SubFactory(GrantFactory)
+    action = factory.SubFactory(
+        ActionFactory, environment=factory.SelfAttribute("..grant.environment")
+    )
+    requirement = factory.SelfAttribute("grant.requirement")

@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from gateway.tenants.models import Environment, Member
 from tests.factories.agents import AgentFactory
-from tests.factories.approvals import ActionFactory, KillSwitchFactory, PolicyFactory
+from tests.factories.approvals import ActionFactory, GrantFactory, KillSwitchFactory, PolicyFactory
 from tests.factories.budgets import BudgetFactory
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import RunFactory
@@ -35,13 +35,14 @@ ROWS = (
     "switch",
     "policy",
     "budget",
+    "grant",
 )
 # The API's resources and the row that each is asked for.
 RESOURCES = {
     "actions": "action", "runs": "run", "events": "event", "sources": "source", "agents": "agent",
     "tools": "tool", "members": "member", "policies": "policy", "connections": "connection",
     "providers": "provider", "api-keys": "key", "groups": "group", "kill-switch": "switch",
-    "budgets": "budget",
+    "budgets": "budget", "grants": "grant",
 }  # fmt: skip
 
 
@@ -52,6 +53,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
     source = SourceFactory(environment=environment)
     return {
         "action": action.public_id,
+        "grant": GrantFactory(derived_from=action).public_id,
         "run": run.public_id,
         "event": EventFactory(source=source).public_id,
         "source": source.slug,

@@ -8,7 +8,7 @@ from django.test import Client
 from tests import people
 from tests.desk import at, signed_in, text
 from tests.factories.agents import AgentFactory
-from tests.factories.approvals import ActionFactory, PolicyFactory
+from tests.factories.approvals import ActionFactory, GrantFactory, PolicyFactory
 from tests.factories.budgets import BudgetFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tools import ToolFactory
@@ -16,11 +16,19 @@ from tests.factories.webhooks import EventFactory, SourceFactory
 
 pytestmark = pytest.mark.django_db
 LISTS = (
-    "approvals:inbox", "approvals:list", "approvals:policies", "approvals:kill_switch", "runs:list",
+    "approvals:inbox",
+    "approvals:list",
+    "approvals:policies",
+    "approvals:kill_switch",
+    "approvals:grants",
+    "runs:list",
     "webhooks:events",
-    "webhooks:sources", "agents:list", "tools:list", "tenants:members",
+    "webhooks:sources",
+    "agents:list",
+    "tools:list",
+    "tenants:members",
     "budgets:list",
-)  # fmt: skip
+)
 DETAILS = {
     "approvals:detail": "action", "runs:detail": "run", "webhooks:event": "event",
     "agents:detail": "agent", "tools:detail": "tool", "approvals:policy": "policy",
@@ -37,6 +45,7 @@ def rows_of(environment):
     """One row for every detail page, in this environment."""
     action = ActionFactory(environment=environment)
     policy = PolicyFactory(environment=environment)
+    GrantFactory(derived_from=action)
     source = SourceFactory(environment=environment)
     return {
         "action": action.public_id,
