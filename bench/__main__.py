@@ -11,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import report
+from bench import gate, report
 from bench.book import FIGURES, LARGE, Book
+from bench.gate import GATE
 from bench.goals import goals
 from bench.peers import hook
 from bench.places import DRF, OURS, Place
@@ -25,6 +26,11 @@ QUICK = {"rounds": 1, "seconds": 0.8, "sizes": [1024], "servers": ["uvicorn"], "
 def main() -> int:
     """Measure, print, and fail where a floor is not held."""
     options = _options()
+    if GATE in options.figures:
+        print("\n".join(gate.measure().lines()), flush=True)
+        options.figures = [figure for figure in options.figures if figure != GATE]
+    if not options.figures:
+        return 0
     # PostgreSQL would outlive us: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
@@ -65,7 +71,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--databases", type=_words, default=["sqlite", "postgresql"])
     parser.add_argument("--workers", type=_words, default=["stopped", "running"])
     parser.add_argument("--peers", type=_words, default=PEERS, help="beside FastAPI, or `none`")
-    parser.add_argument("--figures", type=_words, default=list(FIGURES), help=", ".join(FIGURES))
+    parser.add_argument(
+        "--figures", type=_words, default=[*FIGURES, GATE], help=", ".join([*FIGURES, GATE])
+    )
     parser.add_argument("--backlog", type=int, default=12_000, help="events for the worker")
     parser.add_argument("--keep", action="store_true", help="keep the servers' logs")
     if parser.parse_args().quick:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from approvals.findings import Ruling
@@ -127,6 +128,11 @@ def load_rules(policy_id: str, raw: Sequence[Mapping[str, Any]]) -> tuple[Policy
 
 def rules_hash(rules: Iterable[PolicyRule]) -> str:
     """The version of a whole list of rules, in their order: what a trace names."""
+    return _hash_of(tuple(rules))
+
+
+@lru_cache(maxsize=512)
+def _hash_of(rules: tuple[PolicyRule, ...]) -> str:
     return digest([asdict(rule) for rule in rules])
 
 

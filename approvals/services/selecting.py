@@ -1,7 +1,9 @@
 """Which rules count for one call: in force for all, on trial for this one, or only watched."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -78,10 +80,23 @@ def select(environment: Environment, subject: Subject | None = None) -> Selectio
 
 def _part(policy: Policy, subject: Subject | None) -> Part:
     if subject is not None and policy.trial is not None and _counts(policy, subject):
-        return policy, policy.trial.number, load_rules(policy.public_id, policy.trial.rules)
+        return policy, policy.trial.number, _loaded(policy, policy.trial.rules)
     if not policy.is_enabled:
         return policy, policy.version, ()
-    return policy, policy.version, load_rules(policy.public_id, policy.rules)
+    return policy, policy.version, _loaded(policy, policy.rules)
+
+
+def _loaded(policy: Policy, rules: list[dict[str, Any]]) -> tuple[PolicyRule, ...]:
+    """The rules as they were just read from the database, compiled once a process.
+
+    The whole text is the key: nothing that was changed since, by whom and wherever, can be stale.
+    """
+    return _compiled(policy.public_id, json.dumps(rules))
+
+
+@lru_cache(maxsize=512)
+def _compiled(policy: str, text: str) -> tuple[PolicyRule, ...]:
+    return load_rules(policy, json.loads(text))
 
 
 def _counts(policy: Policy, subject: Subject) -> bool:
@@ -104,7 +119,7 @@ def _watched(policies: list[Policy], parts: list[Part]) -> Iterable[Watched]:
         if policy.trial is None or policy.trial_stage != Policy.Stage.SHADOW:
             continue
         try:
-            rules = load_rules(policy.public_id, policy.trial.rules)
+            rules = _loaded(policy, policy.trial.rules)
         except PolicyError as error:
             # What is only watched must not end what counts.
             log.error("shadow_not_usable", policy=policy.public_id, error=str(error))
