@@ -65,15 +65,19 @@ class Ballot:
         ]
 
     @property
-    def short(self) -> str:
-        """How far it is in a few words: “1 of 2”, with the stage or the people where it matters."""
+    def tally(self) -> str:
+        """How many of how many approvals the nearest alternative of the open stage has."""
+        return f"{self.standing.have} of {self.standing.needed}"
+
+    @property
+    def where(self) -> str:
+        """Which stage, or whose approvals, these are; empty where there is only one kind."""
         standing = self.standing
-        words = f"{standing.have} of {standing.needed}"
         if len(standing.stages) > 1:
-            return f"{words} in stage {standing.open_stage + 1} of {len(standing.stages)}"
+            return f" in stage {standing.open_stage + 1} of {len(standing.stages)}"
         if len(standing.current.alternatives) > 1:
-            return f"{words} from {_who(standing.current.nearest)}"
-        return words
+            return f" from {_who(standing.current.nearest)}"
+        return ""
 
     @property
     def rejections(self) -> str:

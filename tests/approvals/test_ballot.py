@@ -57,7 +57,7 @@ def test_the_card_says_how_far_each_stage_and_alternative_is(met, action):
     approve(action=action, by=met.principal(met.admin), digest=action.digest)
     shown = words(met.may_not, action)
     assert "money: 0 of 2 from finance or 1 of 1 from admin" in shown
-    assert "0 of 1 in stage 2 of 2" in shown
+    assert "0 of 1 approvals in stage 2 of 2" in shown
     assert f"Can still decide: {met.second}" in shown
     assert f"{met.admin} money Approved" in shown
 

@@ -231,7 +231,7 @@ def _renumbered(votes, kept):
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(edit=edits(), is_escalated=st.booleans(), data=st.data())
 def test_votes_that_were_enough_do_for_whatever_is_not_stricter(edit, is_escalated, data):
     old, new = edit
@@ -243,6 +243,7 @@ def test_votes_that_were_enough_do_for_whatever_is_not_stricter(edit, is_escalat
     assert would_do(new, votes, old_stages=len(old.steps))
 
 
+@settings(deadline=None)
 @given(asked=REQUIREMENTS)
 def test_nothing_is_stricter_than_itself(asked):
     assert not is_stricter(asked, asked)
