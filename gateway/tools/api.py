@@ -15,7 +15,8 @@ from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
 from gateway.tenants.models import Environment
 from gateway.tools import schema, services
-from gateway.tools.models import RetryClass, Risk, SideEffect, Tool
+from gateway.tools.documents import MAX_DOCUMENT_BYTES
+from gateway.tools.models import RetryClass, Risk, SideEffect, Tool, Upstream
 
 
 class PreviewIn(StrictFields):
@@ -74,6 +75,47 @@ class BindIn(StrictFields):
     environment = serializers.CharField(max_length=60)
     connection = serializers.CharField(max_length=40, required=False, allow_null=True)
     origin = serializers.CharField(max_length=300, required=False)
+
+
+class ImportIn(StrictFields):
+    """A document that describes operations, and which of them become tools (off, to begin with)."""
+
+    kind = serializers.ChoiceField(choices=Upstream.Kind.choices)
+    name = serializers.SlugField(max_length=40)
+    document = serializers.CharField(max_length=MAX_DOCUMENT_BYTES)
+    server = serializers.CharField(max_length=300, required=False)
+    operations = serializers.ListField(
+        child=serializers.CharField(max_length=300), required=False, max_length=300
+    )
+    dry_run = serializers.BooleanField(required=False)
+
+
+class FoundOut(serializers.Serializer[Any]):
+    """One operation, and how it stands to the tools there are."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=["new", "same", "changed", "gone", "taken", "unfit"])
+    problem = serializers.CharField()
+    notes = serializers.ListField(source="draft.notes", child=serializers.CharField(), default=list)
+    tool = serializers.CharField(source="tool.public_id", default=None)
+
+
+class ReadingOut(serializers.Serializer[Any]):
+    """A document that was read."""
+
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    title = serializers.CharField()
+    sha256 = serializers.CharField()
+    operations = FoundOut(source="found", many=True)
+
+
+class DriftIn(StrictFields):
+    """Whether the upstream's description, named by its hash, is taken over."""
+
+    decision = serializers.ChoiceField(choices=["accept", "keep"])
+    sha256 = serializers.CharField(max_length=64, allow_blank=True)
 
 
 class WarningOut(serializers.Serializer[Any]):
@@ -144,6 +186,8 @@ class ToolViews(EnvironmentViews[Tool]):
         "create": "tools.change_tool",
         "partial_update": "tools.change_tool",
         "bind": "tools.change_tool",
+        "import_document": "tools.change_tool",
+        "drift": "tools.change_tool",
     }
 
     def rows(self) -> Any:
@@ -200,3 +244,26 @@ class ToolViews(EnvironmentViews[Tool]):
             tool, environment=place, by=by, connection=connection, origin=body.get("origin", "")
         )
         return Response(ToolDetailOut(bound).data, status=201)
+
+    @extend_schema(request=ImportIn, responses={200: ReadingOut, 201: ReadingOut})
+    @action(detail=False, methods=["post"], url_path="import", url_name="import")
+    @idempotent()
+    def import_document(self, request: Request) -> Response:
+        """Make drafts of tools from an OpenAPI 3 document or an MCP server's tool list.
+
+        Each is pinned by the hash of its description; a later import that describes it otherwise
+        marks the tool, and nothing of it is decided or carried out until `drift` is answered.
+        """
+        body, place = checked(ImportIn, request), caller(request).environment
+        if body.pop("dry_run", False):
+            body.pop("operations", None)
+            return Response(ReadingOut(services.read_document(place, **body)).data)
+        return Response(ReadingOut(services.import_tools(place, **body)).data, status=201)
+
+    @extend_schema(request=DriftIn, responses=ToolDetailOut)
+    @action(detail=True, methods=["post"])
+    def drift(self, request: Request, id: str) -> Response:
+        """Take over what a tool's upstream says of it now, or keep what was accepted."""
+        body, tool = checked(DriftIn, request), self.get_object()
+        decide = services.accept_drift if body["decision"] == "accept" else services.keep_pinned
+        return Response(ToolDetailOut(decide(tool, sha256=body["sha256"])).data)

@@ -1,16 +1,24 @@
 """Every write of tools, their versions and what they were imported from."""
 
 from gateway.tools.services.defining import save
+from gateway.tools.services.drifting import accept_drift, keep_pinned, proposal_of
+from gateway.tools.services.importing import Reading, import_tools, read_document
 from gateway.tools.services.promoting import bind
 from gateway.tools.services.reading import enabled, is_waiting, missing_blocks
 from gateway.tools.services.switching import archive, restore, switch
 
 __all__ = [
+    "Reading",
+    "accept_drift",
     "archive",
     "bind",
     "enabled",
+    "import_tools",
     "is_waiting",
+    "keep_pinned",
     "missing_blocks",
+    "proposal_of",
+    "read_document",
     "restore",
     "save",
     "switch",
