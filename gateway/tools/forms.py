@@ -5,7 +5,12 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 
-from gateway.tools.models import Risk, SideEffect
+from gateway.tools.documents import MAX_DOCUMENT_BYTES
+from gateway.tools.models import Risk, SideEffect, Upstream
+
+STATES = (
+    ("", "On or off"), ("on", "On"), ("off", "Off"), ("doubt", "Definition changed upstream"),
+)  # fmt: skip
 
 
 class ToolFilter(forms.Form):
@@ -19,6 +24,8 @@ class ToolFilter(forms.Form):
         required=False, choices=[("", "Any risk"), *Risk.choices], label="Risk"
     )
 
+    state = forms.ChoiceField(required=False, choices=STATES, label="State")
+
     def narrow(self, tools: Any) -> Any:
         """The tools that fit; a value that is none of the choices fits nothing."""
         if not self.is_valid():
@@ -30,4 +37,27 @@ class ToolFilter(forms.Form):
         for name in ("side_effect", "risk"):
             if chosen[name]:
                 tools = tools.filter(**{f"current__{name}": chosen[name]})
+        if chosen["state"] == "doubt":
+            tools = tools.filter(drifted_at__isnull=False)
+        elif chosen["state"]:
+            tools = tools.filter(is_enabled=chosen["state"] == "on")
         return tools
+
+
+class ImportForm(forms.Form):
+    """A document that describes operations, pasted; nothing is fetched."""
+
+    kind = forms.ChoiceField(choices=Upstream.Kind.choices, label="What it is")
+    name = forms.SlugField(
+        max_length=40, label="Name", help_text="The tools are called name.operation."
+    )
+    server = forms.CharField(
+        required=False, max_length=300, label="Server",
+        help_text="Where requests go, such as https://api.example.com/v1. Empty: as the document "
+        "says. An MCP server's list needs none.",
+    )  # fmt: skip
+    document = forms.CharField(
+        max_length=MAX_DOCUMENT_BYTES, strip=False, label="Document",
+        help_text="JSON or YAML; of an MCP server the answer to tools/list.",
+        widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false"}),
+    )  # fmt: skip

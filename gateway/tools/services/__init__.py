@@ -1,6 +1,6 @@
 """Every write of tools, their versions and what they were imported from."""
 
-from gateway.tools.services.defining import save
+from gateway.tools.services.defining import definition_of, save
 from gateway.tools.services.drifting import accept_drift, keep_pinned, proposal_of
 from gateway.tools.services.importing import Reading, import_tools, read_document
 from gateway.tools.services.promoting import bind
@@ -12,6 +12,7 @@ __all__ = [
     "accept_drift",
     "archive",
     "bind",
+    "definition_of",
     "enabled",
     "import_tools",
     "is_waiting",
