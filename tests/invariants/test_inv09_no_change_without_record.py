@@ -22,6 +22,7 @@ from approvals.services.due import expire_due
 from audit import services as audit
 from audit.models import AuditRecord, RefusalCount
 from gateway.agents import services as agents
+from gateway.budgets import services as budgets
 from gateway.connections import services as connections
 from gateway.lib.errors import Denied
 from gateway.runs import services as runs
@@ -142,6 +143,19 @@ CHANGES = [
         lambda here: lambda: agents.create(here.environment, slug="new", name="New"),
     ),
     Change("change an agent", lambda here: lambda: agents.update(here.agent, is_enabled=False)),
+    Change(
+        "create a budget",
+        lambda here: (
+            lambda: budgets.create(
+                here.environment,
+                scope="environment",
+                kind="calls",
+                limit=1,
+                period="day",
+                by=here.people.principal(here.people.admin),
+            )
+        ),
+    ),
     Change(
         "create a key",
         lambda here: lambda: agents.create_api_key(here.environment, name="k", agent=here.agent),
