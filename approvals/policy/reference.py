@@ -61,7 +61,12 @@ FACTS = (
     Fact("event.received_at", "string", "RFC 3339"),
     Fact("event.sent_at", "string", "RFC 3339; empty where the sender signs none"),
     Fact("event.delivery", "string", "`evt_…` of the delivery that it came in"),
-    Fact("budget", "map", "how the budgets stand that the call falls under"),
+    Fact(
+        "budget",
+        "map",
+        "how the budgets stand that the call falls under, by name: "
+        "`limit used reserved remaining` (ints), `ratio` of taken to limit",
+    ),
     Fact("history.calls_1h", "int", "calls of this tool by this agent in the last hour"),
     Fact("history.calls_24h", "int", "the same in the last 24 hours"),
     Fact("history.succeeded_24h", "int", "of these, those that succeeded"),

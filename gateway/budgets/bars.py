@@ -93,7 +93,7 @@ class Bar:
         """Whose use is counted, in words."""
         kind, value = self.budget.scope, self.budget.value
         if value:
-            return f"{scopes.SCOPES[kind].partition(' (')[0]} {value}"
+            return f"{scopes.SCOPES[kind].partition(' (')[0].lower()} {value}"
         each = {"agent": "each agent", "tool": "each tool"}
         tags = {"project_id": "each project", "user_id": "each user"}
         return (each | tags).get(kind, scopes.SCOPES[kind].lower())

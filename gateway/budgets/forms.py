@@ -67,7 +67,9 @@ class _LimitForm(forms.Form):
 class BudgetForm(_LimitForm):
     """A new budget."""
 
-    scope = forms.ChoiceField(label="Whose use", choices=list(scopes.SCOPES.items()))
+    scope = forms.ChoiceField(
+        label="Whose use", choices=list(scopes.SCOPES.items()), initial="environment"
+    )
     value = forms.CharField(
         required=False, max_length=scopes.MAX_VALUE, label="Its name",
         help_text="The agent's slug, the tool's name, the tag's value; empty: each by itself.",
