@@ -37,9 +37,7 @@ class RuleForm(forms.Form):
 
     name = forms.CharField(max_length=120, label="Name")
     when = forms.CharField(
-        max_length=4096, label="Matches", widget=forms.Textarea(attrs=CODE),
-        help_text="CEL over args, tool, agent, run, env, time, event, budget, history, affected"
-        " and sensitive.",
+        max_length=4096, label="Matches", widget=forms.Textarea(attrs=CODE)
     )  # fmt: skip
     reason = forms.CharField(max_length=500, required=False, label="Reason, shown to people")
     verdict = forms.ChoiceField(choices=VERDICTS, label="Outcome")
@@ -95,8 +93,13 @@ class RuleForm(forms.Form):
 
     @property
     def asked(self) -> list[BoundField]:
-        """The fields of who must agree and how long."""
-        return [self[name] for name in ("verdict", "reviewers", "quorum", "expires_in_s", "hold_s")]
+        """The fields of what comes out and who must agree."""
+        return [self["verdict"], self["reviewers"]]
+
+    @property
+    def numbers(self) -> list[BoundField]:
+        """The fields of how many and how long."""
+        return [self[name] for name in NUMBERS]
 
 
 class PolicyForm(forms.Form):

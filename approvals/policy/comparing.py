@@ -28,7 +28,7 @@ _WORDS = {
     Change.RUNS: "Would newly run by themselves",
     Change.WAITS: "Would newly wait for a person",
     Change.DENIED: "Would newly be denied",
-    Change.TERMS: "Other people, deadline or hold",
+    Change.TERMS: "Would ask other people or on other terms",
 }
 _TO = {Ruling.ALLOW: Change.RUNS, Ruling.REQUIRE_APPROVAL: Change.WAITS, Ruling.DENY: Change.DENIED}
 DISAGREEMENTS = (Change.RUNS, Change.WAITS, Change.DENIED, Change.TERMS)

@@ -79,6 +79,32 @@ RULES: list[dict[str, Any]] = [
     },
 ]
 
+# What the rules must decide, whoever changes them.
+POLICY_TESTS = """\
+- name: an ordinary ticket is free
+  tool: {name: create_support_ticket, side_effect: write}
+  args: {priority: normal}
+  expect: {verdict: allow}
+- name: mail to a customer waits for one reviewer
+  tool: {name: send_email, side_effect: write}
+  expect: {verdict: require_approval, quorum: 1, reviewers: [role:reviewer]}
+- name: more than 200 needs two
+  tool: {name: refund, side_effect: write}
+  args: {amount: "200.01"}
+  expect: {rule: large refunds need two, quorum: 2}
+"""
+# Watched, and not applied: what it would mean if refunds up to 20 ran by themselves.
+TRIAL_COMMENT = "Would anybody miss it if refunds up to 20 ran by themselves?"
+TRIAL_RULES: list[dict[str, Any]] = [
+    {
+        "name": "tiny refunds are free",
+        "when": 'tool.name == "refund" && double(args.amount) <= 20.0',
+        "verdict": "allow",
+        "hold_s": 60,
+    },
+    *RULES,
+]
+
 # What an event to the open source may lead to; every other one is only recorded.
 TICKET_ROUTE = "a customer reports a problem"
 TICKET_WHEN = 'event.type == "ticket.reported"'

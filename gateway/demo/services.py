@@ -178,8 +178,13 @@ def _policy(place: _Place) -> None:
     exists = Policy.objects.within(place.sandbox).filter(name=cast.POLICY).exists()
     if place.is_reload or not exists:
         approvals.save_policy(
-            place.sandbox, name=cast.POLICY, rules=cast.RULES, comment=cast.POLICY_COMMENT
-        )
+            place.sandbox, name=cast.POLICY, rules=cast.RULES, comment=cast.POLICY_COMMENT,
+            tests=cast.POLICY_TESTS,
+        )  # fmt: skip
+        approvals.try_version(
+            place.sandbox, name=cast.POLICY, rules=cast.TRIAL_RULES, comment=cast.TRIAL_COMMENT,
+            rollout=approvals.Rollout(),
+        )  # fmt: skip
 
 
 def _agent(place: _Place, provider: Provider, remembered: Kept) -> Agent:
