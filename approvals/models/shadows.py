@@ -7,7 +7,7 @@ from approvals.models.policies import PolicyVersion
 from approvals.policy.comparing import Change
 from gateway.lib.rows import EnvironmentRow
 
-CHANGES = [(change.value, change.words) for change in Change]
+CHANGES = [change.value for change in Change]
 
 
 class ShadowVerdict(EnvironmentRow):
@@ -17,7 +17,7 @@ class ShadowVerdict(EnvironmentRow):
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="shadows")
     version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="shadows")
-    change = models.CharField(max_length=20, choices=CHANGES)
+    change = models.CharField(max_length=20)
     verdict = models.CharField(max_length=20)
     rule = models.CharField(max_length=200, blank=True)
     requirement = models.JSONField(null=True, blank=True)
@@ -28,9 +28,7 @@ class ShadowVerdict(EnvironmentRow):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["action", "version"], name="shadow_once"),
-            models.CheckConstraint(
-                name="shadow_change", condition=models.Q(change__in=[key for key, _ in CHANGES])
-            ),
+            models.CheckConstraint(name="shadow_change", condition=models.Q(change__in=CHANGES)),
         ]
         indexes = [models.Index(fields=["version", "change", "-id"], name="shadow_version")]
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
@@ -52,12 +53,17 @@ class Draft:
     position: int = 100
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lists:
     """The whole list that is in force for all, and the one that the draft would make of it."""
 
     now: tuple[PolicyRule, ...]
     then: tuple[PolicyRule, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """The version of the list with the draft, as a trace would name it."""
+        return engine.rules_hash(self.then)
 
 
 @dataclass(frozen=True)
@@ -245,7 +251,7 @@ def _judged(
         before=before,
         change=comparing.change(before, said),
         facts=seen,
-        policy_hash=engine.rules_hash(lists.then),
+        policy_hash=lists.hash,
         verdict=gate.decide(findings, said) if full else None,
         findings=findings,
         uncertain=tuple(sorted(places)),
