@@ -8,7 +8,7 @@ import datetime as dt
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -53,6 +53,16 @@ class Facts:
     """Variables that were checked once and may be given to any number of expressions."""
 
     values: Mapping[str, Json]
+    # The library's own form of them, made once for all expressions over the same variables.
+    _activations: dict[tuple[str, ...], cel.Activation] = field(default_factory=dict, compare=False)
+
+    def activation(self, variables: tuple[str, ...]) -> cel.Activation:
+        """The facts as expressions over these variables take them; raises RuntimeError."""
+        found = self._activations.get(variables)
+        if found is None:
+            found = _environment(variables).Activation(self.values)
+            self._activations[variables] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +72,13 @@ class Expression:
     source: str
     result: Result
     program: cel.Expression
+    variables: tuple[str, ...]
 
     def evaluate(self, facts: Mapping[str, Json] | Facts) -> Json:
         """The JSON value for these facts; raises CelRuntimeError where there is none."""
         checked = facts if isinstance(facts, Facts) else prepare(facts)
         try:
-            answer = self.program.eval(data=checked.values)
+            answer = self.program.eval(activation=checked.activation(self.variables))
         except RuntimeError as error:
             raise CelRuntimeError(_plain_words(str(error))) from error
         if answer.type() in (cel.Type.ERROR, cel.Type.UNKNOWN):
@@ -104,7 +115,7 @@ def compile_expression(
     if result != "any" and found not in _GIVES[result][0]:
         message = f"the expression must give {_GIVES[result][1]}, not {found.lower()}"
         raise CelError(message, 1, 1, _caret(source, 1, 1))
-    return Expression(source, result, program)
+    return Expression(source, result, program, variables)
 
 
 def prepare(facts: Mapping[str, Json]) -> Facts:
