@@ -46,7 +46,7 @@ def judge(
             wish.findings.append(
                 Finding("run", "approval_required", detail, Ruling.REQUIRE_APPROVAL)
             )
-        wish.findings += spending.findings(wish.standings)
+        wish.findings += spending.findings(wish)
     verdict = decide((*wish.findings, *wish.cautions), evaluation)
     if evaluation:
         led = routed(verdict.requirement, evaluation, version=action.tool_version)

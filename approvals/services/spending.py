@@ -40,9 +40,14 @@ def look(wish: Wish, tags: dict[str, Any]) -> list[budgets.Standing]:
     )  # fmt: skip
 
 
-def findings(standings: list[budgets.Standing]) -> list[Finding]:
-    """What a reviewer could not give either: a call that fits no more is refused at once."""
-    refused = map(budgets.refusal, budgets.short_of(standings))
+def findings(wish: Wish) -> list[Finding]:
+    """What a reviewer could not give either: a call that fits no more is refused at once.
+
+    One that is judged again has been let in: its pace was counted then, and its approval asks.
+    """
+    if wish.is_edit:
+        return []
+    refused = map(budgets.refusal, budgets.short_of(wish.standings))
     return [
         Finding("budget", error.code, error.detail, Ruling.DENY, error.extra) for error in refused
     ]

@@ -11,6 +11,7 @@ from django.db import connection
 from approvals.models import Action
 from approvals.services import approve, cancel, cancel_run_actions, reconcile, reject, save_policy
 from approvals.services.due import expire_due
+from approvals.services.editing import edit
 from approvals.states import ActionStatus, ExecutionStatus
 from audit.models import AuditRecord
 from gateway.budgets.models import Budget, BudgetAlert, Counter
@@ -241,6 +242,33 @@ def test_rules_see_the_budget(here: Scene) -> None:
     asked = [here.ask(arguments={"note": str(number)}) for number in range(3)]
     assert [action.status for action in asked] == ["approved", "approved", "pending"]
     assert asked[2].facts["budget"]["few"]["remaining"] == 2
+
+
+def test_an_edit_beyond_the_budget_is_refused_as_a_whole_and_the_action_goes_on_waiting(
+    here: Scene,
+) -> None:
+    limit = MoneyBudgetFactory(environment=here.environment, amount="size(args.note)", limit=5)
+    action = here.ask(arguments={"note": "short"})
+    longer = {"note": "longer"}
+    with pytest.raises(Refused) as refused:
+        approve(action=action, by=by(here), digest=action.digest, arguments=longer)
+    assert refused.value.code == "budget_exceeded"
+    action.refresh_from_db()
+    assert (action.status, action.version, action.arguments_value) == (
+        "pending",
+        1,
+        {"note": "short"},
+    )
+    approve(action=action, by=by(here), digest=action.digest, arguments={"note": "tiny"})
+    assert taken(limit) == (0, 4)
+
+
+def test_an_edit_is_no_further_call_that_could_be_too_fast(here: Scene) -> None:
+    rate = budget(here, period="minute", limit=1)
+    action = here.ask()
+    Counter.objects.filter(budget=rate).update(used=1)
+    edited = edit(action=action, by=by(here), digest=action.digest, arguments={"note": "other"})
+    assert edited.status == ActionStatus.PENDING
 
 
 def test_a_repeated_call_takes_its_part_once(here: Scene) -> None:
