@@ -23,6 +23,17 @@ urlpatterns = [
     path("actions/<slug:action>/grant/", views.grant, name="grant"),
     path("grants/", views.grants, name="grants"),
     path("grants/<slug:grant>/revoke/", views.revoke_grant, name="revoke_grant"),
+    path("actions/<slug:action>/comment/", views.comment, name="comment"),
+    path("actions/<slug:action>/take/", views.take, name="take"),
+    path("actions/<slug:action>/let-go/", views.let_go, name="let_go"),
+    path("actions/<slug:action>/assign/", views.assign, name="assign"),
+    path("actions/<slug:action>/snooze/", views.snooze, name="snooze"),
+    path("actions/<slug:action>/wake/", views.wake, name="wake"),
+    path("delegations/", views.delegations, name="delegations"),
+    path(
+        "delegations/<slug:delegation>/revoke/", views.revoke_delegation, name="revoke_delegation"
+    ),
+    path("reviewers/", views.reviewers, name="reviewers"),
     path("policies/", views.policies, name="policies"),
     path("policies/new/", views.new_policy, name="new_policy"),
     path("policies/simulate/", views.simulate, name="simulate"),

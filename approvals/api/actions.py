@@ -25,7 +25,14 @@ from approvals.api.shapes import (
     RejectIn,
     UndoIn,
 )
-from approvals.api.thread import AnswerIn, CommentIn, CommentOut
+from approvals.api.thread import (
+    AnswerIn,
+    AssignIn,
+    CommentIn,
+    CommentOut,
+    SnoozeIn,
+    SnoozeOut,
+)
 from approvals.models import Action
 from approvals.services.wishes import RunContext
 from approvals.states import ActionStatus
@@ -67,6 +74,11 @@ class ActionViews(EnvironmentViews[Action]):
         "comments": "approvals.view_comment",
         "add_comment": "approvals.comment_action",
         "answer": "approvals.answer_action",
+        "take": "approvals.decide_action",
+        "let_go": "approvals.decide_action",
+        "assign": "approvals.assign_action",
+        "snooze": "approvals.view_comment",
+        "wake": "approvals.view_comment",
     }
 
     def get_queryset(self) -> QuerySet[Action]:
@@ -190,6 +202,41 @@ class ActionViews(EnvironmentViews[Action]):
         body = checked(AnswerIn, request)
         said = services.answer(action=self.get_object(), by=caller(request), **body)
         return Response(CommentOut(said).data, status=201)
+
+    @extend_schema(request=None, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def take(self, request: Request, id: str) -> Response:
+        """Say that one is on it, for 15 minutes; others can still decide. Members only."""
+        taken = services.take_up(action=self.get_object(), by=caller(request))
+        return Response(ActionDetailOut(taken).data)
+
+    @extend_schema(request=None, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"], url_path="let-go")
+    def let_go(self, request: Request, id: str) -> Response:
+        """Say that one is not on it any more; members only."""
+        free = services.let_go(action=self.get_object(), by=caller(request))
+        return Response(ActionDetailOut(free).data)
+
+    @extend_schema(request=AssignIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def assign(self, request: Request, id: str) -> Response:
+        """Name who should decide; whoever could before still can. Members only."""
+        return self._decided(request, services.assign, AssignIn)
+
+    @extend_schema(request=SnoozeIn, responses=SnoozeOut)
+    @route(detail=True, methods=["post"])
+    def snooze(self, request: Request, id: str) -> Response:
+        """Hide it from one's own inbox; no deadline moves. Members only."""
+        body = checked(SnoozeIn, request)
+        aside = services.snooze(action=self.get_object(), by=caller(request), **body)
+        return Response(SnoozeOut(aside).data)
+
+    @extend_schema(request=None, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"])
+    def wake(self, request: Request, id: str) -> Response:
+        """Show it in one's own inbox again; members only."""
+        shown = services.wake(action=self.get_object(), by=caller(request))
+        return Response(ActionDetailOut(shown).data)
 
     def _decided(self, request: Request, decide: Any, shape: Any) -> Response:
         body = checked(shape, request)

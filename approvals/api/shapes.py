@@ -22,6 +22,7 @@ class ApprovalOut(serializers.Serializer[Approval]):
 
     id = serializers.CharField(source="public_id")
     user = serializers.CharField(source="user.public_id")
+    on_behalf_of = serializers.SerializerMethodField()
     decision = serializers.CharField()
     comment = serializers.CharField()
     digest = serializers.CharField()
@@ -30,6 +31,10 @@ class ApprovalOut(serializers.Serializer[Approval]):
     authenticated_at = serializers.DateTimeField(allow_null=True)
     authentication_methods = serializers.ListField(child=serializers.CharField())
     void_at = serializers.DateTimeField(allow_null=True)
+
+    def get_on_behalf_of(self, vote: Approval) -> str | None:
+        """Whose right it was, where a substitute used it."""
+        return vote.on_behalf_of.public_id if vote.on_behalf_of else None
 
 
 class ExecutionOut(serializers.Serializer[Execution]):
@@ -156,10 +161,25 @@ class ActionDetailOut(ActionOut):
     previewed_at = serializers.DateTimeField(allow_null=True)
     trace = serializers.JSONField()
     policy_hash = serializers.CharField()
+    reminded_at = serializers.DateTimeField(allow_null=True)
+    escalated_at = serializers.DateTimeField(allow_null=True)
+    assigned_to = serializers.SerializerMethodField()
+    taken_by = serializers.SerializerMethodField()
+    taken_until = serializers.DateTimeField(allow_null=True)
     questions = serializers.SerializerMethodField()
     versions = VersionOut(many=True, source="versions.all")
     approvals = ApprovalOut(many=True, source="approvals.all")
     executions = ExecutionOut(many=True, source="executions.all")
+
+    def get_assigned_to(self, action: Action) -> str | None:
+        """The person's id, or `group:slug`; whoever could decide before still can."""
+        if action.assignee:
+            return action.assignee.public_id
+        return f"group:{action.assigned_group.slug}" if action.assigned_group else None
+
+    def get_taken_by(self, action: Action) -> str | None:
+        """Who said that they are on it, until `taken_until`; it blocks nobody."""
+        return action.taken_by.public_id if action.taken_by else None
 
     @extend_schema_field(QuestionOut(many=True))
     def get_questions(self, action: Action) -> Any:

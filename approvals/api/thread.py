@@ -1,8 +1,8 @@
-"""How the thread of an action looks outside."""
+"""What people do with an action short of deciding, as it looks outside."""
 
 from rest_framework import serializers
 
-from approvals.models import Comment
+from approvals.models import Comment, Snooze
 from approvals.services.commenting import MAX_TEXT
 from gateway.lib.rest import StrictFields
 
@@ -43,3 +43,22 @@ class AnswerIn(StrictFields):
 
     text = serializers.CharField(max_length=MAX_TEXT)
     question = serializers.CharField(max_length=40, required=False)
+
+
+class AssignIn(StrictFields):
+    """Who should decide: `group:slug`, a member's id or address; empty for nobody."""
+
+    to = serializers.CharField(max_length=254, allow_blank=True)
+
+
+class SnoozeIn(StrictFields):
+    """Until when it is hidden from one's own inbox; without it until something changes."""
+
+    until = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class SnoozeOut(serializers.Serializer[Snooze]):
+    """An action that one does not want to see for a while."""
+
+    action = serializers.CharField(source="action.public_id")
+    until = serializers.DateTimeField(allow_null=True)

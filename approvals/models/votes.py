@@ -40,6 +40,9 @@ class Approval(Row):
     delegation = models.ForeignKey(
         Delegation, on_delete=models.PROTECT, null=True, blank=True, related_name="approvals"
     )
+    opened_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the person first saw this version; null if not."
+    )
     void_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

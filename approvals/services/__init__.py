@@ -1,9 +1,11 @@
 """Every write of policies, actions, approvals and executions."""
 
 from approvals.services import granting as grants
+from approvals.services.attending import assign, let_go, opened, snooze, take_up, wake
 from approvals.services.commenting import answer, comment
 from approvals.services.deciding import STEP_UP_NEEDED, approve, reject
-from approvals.services.due import expire_due, sweep
+from approvals.services.delegating import delegate, revoke_delegation, substitutes_of
+from approvals.services.due import escalate_due, expire_due, remind_due, sweep
 from approvals.services.editing import edit
 from approvals.services.masking import shown_arguments
 from approvals.services.policies import change_policy, move_policy, restore, save_policy
@@ -18,11 +20,11 @@ from approvals.services.reading import (
     next_voters,
     progress,
     shortfall,
-    waiting_for,
     would_be_last,
 )
 from approvals.services.reconciling import reconcile
 from approvals.services.redefining import follow_tool
+from approvals.services.reviewing import reviewer_signals
 from approvals.services.selecting import active_rules
 from approvals.services.switching import (
     is_agent_stopped,
@@ -32,6 +34,7 @@ from approvals.services.switching import (
 )
 from approvals.services.trials import Rollout, promote, try_version, widen, withdraw
 from approvals.services.undoing import check_is_held, extend, latest_deadline, undo
+from approvals.services.waiting import needs, put_aside, waiting_for
 from approvals.services.withdrawing import cancel, cancel_run_actions
 
 __all__ = [
@@ -39,42 +42,56 @@ __all__ = [
     "Rollout",
     "active_rules",
     "answer",
-    "asked",
     "approve",
+    "asked",
+    "assign",
     "can_anybody_decide",
     "cancel",
     "cancel_run_actions",
     "change_policy",
     "check_is_held",
     "comment",
+    "delegate",
     "edit",
     "eligible_reviewers",
+    "escalate_due",
     "expire_due",
     "extend",
     "grants",
     "is_agent_stopped",
     "follow_tool",
     "latest_deadline",
+    "let_go",
     "may_decide",
     "must_step_up",
     "move_policy",
+    "needs",
     "next_voters",
+    "opened",
     "progress",
     "promote",
     "propose",
+    "put_aside",
     "reconcile",
     "reject",
+    "remind_due",
     "restore",
+    "reviewer_signals",
+    "revoke_delegation",
     "save_policy",
     "set_kill_switch",
-    "shown_arguments",
     "shortfall",
+    "shown_arguments",
+    "snooze",
     "stopped_here",
     "stopping",
+    "substitutes_of",
     "sweep",
+    "take_up",
     "try_version",
     "undo",
     "waiting_for",
+    "wake",
     "warnings_of",
     "widen",
     "withdraw",

@@ -1,12 +1,13 @@
 """People's votes: approve and reject."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from approvals.models import Action, Approval
+from approvals.models import Action, Approval, Opening
 from approvals.services import binding, editing, reading, spending, trail
 from approvals.services.locking import attempt, lock_for_decision, touch
 from approvals.states import ActionStatus
@@ -63,7 +64,7 @@ def _approve(action: Action, by: Principal, *, comment: str) -> None:
             "which asks for your password again. A key cannot do so.",
         )
     vote = _cast(action, by, decision="approve", comment=comment)
-    trail.record(action, AuditAction.VOTE_CAST, before=action.status, approval=vote, actor=by.actor)
+    _record(action, AuditAction.VOTE_CAST, vote, by, before=action.status)
     if reading.progress(action).satisfied:
         _send_to_execution(action, by, vote)
     else:
@@ -82,27 +83,26 @@ def reject(*, action: Action, by: Principal, digest: str, reason: str) -> Action
         vote = _cast(locked, by, decision="reject", comment=reason)
         before = locked.status
         if not reading.progress(locked).is_rejected:
-            trail.record(
-                locked, AuditAction.VOTE_CAST, before=before, approval=vote, actor=by.actor
-            )
+            _record(locked, AuditAction.VOTE_CAST, vote, by, before=before)
             touch(locked)
             return locked
         move(
             locked, ActionStatus.REJECTED, code="rejected", reason=reason.strip(),
             settled_at=Now(), due_at=None,
         )  # fmt: skip
-        trail.record(
-            locked, AuditAction.ACTION_REJECTED, before=before, approval=vote, actor=by.actor
-        )
+        _record(locked, AuditAction.ACTION_REJECTED, vote, by, before=before)
     return locked
 
 
 def _cast(action: Action, by: Principal, *, decision: str, comment: str) -> Approval:
     if len(comment) > MAX_COMMENT:
         raise Refused("too_long", f"A comment has at most {MAX_COMMENT} characters.")
+    delegation = reading.may_decide(action, by, approving=decision == Approval.Decision.APPROVE)
     vote = Approval(
         action=action, action_version=action.version, digest=action.digest, user=by.user,
-        decision=decision, stage=reading.progress(action).open_stage, comment=comment.strip(),
+        delegation=delegation, on_behalf_of=delegation.delegator if delegation else None,
+        opened_at=_opened_at(action, by), decision=decision, comment=comment.strip(),
+        stage=reading.progress(action).open_stage,
     )  # fmt: skip
     if by.authentication:
         vote.authenticated_at = by.authentication.at
@@ -116,6 +116,21 @@ def _cast(action: Action, by: Principal, *, decision: str, comment: str) -> Appr
     return vote
 
 
+def _opened_at(action: Action, by: Principal) -> datetime | None:
+    seen = Opening.objects.filter(action=action, user=by.user, action_version=action.version)
+    return seen.values_list("opened_at", flat=True).first()
+
+
+def _record(
+    action: Action, what: AuditAction, vote: Approval, by: Principal, *, before: str
+) -> None:
+    """Record what a vote did; the record says also for whom a substitute cast it."""
+    actor = by.actor
+    if vote.on_behalf_of is not None:
+        actor = replace(actor, on_behalf_of=vote.on_behalf_of.public_id)
+    trail.record(action, what, before=before, approval=vote, actor=actor)
+
+
 def _send_to_execution(action: Action, by: Principal, vote: Approval) -> None:
     hold = timedelta(seconds=binding.requirement_of(action).hold_s)
     before = action.status
@@ -124,5 +139,5 @@ def _send_to_execution(action: Action, by: Principal, vote: Approval) -> None:
         action, ActionStatus.APPROVED, approved_at=Now(), due_at=Now() + hold,
         execute_by=Now() + EXECUTE_WITHIN + hold,
     )  # fmt: skip
-    trail.record(action, AuditAction.ACTION_APPROVED, before=before, approval=vote, actor=by.actor)
+    _record(action, AuditAction.ACTION_APPROVED, vote, by, before=before)
     ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=int(hold.total_seconds() * 1000))

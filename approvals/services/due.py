@@ -1,14 +1,19 @@
 """Deadlines, and the sweep that finds what a lost bell left lying."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from approvals import ladder
 from approvals.models import Action
 from approvals.models.switches import is_stopped
+from approvals.requirement import escalated
 from approvals.services import redefining, spending, trail
+from approvals.services.binding import requirement_of
+from approvals.services.locking import lock, touch
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
@@ -20,8 +25,8 @@ CHUNK = 200
 
 
 def sweep() -> int:
-    """Expire what is too late and ring again for whatever is due; how many rows it touched."""
-    touched = expire_due()
+    """Do what time asks for and ring again for whatever is due; how many rows it touched."""
+    touched = expire_due() + escalate_due() + remind_due()
     for pk in due_to_execute().values_list("pk", flat=True)[:CHUNK]:
         ring(JobName.EXECUTE_ACTION, str(pk))
         touched += 1
@@ -42,6 +47,49 @@ def expire_due() -> int:
     late = Action.objects.filter(FREE, status=ActionStatus.APPROVED, execute_by__lte=Now())
     expired = _expire(undecided, "Nobody decided in time.")
     return expired + _expire(late, "It could not be executed in time.")
+
+
+def escalate_due() -> int:
+    """Let those of `escalate_to` decide as well where the time for it has come; votes stay."""
+    waiting = _waiting().filter(escalate_due_at__lte=Now())
+    return sum(_once(action, "escalate_due_at", _escalate) for action in waiting[:CHUNK])
+
+
+def remind_due() -> int:
+    """Tell again of what nobody has decided at the fraction of the time that the rule names."""
+    waiting = _waiting().filter(remind_due_at__lte=Now())
+    return sum(_once(action, "remind_due_at", _remind) for action in waiting[:CHUNK])
+
+
+def _waiting() -> QuerySet[Any]:
+    """What is pending and still has time; what has none is expired instead."""
+    rows = Action.objects.filter(status=ActionStatus.PENDING, decide_by__gt=Now())
+    return rows.select_related("environment__tenant").order_by("decide_by")
+
+
+@transaction.atomic
+def _once(action: Action, column: str, act: Callable[[Action], None]) -> bool:
+    """Do it unless another sweep did, or somebody decided meanwhile: the column says so."""
+    locked = lock(action)
+    due_at = getattr(locked, column)
+    if locked.status != ActionStatus.PENDING or due_at is None or due_at != getattr(action, column):
+        return False
+    act(locked)
+    return True
+
+
+def _escalate(action: Action) -> None:
+    requirement = escalated(requirement_of(action))
+    touch(action, escalate_due_at=None, escalated_at=Now(), routes=ladder.routes(requirement))
+    trail.record(
+        action, AuditAction.ACTION_ESCALATED, before=action.status,
+        meta={"to": list(requirement.escalate_to)},
+    )  # fmt: skip
+
+
+def _remind(action: Action) -> None:
+    touch(action, remind_due_at=None, reminded_at=Now())
+    trail.record(action, AuditAction.ACTION_REMINDED, before=action.status)
 
 
 def _expire(actions: QuerySet[Any], reason: str) -> int:

@@ -19,6 +19,7 @@ from approvals.quorum import Vote
 from approvals.requirement import Requirement
 from approvals.services import binding, grant_seals, reading, trail, versions
 from approvals.services.locking import lock
+from approvals.services.people import active_member, person_facts
 from approvals.states import ActionStatus
 from audit import services as audit
 from audit.actions import AuditAction
@@ -79,9 +80,9 @@ def objection(action: Action, by: Principal) -> str:
     if requirement.step_up:
         return "The rule asks for a fresh sign-in each time, which no grant can give."
     person = quorum.PersonFacts(vote.user.public_id)
-    member = reading.member_of(vote.user, action.environment)
+    member = active_member(vote.user, action.environment)
     if member is not None:
-        person = reading.person_facts(member, action.environment)
+        person = person_facts(member, action.environment)
     alone = [Vote(person, approves=True)]
     if not quorum.standing(requirement, alone).satisfied:
         return "The rule asks for more than one person, so one person grants nothing."

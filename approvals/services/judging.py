@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from approvals import ladder
 from approvals.findings import Finding, Ruling
 from approvals.gate import Verdict, decide
 from approvals.models import Action
@@ -78,7 +79,8 @@ def _apply(action: Action, verdict: Verdict) -> None:
     now = timezone.now()
     if action.status == ActionStatus.PENDING:
         requirement = verdict.requirement or Requirement()
-        action.decide_by = now + timedelta(seconds=requirement.expires_in_s)
+        for name, value in ladder.waiting(requirement, now).items():
+            setattr(action, name, value)
     elif action.status == ActionStatus.APPROVED:
         hold = timedelta(seconds=verdict.hold_s)
         action.approved_at = now

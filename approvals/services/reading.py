@@ -1,41 +1,47 @@
 """Questions about actions that pages, the API and the services themselves ask."""
 
 import uuid
+from collections.abc import Iterable
 
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from approvals import quorum, reachable
+from approvals import ladder, quorum, reachable
 from approvals.findings import Finding
-from approvals.models import Action, Approval
+from approvals.models import Action, Approval, Delegation
 from approvals.quorum import PersonFacts, Standing, Vote
 from approvals.requirement import Requirement
 from approvals.services.binding import requirement_of
+from approvals.services.people import (
+    DECIDE,
+    active_member,
+    deciders_of,
+    is_decider,
+    members_by_user,
+    person_facts,
+)
+from approvals.services.substituting import StandIn, stand_in, stand_ins
 from approvals.states import ActionStatus
 from gateway.lib import ids
 from gateway.lib.errors import Denied
-from gateway.tenants import principals, roles
 from gateway.tenants.freshness import Authentication
-from gateway.tenants.models import Environment, Member, MemberRole, User
+from gateway.tenants.models import Member, User
 from gateway.tenants.principals import Principal
 
-DECIDE = "approvals.decide_action"
+# What a substitute may overcome by what is lent to them; nothing overcomes four eyes.
+LENDABLE = frozenset({"not_routed", "not_your_stage"})
 
 
-def person_facts(member: Member, environment: Environment) -> PersonFacts:
-    """What a requirement asks about a person."""
-    return PersonFacts(
-        user_id=member.user.public_id,
-        roles=frozenset(member.roles_in(environment)),
-        groups=frozenset(member.group_slugs()),
-        email=member.user.email,
-    )
+def effective(action: Action) -> Requirement:
+    """What the action's rule asks for now: once escalated, more people may agree to it."""
+    return ladder.in_force(requirement_of(action), is_escalated=action.escalated_at is not None)
 
 
 def votes(action: Action) -> list[Approval]:
     """The votes that count for the action's present version."""
     return list(
-        action.approvals.filter(action_version=action.version, void_at=None).select_related("user")
+        action.approvals.filter(action_version=action.version, void_at=None).select_related(
+            "user", "on_behalf_of", "delegation"
+        )
     )
 
 
@@ -46,33 +52,82 @@ def progress(action: Action, cast: list[Approval] | None = None) -> Standing:
     whatever became of the person.
     """
     cast = votes(action) if cast is None else cast
-    members = _members_by_user(action.environment, {vote.user_id for vote in cast})
-    counted = []
-    for vote in cast:
-        member = members.get(vote.user_id)
-        person = PersonFacts(vote.user.public_id)
-        if member is not None and _could(action, member, stage=vote.stage):
-            person = person_facts(member, action.environment)
-        counted.append(Vote(person, vote.decision == Approval.Decision.APPROVE, vote.stage))
-    return quorum.standing(requirement_of(action), counted)
+    counted = [
+        Vote(person, vote.decision == Approval.Decision.APPROVE, vote.stage)
+        for vote, person in zip(cast, _voters(action, cast), strict=True)
+    ]
+    return quorum.standing(effective(action), counted)
 
 
-def may_decide(action: Action, by: Principal, *, approving: bool = True) -> None:
+def _voters(action: Action, cast: list[Approval]) -> list[PersonFacts]:
+    """Who cast each vote, with the standing that it counts by; none where it does not count."""
+    people = {key for vote in cast for key in (vote.user_id, vote.on_behalf_of_id)}
+    members = members_by_user(action.environment, people)
+    own = {vote.user_id for vote in cast if vote.on_behalf_of_id is None}
+    return [
+        PersonFacts(vote.user.public_id)
+        if vote.on_behalf_of_id in own
+        else _voter(action, vote, members)
+        for vote in cast
+    ]
+
+
+def _voter(action: Action, vote: Approval, members: dict[uuid.UUID, Member]) -> PersonFacts:
+    environment, nobody = action.environment, PersonFacts(vote.user.public_id)
+    member = members.get(vote.user_id)
+    if member is None or not is_decider(member, environment):
+        return nobody
+    person = person_facts(member, environment)
+    if vote.delegation is not None and vote.on_behalf_of_id is not None:
+        delegator = members.get(vote.on_behalf_of_id)
+        lent = stand_in(vote.delegation, delegator, environment, at=vote.created_at)
+        if lent is None or not lent.is_between(vote.on_behalf_of_id, vote.user_id):
+            return nobody
+        if _objection(action, lent.lent, stage=vote.stage) is not None:
+            return nobody
+        person = lent.lend(person)
+    return person if _objection(action, person, stage=vote.stage) is None else nobody
+
+
+def may_decide(action: Action, by: Principal, *, approving: bool = True) -> Delegation | None:
     """Raises Denied, saying why, unless this principal may vote on the action.
 
-    Without `approving`, unless they may reject or edit it, which its last editor may always.
+    Without `approving`, unless they may reject or edit it, which its last editor may always. Who
+    may only on somebody's behalf gets the delegation by which they do; the others None.
     """
     if not by.is_member or by.user is None:
         raise Denied("not_a_member", "Only a member decides; machine keys never do.")
     if not by.has(DECIDE):
         raise Denied("not_permitted", "Your roles in this environment do not let you decide.")
-    member = _member(by.user, action.environment)
+    member = active_member(by.user, action.environment)
     if member is None:
         raise Denied("not_permitted", "You are not an active member of this tenant.")
-    person = person_facts(member, action.environment)
-    found = _objection(action, person, stage=progress(action).open_stage, approving=approving)
-    if found is not None:
-        raise Denied(found.code, found.detail)
+    lent = stand_ins(by.user, action.environment)
+    return right_of(action, person_facts(member, action.environment), lent, approving=approving)
+
+
+def right_of(
+    action: Action, person: PersonFacts, lent: Iterable[StandIn], *, approving: bool = True
+) -> Delegation | None:
+    """The delegation by which the person decides now, None for their own right. Raises Denied.
+
+    `lent` is looked at only where the person's own standing is not enough.
+    """
+    cast = votes(action)
+    stage = progress(action, cast).open_stage
+    if any(vote.on_behalf_of and vote.on_behalf_of.public_id == person.user_id for vote in cast):
+        raise Denied("represented", "Your substitute has decided on your behalf already.")
+    found = _objection(action, person, stage=stage, approving=approving)
+    if found is None:
+        return None
+    voices = {key for vote in cast for key in (vote.user_id, vote.on_behalf_of_id)}
+    for one in lent if found.code in LENDABLE else ():
+        both = (one.lent, one.lend(person))
+        if one.delegation.delegator_id not in voices and all(
+            _objection(action, each, stage=stage, approving=approving) is None for each in both
+        ):
+            return one.delegation
+    raise Denied(found.code, found.detail)
 
 
 def must_step_up(action: Action, by: Principal) -> bool:
@@ -96,7 +151,7 @@ def _objection(
     action: Action, person: PersonFacts, *, stage: int | None = None, approving: bool = True
 ) -> Finding | None:
     return quorum.may_decide(
-        requirement_of(action),
+        effective(action),
         person,
         requester_ids=people_behind(action),
         run_starter_id=_user(action.run_starter_id),
@@ -131,7 +186,7 @@ def next_voters(action: Action, standing: Standing) -> list[Member]:
     """The members who can vote now: named by the open stage, not heard yet; none once settled."""
     if action.status != ActionStatus.PENDING or standing.satisfied:
         return []
-    voted = {vote.user_id for vote in votes(action)}
+    voted = {key for vote in votes(action) for key in (vote.user_id, vote.on_behalf_of_id)}
     return [
         member
         for member in deciders_of(action.environment)
@@ -141,7 +196,7 @@ def next_voters(action: Action, standing: Standing) -> list[Member]:
 
 def would_be_last(action: Action, user: User) -> bool:
     """Whether an approval of this person, who may give it, is the only one that is missing."""
-    member = _member(user, action.environment)
+    member = active_member(user, action.environment)
     if member is None:
         return False
     return progress(action).would_satisfy(person_facts(member, action.environment))
@@ -149,7 +204,7 @@ def would_be_last(action: Action, user: User) -> bool:
 
 def asked(action: Action) -> str:
     """Who must agree, in words; empty where nobody is asked."""
-    return requirement_of(action).words if action.requirement else ""
+    return effective(action).words if action.requirement else ""
 
 
 def can_anybody_decide(action: Action) -> bool:
@@ -160,7 +215,7 @@ def can_anybody_decide(action: Action) -> bool:
 def shortfall(action: Action) -> str:
     """What is missing for the action ever to be approved, in words; empty where nothing is."""
     cast = votes(action)
-    voted = {vote.user_id for vote in cast}
+    voted = {key for vote in cast for key in (vote.user_id, vote.on_behalf_of_id)}
     left = [
         person_facts(member, action.environment)
         for member in eligible_reviewers(action)
@@ -169,28 +224,16 @@ def shortfall(action: Action) -> str:
     return reachable.missing(progress(action, cast), left)
 
 
-def deciders_of(environment: Environment) -> list[Member]:
-    """The active members whose roles in the environment let them decide; three queries."""
-    deciding = [role for role, granted in roles.GRANTS.items() if DECIDE in granted]
-    held = MemberRole.objects.filter(environment=environment, role__in=deciding)
-    return list(_active(environment).filter(pk__in=held.values("member_id")))
-
-
 def _could(action: Action, member: Member, *, stage: int | None = None) -> bool:
-    if DECIDE not in principals.permissions_of(member, action.environment):
+    if not is_decider(member, action.environment):
         return False
     return _objection(action, person_facts(member, action.environment), stage=stage) is None
 
 
-def member_of(user: User, environment: Environment) -> Member | None:
-    """The person's active membership in the environment's tenant."""
-    return _member(user, environment)
-
-
 def could_agree_alone(action: Action, user: User, wanted: Requirement) -> bool:
     """Whether this person may decide the action, and their word alone would be enough."""
-    member = _member(user, action.environment)
-    if member is None or DECIDE not in principals.permissions_of(member, action.environment):
+    member = active_member(user, action.environment)
+    if member is None or not is_decider(member, action.environment):
         return False
     person = person_facts(member, action.environment)
     found = quorum.may_decide(
@@ -200,48 +243,3 @@ def could_agree_alone(action: Action, user: User, wanted: Requirement) -> bool:
         run_starter_id=_user(action.run_starter_id),
     )
     return found is None and quorum.standing(wanted, [Vote(person, approves=True)]).satisfied
-
-
-def _active(environment: Environment) -> QuerySet[Member]:
-    """The active members of the environment's tenant, with what is asked of them."""
-    return (
-        Member.objects.filter(tenant=environment.tenant, deactivated_at=None, user__is_active=True)
-        .select_related("user", "tenant")
-        .prefetch_related("roles", "groups")
-    )
-
-
-def _member(user: User, environment: Environment) -> Member | None:
-    return _active(environment).filter(user=user).first()
-
-
-def _members_by_user(environment: Environment, users: set[uuid.UUID]) -> dict[uuid.UUID, Member]:
-    if not users:
-        return {}
-    return {member.user_id: member for member in _active(environment).filter(user__in=users)}
-
-
-def waiting_for(user: User, environment: Environment) -> list[uuid.UUID]:
-    """The pending actions that this person may decide now and has not voted on."""
-    member = _member(user, environment)
-    if member is None or DECIDE not in principals.permissions_of(member, environment):
-        return []
-    facts = person_facts(member, environment)
-    cast = Approval.objects.filter(
-        action=OuterRef("pk"), action_version=OuterRef("version"), user=user, void_at=None
-    )
-    rows = (
-        Action.objects.within(environment)
-        .pending()
-        .filter(~Exists(cast))
-        .select_related("requester_owner", "agent__owner__user", "environment__tenant")
-        .defer("arguments", "rendered", "before", "after", "facts", "trace", "result")
-    )
-    mine = [row for row in rows if _objection(row, facts) is None]
-    return [row.pk for row in mine if _is_turn_of(row, facts)]
-
-
-def _is_turn_of(action: Action, person: PersonFacts) -> bool:
-    if len(requirement_of(action).steps) == 1:
-        return True
-    return _objection(action, person, stage=progress(action).open_stage) is None

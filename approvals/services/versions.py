@@ -5,12 +5,12 @@ The caller writes the columns that it gets, with its move or its change, in the 
 
 import copy
 import secrets
-from datetime import timedelta
 from typing import Any
 
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from approvals import ladder
 from approvals.models import Action, ActionVersion
 from approvals.models.versions import KEPT
 from approvals.requirement import Requirement
@@ -35,6 +35,8 @@ def begin(
     columns |= {"version": action.version + 1, "nonce": secrets.token_hex(16)}
     for name, value in columns.items():
         setattr(action, name, value)
+    if requirement := columns.get("requirement"):
+        columns |= _ladder_of(action, Requirement.from_dict(requirement))
     columns["digest"] = action.digest = binding.digest_of(action)
     _keep(action, origin=origin, by=by, comment=comment)
     return columns
@@ -54,11 +56,8 @@ def return_to_review(
         action, origin=origin, by=by, comment=comment, requirement=requirement.as_dict(),
         **columns,
     )  # fmt: skip
-    decide_by = timezone.now() + timedelta(seconds=requirement.expires_in_s)
-    move(
-        action, ActionStatus.PENDING, due_at=None, approved_at=None, execute_by=None,
-        decide_by=decide_by, **columns,
-    )  # fmt: skip
+    columns |= ladder.waiting(requirement, timezone.now())
+    move(action, ActionStatus.PENDING, due_at=None, approved_at=None, execute_by=None, **columns)
     spending.follow(action)
 
 
@@ -69,6 +68,14 @@ def as_of(version: ActionVersion) -> Action:
     for name in KEPT:
         setattr(action, name, getattr(version, name))
     return action
+
+
+def _ladder_of(action: Action, requirement: Requirement) -> dict[str, Any]:
+    """Reminder and escalation of an action that goes on waiting, under this requirement."""
+    return ladder.changed(
+        requirement, now=timezone.now(), decide_by=action.decide_by,
+        reminded_at=action.reminded_at, escalated_at=action.escalated_at,
+    )  # fmt: skip
 
 
 def _keep_first(action: Action) -> None:

@@ -1,6 +1,8 @@
 """Pages of actions, policies, kill switches: they read a form, call a service, pick a template."""
 
+from approvals.views.attend import assign, comment, let_go, snooze, take, wake
 from approvals.views.decide import approve, cancel, detail, reject
+from approvals.views.delegations import delegations, revoke_delegation
 from approvals.views.grants import grant, grants, revoke_grant
 from approvals.views.inbox import inbox, inbox_count, row
 from approvals.views.lists import actions
@@ -13,13 +15,17 @@ from approvals.views.policy_page import policy, rollout, shadow
 from approvals.views.policy_page import restore as restore_policy
 from approvals.views.policy_page import version as policy_version
 from approvals.views.policy_simulator import simulate
+from approvals.views.reviewers import reviewers
 from approvals.views.revise import edit, extend, undo
 from approvals.views.switches import go_on, kill_switch, stop
 
 __all__ = [
     "actions",
     "approve",
+    "assign",
     "cancel",
+    "comment",
+    "delegations",
     "detail",
     "edit",
     "edit_policy",
@@ -30,6 +36,7 @@ __all__ = [
     "inbox",
     "inbox_count",
     "kill_switch",
+    "let_go",
     "move_policy",
     "new_policy",
     "policies",
@@ -37,12 +44,17 @@ __all__ = [
     "policy_version",
     "reject",
     "restore_policy",
-    "rollout",
+    "reviewers",
+    "revoke_delegation",
     "revoke_grant",
+    "rollout",
     "row",
     "shadow",
     "simulate",
+    "snooze",
     "stop",
     "switch_policy",
+    "take",
     "undo",
+    "wake",
 ]

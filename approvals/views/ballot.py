@@ -90,17 +90,18 @@ class Ballot:
     @cached_property
     def votes(self) -> list[dict[str, Any]]:
         """The votes on this version, with the stage each was cast in where there are several."""
-        votes = self.action.approvals.filter(void_at__isnull=True).select_related("user")
+        votes = self.action.approvals.filter(void_at__isnull=True)
         names = [stage.name for stage in self.standing.stages]
         return [
             {
                 "name": str(vote.user),
+                "behalf": str(vote.on_behalf_of or ""),
                 "initials": vote.user.initials,
                 "is_me": vote.user_id == self.user.pk,
                 "verdict": vote.decision,
                 "stage": names[vote.stage] if vote.stage < len(names) else "",
             }
-            for vote in votes
+            for vote in votes.select_related("user", "on_behalf_of")
         ]
 
     @cached_property

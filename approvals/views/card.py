@@ -9,6 +9,7 @@ from django.utils import timezone
 from approvals.models import Action
 from approvals.states import ActionStatus
 from approvals.views import story
+from approvals.views.attention import Attention
 from approvals.views.ballot import Ballot
 from approvals.views.changes import ChangeRow, changes_of
 from approvals.views.edits import Edits, edits_of
@@ -69,6 +70,11 @@ class Card(Row):
         if not self._may("agents.view_agent"):
             return ""
         return place(self.action, "agents:detail", agent=self.action.agent.public_id)
+
+    @cached_property
+    def attention(self) -> Attention:
+        """Who looks after it, and what was said."""
+        return Attention(self.action, self.user)
 
     @property
     def is_open(self) -> bool:

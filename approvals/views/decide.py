@@ -17,6 +17,7 @@ from gateway.tenants.principals import Principal
 def detail(request: Any, action: str) -> HttpResponse:
     """The action's page; the fragment alone for htmx."""
     found = find_action(request, action)
+    services.opened(found, request.user)
     return show_action(request, Card(request, found))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q
+from django.db.models import Case, Count, IntegerField, Q, When
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -18,6 +18,7 @@ from approvals.views.lists import CSV_HEADER, cells
 from approvals.views.rows import Row, place
 from gateway.lib import ids
 from gateway.lib.html import csv_answer, page, paged
+from gateway.tenants.models import Group
 
 TABS = {"mine": "Needs me", "team": "Team", "done": "Done"}
 FILTERS = ("q", "risk", "tool", "agent")
@@ -25,7 +26,14 @@ DECIDED = (
     ActionStatus.APPROVED, ActionStatus.REJECTED, ActionStatus.EXPIRED, ActionStatus.EXECUTING,
     ActionStatus.SUCCEEDED, ActionStatus.FAILED, ActionStatus.UNKNOWN, ActionStatus.CANCELED,
 )  # fmt: skip
-RISK_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+KEPT = ("assignee", "snoozed")
+ME = "me"
+SHOWN = ("assignee", "assigned_group", "taken_by")
+BY_RISK = Case(
+    *(When(risk=risk, then=place) for place, risk in enumerate(("critical", "high", "medium"))),
+    default=3,
+    output_field=IntegerField(),
+)
 LAST_ROWS = 5
 
 
@@ -60,12 +68,23 @@ class Inbox:
         self.filters = ActionFilter(request.GET)
         self.base = place(self, "approvals:inbox")
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether what this person put aside is asked for, instead of what was not."""
+        return self.tab == "mine" and self.request.GET.get("snoozed") == "1"
+
     def _mine(self) -> Any:
-        ids_ = services.waiting_for(self.user, self.environment)
-        return Action.objects.within(self.environment).filter(pk__in=ids_)
+        if self.is_aside:
+            return services.put_aside(self.user, self.environment)
+        return services.needs(self.user, self.environment)
 
     def _team(self) -> Any:
         return Action.objects.within(self.environment).pending()
+
+    def _assigned(self, rows: Any) -> Any:
+        """Those of the rows that are assigned to this person, or to a group of theirs."""
+        groups = Group.objects.of(self.environment.tenant).filter(members__user=self.user)
+        return rows.filter(Q(assignee=self.user) | Q(assigned_group__in=groups))
 
     def _done(self) -> Any:
         rows = Action.objects.within(self.environment).filter(status__in=DECIDED)
@@ -74,14 +93,18 @@ class Inbox:
     def actions(self) -> Any:
         """The actions of the tab that fit the filters; undecided ones by risk, then time left."""
         rows = {"mine": self._mine, "team": self._team, "done": self._done}[self.tab]()
+        if self.request.GET.get("assignee") == ME:
+            rows = self._assigned(rows)
         rows = self.filters.narrow(rows).for_lists().prefetch_related("approvals")
+        rows = rows.select_related(*SHOWN)
         if self.tab == "done":
             return rows.order_by("-id")
-        return sorted(rows, key=lambda a: (RISK_ORDER.get(a.risk, 9), a.decide_by, a.pk))
+        return rows.order_by(BY_RISK, "decide_by", "pk")
 
     def tabs(self) -> list[Tab]:
         """The views with their counts."""
-        counts = {"mine": self._mine().count(), "team": self._team().count(), "done": None}
+        needs = services.needs(self.user, self.environment)
+        counts = {"mine": needs.count(), "team": self._team().count(), "done": None}
         return [
             Tab(label, self._with(tab=key if key != "mine" else ""), key == self.tab, counts[key])
             for key, label in TABS.items()
@@ -91,11 +114,27 @@ class Inbox:
         """The filters that are set."""
         chosen = [(name, self.request.GET.get(name, "").strip()) for name in FILTERS]
         labels = {"q": "Search"}
-        return [
+        set_ = [Chip("Assigned to me", self._with(assignee=""))] if self._is_set("assignee") else []
+        set_ += [Chip("Snoozed", self._with(snoozed=""))] if self.is_aside else []
+        return set_ + [
             Chip(f"{labels.get(name, name.capitalize())}: {value}", self._with(**{name: ""}))
             for name, value in chosen
             if value
         ]
+
+    def offers(self) -> list[Chip]:
+        """The views that a person may turn on, with how much is in each."""
+        found = []
+        if not self._is_set("assignee") and self.tab != "done":
+            count = self._assigned(self._team()).count()
+            found += [Chip(f"Assigned to me {count}", self._with(assignee=ME))] if count else []
+        if self.tab == "mine" and not self.is_aside:
+            count = services.put_aside(self.user, self.environment).count()
+            found += [Chip(f"Snoozed {count}", self._with(snoozed="1"))] if count else []
+        return found
+
+    def _is_set(self, name: str) -> bool:
+        return bool(self.request.GET.get(name))
 
     def _with(self, **changes: str) -> str:
         params: QueryDict = self.request.GET.copy()
@@ -119,6 +158,8 @@ class Inbox:
             "tab": self.tab,
             "tabs": self.tabs(),
             "chips": self.chips(),
+            "offers": self.offers(),
+            "kept": [(name, self.request.GET[name]) for name in KEPT if self._is_set(name)],
             "filters": [self.filters[name] for name in FILTERS],
             "page_obj": page_obj,
             "rows": [Row(action, inbox=here) for action in page_obj.object_list],
@@ -183,6 +224,7 @@ def _beside(request: Any) -> dict[str, Any]:
     """The chosen action for the pane, or today's figures."""
     selected = Action.objects.within(request.environment).public(request.GET.get("selected", ""))
     if (action := selected.for_lists().first()) is not None:
+        services.opened(action, request.user)
         return {"card": Card(request, action)}
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     today = Action.objects.within(request.environment).filter(created_at__gte=midnight)

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from approvals.models import Action
 from approvals.states import ActionStatus
@@ -77,6 +78,17 @@ class Row:
         """How many characters of the arguments hide from the eye or look like others."""
         return hidden_count(self.action.arguments)
 
+    @property
+    def care(self) -> str:
+        """Who is on it or should be, in words; empty where nobody is."""
+        action = self.action
+        if action.status != ActionStatus.PENDING:
+            return ""
+        if action.taken_until is not None and action.taken_until > timezone.now():
+            return f"{action.taken_by} is on it"
+        assigned = action.assignee or action.assigned_group
+        return f"assigned to {assigned}" if assigned else ""
+
     @cached_property
     def flags(self) -> list[Flag]:
         """What deserves a second look."""
@@ -85,6 +97,10 @@ class Row:
             found.append(Flag("pencil", "edited"))
         elif self.action.version > 1:
             found.append(Flag("pencil", f"version {self.action.version}"))
+        if self.action.escalated_at is not None:
+            found.append(Flag("trending-up", "escalated"))
+        elif self.action.reminded_at is not None:
+            found.append(Flag("clock-exclamation", "reminded"))
         if self.action.preview_error:
             found.append(Flag("eye-off", "no live read"))
         if self.action.status == ActionStatus.UNKNOWN:

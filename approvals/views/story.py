@@ -146,10 +146,11 @@ def _repeats(action: Action) -> list[Entry]:
 
 def _votes(action: Action) -> list[Entry]:
     entries = []
-    for vote in action.approvals.select_related("user"):
+    for vote in action.approvals.select_related("user", "on_behalf_of"):
         said = "approved" if vote.decision == "approve" else "rejected"
         void = ", void since: the action changed" if vote.void_at else ""
-        text = f"{vote.user} {said} digest {vote.digest[:12]}{void}"
+        who = f"{vote.user} for {vote.on_behalf_of}" if vote.on_behalf_of else str(vote.user)
+        text = f"{who} {said} digest {vote.digest[:12]}{void}"
         icon, tone = ("check", "ok") if vote.decision == "approve" else ("x", "bad")
         entries.append(Entry(vote.created_at, icon, text, vote.comment, "" if void else tone))
     return entries

@@ -24,6 +24,13 @@ PAGES = (
     ("sources", "Sources", "transfer-in", "webhooks:sources", "webhooks.view_source"),
     ("agents", "Agents", "robot", "agents:list", "agents.view_agent"),
     ("kill-switch", "Kill switch", "hand-stop", "approvals:kill_switch", "approvals.view_action"),
+    (
+        "reviewers",
+        "Reviewers",
+        "chart-histogram",
+        "approvals:reviewers",
+        "approvals.view_reviewers",
+    ),
     ("members", "Members", "users", "tenants:members", "tenants.view_member"),
 )
 SECOND_PART = "sources"
@@ -109,8 +116,8 @@ class Frame:
 
     @cached_property
     def waiting(self) -> int:
-        """How many actions wait for this person."""
-        return len(services.waiting_for(self.user, self.environment))
+        """How many actions wait for this person; what they put aside is not counted."""
+        return services.needs(self.user, self.environment).count()
 
     @property
     def may_stop(self) -> bool:
@@ -137,6 +144,11 @@ class Frame:
     def count_url(self) -> str:
         """Where the inbox count is fetched again."""
         return self.url("approvals:inbox_count")
+
+    @property
+    def may_delegate(self) -> bool:
+        """Whether the person decides here, and so may name a substitute."""
+        return self.principal.has("approvals.delegate_decision")
 
     @property
     def stream(self) -> str:

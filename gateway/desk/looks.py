@@ -52,6 +52,10 @@ _LOOKS = {
     "allow": Look("ok", "bolt", "Allow"),
     "deny": Look("bad", "hand-stop", "Deny"),
     "require_approval": Look("wait", "user-check", "Needs approval"),
+    "in_force": Look("ok", "circle-check", "In force"),
+    "planned": Look("wait", "circle-dashed", "Planned"),
+    "ended": Look("off", "circle-minus", "Ended"),
+    "ended_early": Look("off", "ban", "Ended early"),
     "approve": Look("ok", "circle-check", "Approved"),
     "reject": Look("off", "ban", "Rejected"),
 }

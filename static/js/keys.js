@@ -36,6 +36,8 @@ const KEYS = {
   r: () => press("[data-key=r]"),
   e: () => press("[data-key=e]"),
   u: () => press("[data-key=u]"),
+  c: () => press("[data-key=c]"),
+  s: () => press("[data-key=s]"),
   d: otherDiff,
   "[": () => stepTab(-1),
   "]": () => stepTab(1),

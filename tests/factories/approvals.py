@@ -13,6 +13,7 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from approvals import ladder
 from approvals.literals import exact
 from approvals.models import (
     Action,
@@ -119,6 +120,13 @@ class ActionFactory(DjangoModelFactory):
     risk = factory.LazyAttribute(lambda made: made.tool_version.risk if made.tool_version else "")
     target = factory.LazyFunction(lambda: ["note:hello"])
     requirement = factory.LazyFunction(lambda: Requirement(reviewers=("role:reviewer",)).as_dict())
+    routes = factory.LazyAttribute(
+        lambda made: (
+            ladder.routes(Requirement.from_dict(made.requirement))
+            if made.requirement is not None
+            else ""
+        )
+    )
     nonce = factory.LazyFunction(lambda: ids.new_id().hex)
     decide_by = factory.LazyFunction(lambda: timezone.now() + timedelta(hours=24))
     correlation_id = factory.LazyFunction(new_correlation_id)

@@ -8,7 +8,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from gateway.tenants.models import Environment, Member
 from tests.factories.agents import AgentFactory
-from tests.factories.approvals import ActionFactory, GrantFactory, KillSwitchFactory, PolicyFactory
+from tests.factories.approvals import (
+    ActionFactory,
+    DelegationFactory,
+    GrantFactory,
+    KillSwitchFactory,
+    PolicyFactory,
+)
 from tests.factories.budgets import BudgetFactory
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import RunFactory
@@ -36,13 +42,14 @@ ROWS = (
     "policy",
     "budget",
     "grant",
+    "delegation",
 )
 # The API's resources and the row that each is asked for.
 RESOURCES = {
     "actions": "action", "runs": "run", "events": "event", "sources": "source", "agents": "agent",
     "tools": "tool", "members": "member", "policies": "policy", "connections": "connection",
     "providers": "provider", "api-keys": "key", "groups": "group", "kill-switch": "switch",
-    "budgets": "budget", "grants": "grant",
+    "budgets": "budget", "grants": "grant", "delegations": "delegation",
 }  # fmt: skip
 
 
@@ -64,6 +71,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
         "switch": KillSwitchFactory(environment=environment).public_id,
         "budget": BudgetFactory(environment=environment).public_id,
         "policy": PolicyFactory(environment=environment).public_id,
+        "delegation": DelegationFactory(environment=environment).public_id,
         "connection": ConnectionFactory(environment=environment).public_id,
         "provider": run.provider.public_id,
         "key": ApiKeyFactory(environment=environment).public_id,

@@ -5,7 +5,8 @@ import pytest
 from approvals.models import Action, ActionVersion
 from approvals.requirement import Requirement
 from approvals.services import binding, reject, versions
-from approvals.services.reading import eligible_reviewers, may_decide, waiting_for
+from approvals.services.reading import eligible_reviewers, may_decide
+from approvals.services.waiting import waiting_for
 from approvals.states import ActionStatus
 from gateway.lib.errors import Denied
 from tests.factories.approvals import ActionFactory, ActionVersionFactory, ApprovalFactory
@@ -58,8 +59,8 @@ def test_the_last_editor_leaves_the_approval_to_somebody_else_but_may_reject(
         may_decide(action, by)
     assert refused.value.code == "own_edit"
     assert people.may not in [member.user for member in eligible_reviewers(action)]
-    assert waiting_for(people.may, people.environment) == []
-    assert waiting_for(people.second, people.environment) == [action.pk]
+    assert not waiting_for(people.may, people.environment)
+    assert list(waiting_for(people.second, people.environment)) == [action]
     reject(action=action, by=by, digest=action.digest, reason="Better not at all.")
     action.refresh_from_db()
     assert action.status == ActionStatus.REJECTED

@@ -4,15 +4,17 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from approvals.models import Approval
 from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
+from approvals.signals import QUICK_S
 from approvals.states import ActionStatus
 from gateway.agents.models import Agent
 from gateway.lib import ids, strictjson
 from gateway.lib.errors import Refused
-from gateway.tenants.models import Environment
+from gateway.tenants.models import Environment, User
 from gateway.tools.models import Risk, Tool
 
 OTHER = "other"
@@ -42,6 +44,8 @@ WORDS = {
     "too_large": "is too large",
 }
 RISKS = (("", "Any risk"), *Risk.choices)
+MAX_DAYS = 366
+PACES = (("", ""), ("quick", "quick"), ("unopened", "unopened"))
 STATUSES = (("", "Any state"), *ActionStatus.choices)
 
 
@@ -183,6 +187,14 @@ class ActionFilter(forms.Form):
     code = forms.CharField(required=False, widget=forms.HiddenInput)
     grant = forms.CharField(required=False, widget=forms.HiddenInput)
     days = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+    decider = forms.CharField(required=False, widget=forms.HiddenInput)
+    decision = forms.ChoiceField(
+        required=False, choices=(("", ""), *Approval.Decision.choices), widget=forms.HiddenInput
+    )
+    voted_days = forms.IntegerField(
+        required=False, min_value=1, max_value=MAX_DAYS, widget=forms.HiddenInput
+    )
+    pace = forms.ChoiceField(required=False, choices=PACES, widget=forms.HiddenInput)
 
     def narrow(self, actions: Any) -> Any:
         """The actions that fit; a value that cannot be fits nothing."""
@@ -200,7 +212,7 @@ class ActionFilter(forms.Form):
             actions = actions.filter(_matches(chosen["q"].strip()))
         if chosen["days"]:
             actions = actions.filter(created_at__gte=timezone.now() - timedelta(chosen["days"]))
-        return self._of_grant(self._of_run(actions))
+        return self._decided_by(self._of_grant(self._of_run(actions)))
 
     def _of_grant(self, actions: Any) -> Any:
         if not (grant := self.cleaned_data["grant"]):
@@ -209,6 +221,26 @@ class ActionFilter(forms.Form):
             return actions.filter(grant_use__grant=ids.decode("gnt", grant))
         except ids.BadId:
             return actions.none()
+
+    def _decided_by(self, actions: Any) -> Any:
+        """Those with a vote as a page of figures counts them: of whom, when, how, how quickly."""
+        chosen = self.cleaned_data
+        if not (decider := chosen["decider"]):
+            return actions
+        try:
+            votes = Approval.objects.filter(user=ids.decode(User.PREFIX, decider))
+        except ids.BadId:
+            return actions.none()
+        if chosen["decision"]:
+            votes = votes.filter(decision=chosen["decision"])
+        if chosen["voted_days"]:
+            since = timezone.now() - timedelta(days=chosen["voted_days"])
+            votes = votes.filter(created_at__gte=since)
+        if chosen["pace"] == "unopened":
+            votes = votes.filter(opened_at=None)
+        elif chosen["pace"] == "quick":
+            votes = votes.filter(created_at__lt=F("opened_at") + timedelta(seconds=QUICK_S))
+        return actions.filter(Exists(votes.filter(action=OuterRef("pk"))))
 
     def _of_run(self, actions: Any) -> Any:
         if not (run := self.cleaned_data["run"]):

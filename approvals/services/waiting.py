@@ -1,0 +1,97 @@
+"""What waits for one person: a query that finds what `reading.may_decide` would let them decide."""
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from approvals.models import Action, Approval, Snooze
+from approvals.quorum import PersonFacts
+from approvals.services import reading
+from approvals.services.people import active_member, is_decider, person_facts
+from approvals.services.substituting import StandIn, stand_ins
+from gateway.lib.errors import Denied
+from gateway.tenants.models import Environment, User
+
+
+def waiting_for(user: User, environment: Environment) -> QuerySet[Action]:
+    """The pending actions that this person may decide now and has not voted on.
+
+    By their own right or as somebody's substitute; what they put aside is among them. The number
+    of queries does not depend on the number of actions, but for those with stages.
+    """
+    none: QuerySet[Action] = Action.objects.none()
+    member = active_member(user, environment)
+    if member is None or not is_decider(member, environment):
+        return none
+    person = person_facts(member, environment)
+    lent = list(stand_ins(user, environment))
+    open_: QuerySet[Action] = Action.objects.within(environment).pending()
+    open_ = open_.exclude(_cast_by(user)).exclude(_behind(user, environment))
+    mine = _names(person)
+    for one in lent:
+        mine |= _names(one.lent) & _free(one)
+    staged = open_.filter(routes="").select_related(*_NEEDED)
+    if turns := [row.pk for row in staged if _is_turn(row, person, lent)]:
+        mine |= Q(pk__in=turns)
+    return open_.filter(mine)
+
+
+def needs(user: User, environment: Environment) -> QuerySet[Action]:
+    """What waits for this person and they have not put aside."""
+    return waiting_for(user, environment).exclude(_is_aside(user))
+
+
+def put_aside(user: User, environment: Environment) -> QuerySet[Action]:
+    """What waits for this person and they have put aside, for now."""
+    return waiting_for(user, environment).filter(_is_aside(user))
+
+
+def _is_aside(user: User) -> Exists:
+    aside = Snooze.objects.filter(action=OuterRef("pk"), user=user)
+    aside = aside.filter(row_version=OuterRef("row_version"))
+    return Exists(aside.filter(Q(until__isnull=True) | Q(until__gt=Now())))
+
+
+_NEEDED = ("requester_owner", "agent__owner__user", "environment__tenant")
+
+
+def _names(person: PersonFacts) -> Q:
+    found = Q(pk__in=[])
+    for name in person.names:
+        found |= Q(routes__contains=f"|{name}|")
+    return found
+
+
+def _free(one: StandIn) -> Q:
+    """Whether the delegator could decide, and has no voice in it yet."""
+    delegator = one.delegation.delegator
+    return ~Q(_cast_by(delegator)) & ~_behind(delegator, one.delegation.environment)
+
+
+def _cast_by(user: User) -> Exists:
+    """Whether the person has a vote on the present version, by hand or by a substitute."""
+    votes = Approval.objects.filter(
+        action=OuterRef("pk"), action_version=OuterRef("version"), void_at=None
+    )
+    return Exists(votes.filter(Q(user=user) | Q(on_behalf_of=user)))
+
+
+def _behind(user: User, environment: Environment) -> Q:
+    """Whether four eyes exclude the person: see `quorum.may_decide`, which has the last word."""
+    here = Action.objects.within(environment).pending()
+    started = here.filter(run_starter_id=user.pk, requirement__exclude_run_starter=True)
+    edited = here.filter(editor=user, requirement__edit_needs_second=True)
+    return (
+        Q(requester_kind="person", requester_id=user.public_id)
+        | Q(requester_owner__isnull=False, requester_owner=user)
+        | Q(agent__owner__isnull=False, agent__owner__user=user)
+        | Q(pk__in=started.values("pk"))
+        | Q(pk__in=edited.values("pk"))
+    )
+
+
+def _is_turn(action: Action, person: PersonFacts, lent: list[StandIn]) -> bool:
+    try:
+        reading.right_of(action, person, lent)
+    except Denied:
+        return False
+    return True
