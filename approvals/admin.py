@@ -10,6 +10,7 @@ from approvals.models import (
     Action,
     ActionVersion,
     Approval,
+    BreakGlass,
     Comment,
     Delegation,
     Execution,
@@ -138,3 +139,10 @@ class GrantUseAdmin(ReadOnlyAdmin):
     within = "grant__environment"
     list_display = ("created_at", "grant", "action")
     list_select_related = ("grant", "action")
+
+
+@admin.register(BreakGlass)
+class BreakGlassAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "action", "user", "finding", "reviewed_by", "reviewed_at")
+    list_select_related = ("action", "user", "reviewed_by", "environment__tenant")
+    list_filter = ("finding",)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 
-from approvals.api import DelegationViews, GrantViews, KillSwitchViews, PolicyViews
+from approvals.api import BreakGlassViews, DelegationViews, GrantViews, KillSwitchViews, PolicyViews
 from audit.api import AuditViews
 from gateway.agents.api import AgentViews, ApiKeyViews
 from gateway.budgets.api import BudgetViews
@@ -35,6 +35,7 @@ RESOURCES: dict[str, type[Any]] = {
     "connections": ConnectionViews,
     "policies": PolicyViews,
     "actions": RunActionViews,
+    "break-glass": BreakGlassViews,
     "grants": GrantViews,
     "kill-switch": KillSwitchViews,
     "delegations": DelegationViews,

@@ -2,6 +2,7 @@
 
 from approvals.api.actions import ActionViews
 from approvals.api.delegations import DelegationViews
+from approvals.api.emergencies import BreakGlassViews
 from approvals.api.grants import GrantViews
 from approvals.api.policies import PolicyViews
 from approvals.api.shapes import ActionOut
@@ -10,6 +11,7 @@ from approvals.api.switches import KillSwitchViews
 __all__ = [
     "ActionOut",
     "ActionViews",
+    "BreakGlassViews",
     "DelegationViews",
     "GrantViews",
     "KillSwitchViews",

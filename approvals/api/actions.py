@@ -68,6 +68,7 @@ class ActionViews(EnvironmentViews[Action]):
         "reject": "approvals.decide_action",
         "edit": "approvals.decide_action",
         "undo": "approvals.view_action",
+        "break_glass": "approvals.break_glass",
         "extend": "approvals.decide_action",
         "cancel": "approvals.cancel_action",
         "reconcile": "approvals.reconcile_action",
@@ -164,6 +165,12 @@ class ActionViews(EnvironmentViews[Action]):
     def reject(self, request: Request, id: str) -> Response:
         """Refuse, with the reason that the agent gets; members only."""
         return self._decided(request, services.reject, RejectIn)
+
+    @extend_schema(request=RejectIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"], url_path="break-glass")
+    def break_glass(self, request: Request, id: str) -> Response:
+        """Approve alone in an emergency; others review it later, and owe that before another."""
+        return self._decided(request, services.break_glass, RejectIn)
 
     @extend_schema(request=CancelIn, responses=ActionDetailOut)
     @route(detail=True, methods=["post"])

@@ -7,7 +7,7 @@ from django import forms
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from approvals.models import Approval
+from approvals.models import Approval, BreakGlass
 from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.signals import QUICK_S
 from approvals.states import ActionStatus
@@ -92,6 +92,32 @@ class RejectForm(DecisionForm):
         if not data["text"]:
             raise forms.ValidationError("Say why: the agent gets the reason as its answer.")
         return data
+
+
+class BreakGlassForm(DecisionForm):
+    """Why nobody else can decide in time."""
+
+    reason = forms.CharField(
+        max_length=MAX_TEXT,
+        label="Why can nobody else decide in time?",
+        help_text="Everybody here can read it, and somebody else will review it.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class ReviewForm(forms.Form):
+    """What another person thinks of a decision that somebody took alone."""
+
+    finding = forms.ChoiceField(
+        choices=BreakGlass.Finding.choices,
+        label="Finding",
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+    )
+    comment = forms.CharField(
+        max_length=MAX_TEXT,
+        label="What you looked at, and what you think",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
 
 
 class SwitchReasonForm(forms.Form):

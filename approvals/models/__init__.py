@@ -4,6 +4,7 @@ from approvals.models.actions import Action, ActionQuerySet
 from approvals.models.attention import Opening, Snooze
 from approvals.models.comments import Comment
 from approvals.models.delegations import Delegation
+from approvals.models.emergencies import BreakGlass
 from approvals.models.executions import Execution
 from approvals.models.grants import Grant, GrantUse
 from approvals.models.policies import Policy, PolicyVersion
@@ -17,6 +18,7 @@ __all__ = [
     "ActionQuerySet",
     "ActionVersion",
     "Approval",
+    "BreakGlass",
     "Comment",
     "Delegation",
     "Execution",

@@ -16,12 +16,13 @@ class Approval(Row):
     class Decision(models.TextChoices):
         APPROVE = "approve", "Approved"
         REJECT = "reject", "Rejected"
+        BREAK_GLASS = "break_glass", "Decided alone"
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="approvals")
     action_version = models.PositiveIntegerField()
     digest = models.CharField(max_length=64)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="approvals")
-    decision = models.CharField(max_length=10, choices=Decision.choices)
+    decision = models.CharField(max_length=20, choices=Decision.choices)
     stage = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="The stage that was open when it was cast, from 0."
     )

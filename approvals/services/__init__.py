@@ -1,12 +1,14 @@
 """Every write of policies, actions, approvals and executions."""
 
 from approvals.services import granting as grants
+from approvals.services.alone import may_decide_alone
 from approvals.services.attending import assign, let_go, opened, snooze, take_up, wake
 from approvals.services.commenting import answer, comment
 from approvals.services.deciding import STEP_UP_NEEDED, approve, reject
 from approvals.services.delegating import delegate, revoke_delegation, substitutes_of
 from approvals.services.due import escalate_due, expire_due, remind_due, sweep
 from approvals.services.editing import edit
+from approvals.services.emergencies import break_glass, review_break_glass, unreviewed
 from approvals.services.masking import shown_arguments
 from approvals.services.policies import change_policy, move_policy, restore, save_policy
 from approvals.services.proposing import propose
@@ -46,6 +48,7 @@ __all__ = [
     "asked",
     "assign",
     "can_anybody_decide",
+    "break_glass",
     "cancel",
     "cancel_run_actions",
     "change_policy",
@@ -63,6 +66,7 @@ __all__ = [
     "latest_deadline",
     "let_go",
     "may_decide",
+    "may_decide_alone",
     "must_step_up",
     "move_policy",
     "needs",
@@ -88,6 +92,9 @@ __all__ = [
     "substitutes_of",
     "sweep",
     "take_up",
+    "review_break_glass",
+    "sweep",
+    "unreviewed",
     "try_version",
     "undo",
     "waiting_for",

@@ -63,10 +63,11 @@ def _approve(action: Action, by: Principal, *, comment: str) -> None:
             "This action asks for a sign-in of the last five minutes: approve it on the desk, "
             "which asks for your password again. A key cannot do so.",
         )
-    vote = _cast(action, by, decision="approve", comment=comment)
+    vote = cast(action, by, decision="approve", comment=comment)
     _record(action, AuditAction.VOTE_CAST, vote, by, before=action.status)
     if reading.progress(action).satisfied:
-        _send_to_execution(action, by, vote)
+        hold_s = binding.requirement_of(action).hold_s
+        send_to_execution(action, by, vote, hold_s=hold_s)
     else:
         touch(action)
 
@@ -80,7 +81,7 @@ def reject(*, action: Action, by: Principal, digest: str, reason: str) -> Action
         raise Refused("reason_missing", "Say why: the agent gets the reason as its answer.")
     with attempt(action):
         locked = lock_for_decision(action, by, digest=digest, approving=False)
-        vote = _cast(locked, by, decision="reject", comment=reason)
+        vote = cast(locked, by, decision="reject", comment=reason)
         before = locked.status
         if not reading.progress(locked).is_rejected:
             _record(locked, AuditAction.VOTE_CAST, vote, by, before=before)
@@ -94,10 +95,13 @@ def reject(*, action: Action, by: Principal, digest: str, reason: str) -> Action
     return locked
 
 
-def _cast(action: Action, by: Principal, *, decision: str, comment: str) -> Approval:
+def cast(action: Action, by: Principal, *, decision: str, comment: str) -> Approval:
+    """Store a signed decision on the present version. Raises Refused, or Conflict for a second."""
     if len(comment) > MAX_COMMENT:
         raise Refused("too_long", f"A comment has at most {MAX_COMMENT} characters.")
-    delegation = reading.may_decide(action, by, approving=decision == Approval.Decision.APPROVE)
+    delegation = None
+    if decision != Approval.Decision.BREAK_GLASS:  # nobody decides alone in another's place
+        delegation = reading.may_decide(action, by, approving=decision == Approval.Decision.APPROVE)
     vote = Approval(
         action=action, action_version=action.version, digest=action.digest, user=by.user,
         delegation=delegation, on_behalf_of=delegation.delegator if delegation else None,
@@ -131,8 +135,9 @@ def _record(
     trail.record(action, what, before=before, approval=vote, actor=actor)
 
 
-def _send_to_execution(action: Action, by: Principal, vote: Approval) -> None:
-    hold = timedelta(seconds=binding.requirement_of(action).hold_s)
+def send_to_execution(action: Action, by: Principal, vote: Approval, *, hold_s: int) -> None:
+    """Set aside what it takes of budgets and let it run after the hold. Raises Exceeded."""
+    hold = timedelta(seconds=hold_s)
     before = action.status
     spending.set_aside(action)
     move(

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from approvals.models import Action
 from approvals.services import binding, reading, trail
+from approvals.services.alone import may_decide_alone
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.errors import StaleState
@@ -53,13 +54,30 @@ def lock_for_decision(
     check_is_pending(locked)
     if approving:
         _check_definition(locked)
+    _check_digest(locked, digest)
+    return locked
+
+
+def lock_for_emergency(action: Action, by: Principal, *, digest: str) -> Action:
+    """The same for who decides alone: whom the rule names does not matter.
+
+    Raises Denied (who may not), StaleState (decided, changed or expired meanwhile).
+    """
+    locked = lock(action)
+    may_decide_alone(locked, by)
+    check_is_pending(locked)
+    _check_definition(locked)
+    _check_digest(locked, digest)
+    return locked
+
+
+def _check_digest(locked: Action, digest: str) -> None:
     if digest != locked.digest or binding.digest_of(locked) != locked.digest:
         raise StaleState(
             "The action changed since it was shown to you: look again before deciding.",
             status=locked.status,
             digest=locked.digest,
         )
-    return locked
 
 
 def _check_definition(action: Action) -> None:

@@ -52,6 +52,8 @@ def progress(action: Action, cast: list[Approval] | None = None) -> Standing:
     whatever became of the person.
     """
     cast = votes(action) if cast is None else cast
+    # What somebody decided alone stands beside the count, not in it.
+    cast = [vote for vote in cast if vote.decision != Approval.Decision.BREAK_GLASS]
     counted = [
         Vote(person, vote.decision == Approval.Decision.APPROVE, vote.stage)
         for vote, person in zip(cast, _voters(action, cast), strict=True)

@@ -10,6 +10,7 @@ from approvals.models import Action, Approval
 from approvals.policy import engine, facts
 from approvals.requirement import Requirement, is_stricter
 from approvals.services import binding, granted, reading, selecting, spending, trail, versions
+from approvals.services.alone import stands_alone
 from approvals.services.routing import routed
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
@@ -112,11 +113,19 @@ def _people_stand(action: Action) -> bool:
     for vote in cast:
         vote.action = action
     counted = [vote for vote in cast if vote.decision == "reject" or _is_genuine(vote)]
-    if reading.progress(action, counted).satisfied:
+    if reading.progress(action, counted).satisfied or _is_emergency(counted):
         return True
     log.error("approval_not_valid", action=action.public_id)
     _return_to_review(action, binding.requirement_of(action))
     return False
+
+
+def _is_emergency(cast: list[Approval]) -> bool:
+    """Whether somebody decided alone who may, and nobody refuses it."""
+    decided = [vote for vote in cast if vote.decision == Approval.Decision.BREAK_GLASS]
+    return any(map(stands_alone, decided)) and not any(
+        vote.decision == Approval.Decision.REJECT for vote in cast
+    )
 
 
 def _is_genuine(vote: Approval) -> bool:

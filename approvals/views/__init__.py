@@ -3,6 +3,7 @@
 from approvals.views.attend import assign, comment, let_go, snooze, take, wake
 from approvals.views.decide import approve, cancel, detail, reject
 from approvals.views.delegations import delegations, revoke_delegation
+from approvals.views.emergencies import break_glass, emergencies, review_break_glass
 from approvals.views.grants import grant, grants, revoke_grant
 from approvals.views.inbox import inbox, inbox_count, row
 from approvals.views.lists import actions
@@ -23,6 +24,7 @@ __all__ = [
     "actions",
     "approve",
     "assign",
+    "break_glass",
     "cancel",
     "comment",
     "delegations",
@@ -31,6 +33,7 @@ __all__ = [
     "edit_policy",
     "extend",
     "go_on",
+    "emergencies",
     "grant",
     "grants",
     "inbox",
@@ -46,6 +49,7 @@ __all__ = [
     "restore_policy",
     "reviewers",
     "revoke_delegation",
+    "review_break_glass",
     "revoke_grant",
     "rollout",
     "row",

@@ -16,7 +16,7 @@ from approvals.views.card import Card
 from approvals.views.rows import Row
 from gateway.lib.errors import DomainError
 from gateway.lib.html import csv_answer, page, paged
-from gateway.tenants.principals import of_user
+from gateway.tenants.principals import of_browser
 
 CSV_HEADER = (
     "id", "tool", "agent", "condition", "made by", "reason", "uses", "of", "made", "expires",
@@ -51,7 +51,7 @@ def grant(request: Any, action: str) -> HttpResponse:
     """GET suggests the exact condition, POST tries it on the last 30 days or grants it."""
     rows = Action.objects.within(request.environment).public(action)
     found = get_object_or_404(rows.for_lists().select_related("tool_version__connection"))
-    by = of_user(request.user, request.environment)
+    by = of_browser(request, request.user, request.environment)
     objection = services.grants.objection(found, by)
     suggested = "" if objection else services.grants.suggest(found)
     form = GrantForm(request.POST or None, initial={"condition": suggested})
@@ -80,7 +80,9 @@ def revoke_grant(request: Any, grant: str) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         try:
-            services.grants.revoke(grant=found, by=of_user(request.user, request.environment))
+            services.grants.revoke(
+                grant=found, by=of_browser(request, request.user, request.environment)
+            )
         except DomainError as error:
             problem = error.detail
         else:
@@ -93,7 +95,7 @@ def revoke_grant(request: Any, grant: str) -> HttpResponse:
 def _made(request: Any, action: Action, chosen: dict[str, Any]) -> HttpResponse:
     until = timezone.now() + timedelta(seconds=chosen["ends_in"])
     made = services.grants.create(
-        action=action, by=of_user(request.user, request.environment), expires_at=until,
+        action=action, by=of_browser(request, request.user, request.environment), expires_at=until,
         condition=chosen["condition"], max_uses=chosen["max_uses"], reason=chosen["reason"],
     )  # fmt: skip
     text = f"Granted: up to {made.max_uses} such calls of {made.tool.name} run without being asked."

@@ -52,6 +52,17 @@ class Powers:
         return self.by.has(CANCEL) or self._is_reviewer
 
     @property
+    def may_break_glass(self) -> bool:
+        """Whether this person could decide alone what others are asked for."""
+        if not self.is_open or not self.by.has("approvals.break_glass"):
+            return False
+        try:
+            services.may_decide_alone(self.action, self.by)
+        except Denied:
+            return False
+        return services.unreviewed(self.action.environment) is None
+
+    @property
     def may_extend(self) -> bool:
         """Whether this person can give the others more time."""
         return self.is_open and self.by.has(DECIDE) and bool(self.extensions)

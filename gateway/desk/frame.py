@@ -8,7 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from approvals import services
-from approvals.models import KillSwitch
+from approvals.models import BreakGlass, KillSwitch
 from gateway.tenants.models import Environment, Tenant, User
 from gateway.tenants.principals import Principal, of_user
 
@@ -129,6 +129,12 @@ class Frame:
         """What a kill switch holds here, said on every page."""
         may_see = self.principal.has("approvals.view_action")
         return services.stopped_here(self.environment) if may_see else []
+
+    @cached_property
+    def alarm(self) -> BreakGlass | None:
+        """What somebody decided alone and nobody has reviewed, said on every page."""
+        may_see = self.principal.has("approvals.view_break_glass")
+        return services.unreviewed(self.environment) if may_see else None
 
     @property
     def home(self) -> str:

@@ -57,6 +57,9 @@ _LOOKS = {
     "ended": Look("off", "circle-minus", "Ended"),
     "ended_early": Look("off", "ban", "Ended early"),
     "approve": Look("ok", "circle-check", "Approved"),
+    "break_glass": Look("warn", "alert-triangle", "Decided alone"),
+    "justified": Look("ok", "circle-check", "Justified"),
+    "unjustified": Look("bad", "circle-x", "Not justified"),
     "reject": Look("off", "ban", "Rejected"),
 }
 RISKS = ("low", "medium", "high", "critical")

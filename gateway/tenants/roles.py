@@ -16,6 +16,7 @@ class Role(models.TextChoices):
 VIEW = frozenset(
     {
         "approvals.view_action",
+        "approvals.view_break_glass",
         "approvals.view_comment",
         "approvals.view_policy",
         "runs.view_run",
@@ -54,12 +55,20 @@ ADMINISTER = frozenset(
         "agents.change_provider",
         "tools.change_tool",
         "connections.change_connection",
+        "approvals.break_glass",
         "approvals.change_policy",
         "approvals.propose_action",
         "approvals.view_reviewers",
     }
 )
-AUDIT = frozenset({"audit.view_record", "audit.export_record"})
+AUDIT = frozenset(
+    {
+        "audit.view_record",
+        "audit.export_record",
+        "approvals.view_break_glass",
+        "approvals.review_break_glass",
+    }
+)
 
 GRANTS: dict[str, frozenset[str]] = {
     Role.VIEWER: VIEW,

@@ -19,6 +19,7 @@ from approvals.models import (
     Action,
     ActionVersion,
     Approval,
+    BreakGlass,
     Comment,
     Delegation,
     Execution,
@@ -311,3 +312,22 @@ class GrantUseFactory(DjangoModelFactory):
         ActionFactory, environment=factory.SelfAttribute("..grant.environment")
     )
     requirement = factory.SelfAttribute("grant.requirement")
+
+
+class BreakGlassFactory(DjangoModelFactory):
+    """Decided alone by an admin, and not reviewed yet."""
+
+    class Meta:
+        model = BreakGlass
+
+    action = factory.SubFactory(ActionFactory)
+    environment = factory.SelfAttribute("action.environment")
+    user = factory.SubFactory(UserFactory)
+    approval = factory.SubFactory(
+        ApprovalFactory,
+        action=factory.SelfAttribute("..action"),
+        user=factory.SelfAttribute("..user"),
+        decision=Approval.Decision.BREAK_GLASS,
+    )
+    reason = "The shop is down and everybody sleeps."
+    asked_for = "2 of role:reviewer"

@@ -10,6 +10,7 @@ from gateway.tenants.models import Environment, Member
 from tests.factories.agents import AgentFactory
 from tests.factories.approvals import (
     ActionFactory,
+    BreakGlassFactory,
     DelegationFactory,
     GrantFactory,
     KillSwitchFactory,
@@ -43,6 +44,7 @@ ROWS = (
     "budget",
     "grant",
     "delegation",
+    "emergency",
 )
 # The API's resources and the row that each is asked for.
 RESOURCES = {
@@ -50,6 +52,7 @@ RESOURCES = {
     "tools": "tool", "members": "member", "policies": "policy", "connections": "connection",
     "providers": "provider", "api-keys": "key", "groups": "group", "kill-switch": "switch",
     "budgets": "budget", "grants": "grant", "delegations": "delegation",
+    "break-glass": "emergency",
 }  # fmt: skip
 
 
@@ -60,6 +63,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
     source = SourceFactory(environment=environment)
     return {
         "action": action.public_id,
+        "emergency": BreakGlassFactory(action=action).public_id,
         "grant": GrantFactory(derived_from=action).public_id,
         "run": run.public_id,
         "event": EventFactory(source=source).public_id,
