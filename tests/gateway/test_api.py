@@ -23,13 +23,17 @@ def here():
 @pytest.mark.parametrize("name", LISTED)
 def test_a_list_is_for_those_who_may(here, name):
     needed = api.RESOURCES[name].permissions["list"]
-    may, may_not = (here.admin, here.auditor) if needed not in GRANTS[Role.AUDITOR] else (
-        here.auditor, here.may_not,
-    )  # fmt: skip
+    everybody = (here.admin, here.auditor, here.may_not)
+    roles = (Role.ADMIN, Role.AUDITOR, Role.VIEWER)
+    may = next(who for who, role in zip(everybody, roles, strict=True) if needed in GRANTS[role])
+    may_not = [
+        who for who, role in zip(everybody, roles, strict=True) if needed not in GRANTS[role]
+    ]
     page = key_of(here, may).get(name)
     assert page.status_code == 200
     assert set(page.json()) == {"items", "has_more", "next_cursor"}
-    assert key_of(here, may_not).get(name).status_code == 403
+    for who in may_not:
+        assert key_of(here, who).get(name).status_code == 403
     assert signed_in(here.stranger, here.environment).get(name).status_code == 404
 
 

@@ -14,9 +14,17 @@ from tests import people
 from tests.factories.agents import ProviderFactory
 from tests.factories.approvals import (
     ActionFactory,
+    ActionVersionFactory,
     ApprovalFactory,
+    BreakGlassFactory,
+    CommentFactory,
+    DelegationFactory,
     ExecutionFactory,
+    GrantUseFactory,
+    KillSwitchFactory,
+    OpeningFactory,
     ShadowVerdictFactory,
+    SnoozeFactory,
 )
 from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEntryFactory
 from tests.factories.connections import ConnectionFactory
@@ -54,7 +62,15 @@ def everything(environment):
     run = RunFactory(environment=environment)
     action = ActionFactory(environment=environment, agent=run.agent, run_id=run.pk)
     event = EventFactory(source__environment=environment)
-    ApprovalFactory(action=action)
+    approval = ApprovalFactory(action=action)
+    BreakGlassFactory(action=action, approval=approval)
+    ActionVersionFactory(action=action)
+    CommentFactory(action=action)
+    DelegationFactory(environment=environment)
+    OpeningFactory(action=action)
+    SnoozeFactory(action=action)
+    KillSwitchFactory(environment=environment)
+    GrantUseFactory(grant__derived_from=action, action=action)
     ExecutionFactory(action=action)
     RunEventFactory(run=run)
     ReportFactory(run=run, action=action)
