@@ -47,6 +47,12 @@ def test_a_hundred_events_end_with_few_statements_and_without_a_lease(
     assert services.process_chunk() == 0
 
 
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL scans a table this small")
+def test_the_oldest_are_found_by_the_index_of_open_rows_not_by_that_of_all_there_were(source):
+    event_of(source)
+    assert "event_due" in recording._due([source.pk]).explain()
+
+
 def test_each_type_of_a_chunk_is_kept(source):
     paid, made = (event_of(source, {"type": kind}, event_type="") for kind in ("paid", "made"))
 
