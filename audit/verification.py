@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from audit import checkpoints, published, tree, triggers
+from audit import checkpoints, published, roles, tree, triggers
 from audit.canonical import NotCanonical, canonical
 from audit.checkpoints import BadNote, Head
 from audit.merkle import HASH_BYTES, Frontier, leaf_hash
@@ -110,12 +110,16 @@ def verify(
 
 
 def _database(only: str) -> LogReport:
-    """Triggers, and records without a place."""
+    """Triggers, owner and rights, and records without a place."""
     report = LogReport("")
     for name in sorted(triggers.expected(connection) - triggers.installed(connection)):
         report.add(
             "triggers", f"trigger {name} is missing or changed: manage.py migrate restores it"
         )
+    found = roles.examine(connection)
+    for text in found.wrong:
+        report.add("roles", text)
+    report.notes += found.notes
     now, span = timezone.now(), timedelta(seconds=PLACE_WITHIN_S)
     young = Q(occurred_at__gt=now - span, occurred_at__lt=now + span)
     rows = AuditRecord.objects.filter(leaf=None).exclude(young)

@@ -11,9 +11,12 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from audit import triggers
+from audit import roles, triggers
+from gateway import database_roles
 from gateway.embedded import redis
 from gateway.lib import broker, heartbeat
+
+TOO_MUCH = "the role of DATABASE_URL owns the audit tables and can drop what protects them"
 
 
 class Grade(StrEnum):
@@ -123,22 +126,15 @@ def _settings_of_sqlite() -> Iterator[Finding]:
 
 
 def _roles() -> Iterator[Finding]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT bool_or(pg_has_role(current_user, tableowner, 'MEMBER') OR "
-            "has_table_privilege(current_user, tablename, 'TRUNCATE')) "
-            "FROM pg_tables WHERE tablename = ANY(%s) AND schemaname = current_schema()",
-            [list(triggers.TABLES)],
-        )
-        row = cursor.fetchone()
-    too_much = row is None or row[0] is not False
-    text = (
-        "this role owns an audit table: migrate with an owner, run with a role that may only "
-        "insert and select there"
-        if too_much
-        else "the runtime role cannot change the audit tables"
-    )
+    too_much, are_set_up = roles.is_too_strong(connection), roles.are_set_up(connection)
+    text = "the role of DATABASE_URL cannot change the audit tables"
+    if too_much:
+        text = f"connect as {roles.names().runtime}: {TOO_MUCH}" if are_set_up else roles.SHARED
     yield Finding(_when_in_production(too_much), "roles", text)
+    if are_set_up:
+        found = [*roles.examine(connection).wrong, *database_roles.differences(connection)]
+        for line in dict.fromkeys(found):
+            yield Finding(Grade.WRONG, "roles", line)
 
 
 def _queue() -> Finding:

@@ -114,7 +114,16 @@ TEMPLATES = [
 ]
 
 DATABASE_URL = env.text("DATABASE_URL", "") or f"sqlite:///{DATA_DIR / 'countersign.sqlite3'}"
-DATABASES = {"default": env.database(DATABASE_URL)}
+# With roles of their own (`manage.py database_roles`), whoever migrates connects otherwise, and
+# `up` starts intake and scheduler with these.
+MIGRATION_DATABASE_URL = env.text("COUNTERSIGN_MIGRATION_DATABASE_URL", "")
+INTAKE_DATABASE_URL = env.text("COUNTERSIGN_INTAKE_DATABASE_URL", "")
+SCHEDULER_DATABASE_URL = env.text("COUNTERSIGN_SCHEDULER_DATABASE_URL", "")
+DATABASE_ROLE_PREFIX = env.text("COUNTERSIGN_DATABASE_ROLE_PREFIX", "countersign")
+_migrates = sys.argv[1:2] == ["migrate"]
+DATABASES = {
+    "default": env.database(_migrates and MIGRATION_DATABASE_URL or DATABASE_URL),
+}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,

@@ -29,6 +29,8 @@ os.environ["COUNTERSIGN_DATA_DIR"] = str(_folder())
 from gateway.settings import *  # noqa: E402, F403 - the environment above has to come first
 from gateway.settings import DATABASES  # noqa: E402
 
+# Roles belong to the whole cluster: each process of a test run makes its own.
+DATABASE_ROLE_PREFIX = f"test{os.getpid()}"
 TASK_BROKER = "stub"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}

@@ -30,6 +30,12 @@ MAY_HOLD = {
 }
 # Addresses with passwords in them, which the demo and the queue have no business to know.
 PLACES = ("DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE")
+# Other roles' addresses: each child gets its own as DATABASE_URL, and nobody the owner's.
+ROLES = tuple(
+    f"COUNTERSIGN_{kind}_DATABASE_URL{suffix}"
+    for kind in ("MIGRATION", "INTAKE", "SCHEDULER")
+    for suffix in ("", "_FILE")
+)
 OUTSIDERS = {"demo", "redis"}
 # All stages together stay below ten seconds.
 ENTRANCES, WORKERS, QUEUE = range(3)
@@ -58,11 +64,20 @@ def changes(kind: str, *, verify_key: str = "", allow: Iterable[str] = ()) -> di
         found |= {name: "", f"{name}_FILE": None}
     if VERIFYING in MAY_HOLD[kind] and verify_key:
         found |= {VERIFYING: verify_key, f"{VERIFYING}_FILE": None}
+    found |= dict.fromkeys(ROLES)
     if kind in OUTSIDERS:
         found |= dict.fromkeys(PLACES)
     else:
+        if own := _database_url(kind):
+            found |= {"DATABASE_URL": own, "DATABASE_URL_FILE": None}
         found["COUNTERSIGN_OUTBOUND_ALLOW"] = ",".join([*settings.OUTBOUND_ALLOW, *allow])
     return found
+
+
+def _database_url(kind: str) -> str:
+    """The address of a kind that has a database role of its own; else nothing."""
+    own = {"intake": settings.INTAKE_DATABASE_URL, "scheduler": settings.SCHEDULER_DATABASE_URL}
+    return str(own.get(kind, ""))
 
 
 def queue() -> Spec:
