@@ -211,10 +211,12 @@ def started(
     allow: list[str] | None = None,
     fallback: bool = False,
     settings: dict[str, str] | None = None,
+    prepare: Callable[[dict[str, str]], dict[str, str]] = lambda environment: {},
 ) -> Iterator[Tree]:
     """A tree that is ready, and is gone afterwards; `allow` are the host:port it may reach.
 
-    `settings` are variables of its environment: a queue or a database of the test's own.
+    `settings` are variables of its environment: a queue or a database of the test's own. `prepare`
+    is called with the environment, database included, before the tree starts, and gives more.
     """
     folder = Path(tempfile.mkdtemp(prefix="countersign-flow-"))
     (port,) = free_ports(1)
@@ -223,6 +225,7 @@ def started(
         if url:
             environment["DATABASE_URL"] = url
         environment |= settings or {}
+        environment |= prepare(environment)
         tree = Tree(folder, port, environment, list(options))
         try:
             tree.start()

@@ -1,8 +1,12 @@
 """Everything that the database holds, as text: what must not be there is searched for here."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.apps import apps
+
+# Counters and marks of use, which are no state of anything.
+UNRECORDED = {"audit_auditrecord", "audit_refusalcount"}
 
 
 def where_stored(needle: str) -> list[str]:
@@ -23,3 +27,13 @@ def _contains(value: object, needle: str) -> bool:
     if isinstance(value, memoryview | bytes):
         return needle.encode() in bytes(value)
     return needle in str(value)
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row of every table but the audit log's."""
+    models = [m for m in apps.get_models() if m._meta.managed and not m._meta.proxy]
+    return {
+        m._meta.db_table: sorted(map(repr, m._base_manager.values()))
+        for m in models
+        if m._meta.db_table not in UNRECORDED
+    }

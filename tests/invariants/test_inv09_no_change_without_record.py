@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.apps import apps
 
 from approvals.services import (
     approve,
@@ -34,14 +33,13 @@ from tests.factories.tenants import UserFactory
 from tests.factories.tools import ToolDefinitionFactory
 from tests.factories.webhooks import EventFactory, SourceFactory
 from tests.invariants.scene import Scene, run_out, scene
+from tests.invariants.stored import everything
 from webhooks import services as webhooks
 from webhooks.services import NewSecret
 from webhooks.states import EventStatus
 
 pytestmark = pytest.mark.django_db
 RULES = [{"name": "all", "when": "true", "verdict": "require_approval"}]
-# Counters and marks of use, which are no state of anything.
-UNRECORDED = {"audit_auditrecord", "audit_refusalcount"}
 
 
 class RecordingFailed(Exception):
@@ -187,16 +185,6 @@ CHANGES = [
         ),
     ),
 ]
-
-
-def everything() -> dict[str, list[Any]]:
-    """Every row of every table but the audit log's."""
-    models = [m for m in apps.get_models() if m._meta.managed and not m._meta.proxy]
-    return {
-        m._meta.db_table: sorted(map(repr, m._base_manager.values()))
-        for m in models
-        if m._meta.db_table not in UNRECORDED
-    }
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from gateway.demo.seeded import DemoService
 from gateway.processes import plan
@@ -98,3 +99,23 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(PermissionError, match="COUNTERSIGN_DATA_DIR"):
         plan.private_data_dir(folder)
     assert stat.S_IMODE(os.stat(folder).st_mode) == 0o755
+
+
+def test_each_child_connects_as_its_own_role_and_none_as_the_owner(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://runtime:a@db/gate")
+    monkeypatch.setenv("COUNTERSIGN_MIGRATION_DATABASE_URL", "postgresql://owner:b@db/gate")
+    monkeypatch.setenv("COUNTERSIGN_INTAKE_DATABASE_URL_FILE", "/run/secrets/intake")
+    settings.INTAKE_DATABASE_URL = "postgresql://intake:c@db/gate"
+    settings.SCHEDULER_DATABASE_URL = "postgresql://scheduler:d@db/gate"
+    shape = plan.Shape(web_socket=5, intake=1, intake_socket=6)
+    known = {spec.name: environment(spec) for spec in plan.specs(shape, verify_key="public")}
+    roles = {name: env.get("DATABASE_URL", "-").partition("//")[2] for name, env in known.items()}
+    assert roles == {
+        "web": "runtime:a@db/gate", "worker": "runtime:a@db/gate", "intake": "intake:c@db/gate",
+        "scheduler": "scheduler:d@db/gate", "redis": "",
+    }  # fmt: skip
+    assert not any("owner:b" in value for env in known.values() for value in env.values())
+    others = set(plan.ROLES)
+    assert [name for name, env in known.items() if others & set(env)] == []

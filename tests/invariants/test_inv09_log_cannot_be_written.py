@@ -1,0 +1,149 @@
+"""Invariant 9 where the database itself refuses the record: full disk, missing right, held lock."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection
+
+from approvals import executor
+from approvals.services import approve, cancel, reject
+from audit import roles
+from audit import services as audit
+from audit.actions import AuditAction
+from audit.context import Scope, Target
+from audit.models import AuditRecord
+from gateway.agents import services as agents
+from gateway.runs import services as runs
+from tests.gateway.roled import NO_ROLES, ON_POSTGRES, Roled, address, database_with_roles
+from tests.invariants.scene import Scene, fakes, scene
+from tests.invariants.stored import everything
+
+EACH = 10
+NO_LIMIT = 4_294_967_294
+
+
+def fifty_changes(here: Scene) -> list[Callable[[], Any]]:
+    """Calls that are asked for, approved, rejected, canceled; agents and runs that begin."""
+    people = here.people
+    person, operator = people.principal(people.may), people.principal(people.operator)
+
+    def decided(decide: Callable[..., Any], **more: Any) -> Callable[[], Any]:
+        action = here.ask()
+        return lambda: decide(action=action, by=person, digest=action.digest, **more)
+
+    def withdrawn() -> Callable[[], Any]:
+        action = here.ask()
+        return lambda: cancel(action=action, by=operator)
+
+    def named(number: int) -> Callable[[], Any]:
+        return lambda: agents.create(here.environment, slug=f"new-{number}", name="New")
+
+    def started() -> Any:
+        return runs.start(
+            here.environment, agent=None, provider=here.provider, task="Look.", by=operator
+        )
+
+    changes: list[Callable[[], Any]] = [here.ask] * EACH + [started] * (EACH // 2)
+    changes += [named(number) for number in range(EACH // 2)]
+    changes += [withdrawn() for _ in range(EACH)]
+    changes += [decided(approve) for _ in range(EACH)]
+    return changes + [decided(reject, reason="No.") for _ in range(EACH)]
+
+
+def refused(changes: list[Callable[[], Any]]) -> int:
+    """How many of them the database refuses."""
+    found = 0
+    for change in changes:
+        try:
+            change()
+        except DatabaseError:
+            found += 1
+    return found
+
+
+def check(breaks: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+    """None of fifty changes is committed and nothing has an effect; afterwards each goes on."""
+    with fakes() as (connector, _):
+        here = scene()
+        changes, ready = fifty_changes(here), here.approved()
+        assert len(changes) == 50
+        with breaks():
+            before = everything()
+            assert refused(changes) == len(changes)
+            assert refused([lambda: executor.execute(str(ready.pk))]) == 1
+            assert everything() == before
+            assert connector.effects == {}
+        executor.execute(str(ready.pk))
+        assert len(connector.effects) == 1
+        records = AuditRecord.objects.count()
+        assert refused(changes) == 0
+        assert AuditRecord.objects.count() >= records + len(changes)
+
+
+def fill_up() -> None:
+    """Records until not even the smallest has room."""
+    for size in (3000, 300, 0):
+        with contextlib.suppress(DatabaseError):
+            for _ in range(1000):
+                audit.record(
+                    AuditAction.AGENT_CREATED, target=Target("agent", "ag"),
+                    scope=Scope(None), meta={"filler": "x" * size},
+                )  # fmt: skip
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """SQLite gets no page more than it has."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA page_count")
+        (pages,) = cursor.fetchone()
+        cursor.execute(f"PRAGMA max_page_count = {pages}")
+        fill_up()
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA max_page_count = {NO_LIMIT}")
+
+
+@pytest.mark.skipif(ON_POSTGRES, reason="the limit of pages is SQLite's; PostgreSQL: see below")
+@pytest.mark.django_db(transaction=True)
+def test_no_change_is_made_while_the_disk_is_full() -> None:
+    check(full_disk)
+
+
+@pytest.fixture(scope="module")
+def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[Roled]:
+    with django_db_blocker.unblock(), database_with_roles() as made:
+        yield made
+
+
+@pytest.mark.skipif(not ON_POSTGRES, reason=NO_ROLES)
+def test_no_change_is_made_where_the_right_to_record_was_taken_away(database: Roled) -> None:
+    runtime, place = roles.names().runtime, address(database.name)
+
+    @contextlib.contextmanager
+    def revoked() -> Iterator[None]:
+        with psycopg.connect(place, autocommit=True) as administrator:
+            administrator.execute(f"REVOKE INSERT ON audit_auditrecord FROM {runtime}")  # type: ignore[arg-type]
+            yield
+            administrator.execute(f"GRANT INSERT ON audit_auditrecord TO {runtime}")  # type: ignore[arg-type]
+
+    with database.acting_as("runtime"):
+        check(revoked)
+
+
+@pytest.mark.skipif(not ON_POSTGRES, reason=NO_ROLES)
+def test_no_change_is_made_while_the_log_is_locked(database: Roled) -> None:
+    @contextlib.contextmanager
+    def locked() -> Iterator[None]:
+        with psycopg.connect(address(database.name)) as administrator, connection.cursor() as mine:
+            administrator.execute("LOCK audit_auditrecord IN SHARE MODE")
+            mine.execute("SET lock_timeout = '10ms'")
+            yield
+            mine.execute("RESET lock_timeout")
+
+    with database.acting_as("runtime"):
+        check(locked)
