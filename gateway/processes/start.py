@@ -233,6 +233,8 @@ def _become_the_tree(
         parent=prepared.parent,
     )
     connections.close_all()
+    for name in plan.ROLES:  # no child needs them any more; each has its own
+        os.environ.pop(name, None)
     command = [sys.executable, "-m", "gateway.processes.tree", str(_pipe_with(tree.to_json()))]
     os.execv(sys.executable, command)  # noqa: S606 - our own program, with the list above
 
