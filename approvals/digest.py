@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -46,7 +46,8 @@ class DigestParts:
 
     def as_dict(self) -> dict[str, JSON]:
         """The plain JSON object that is stored and hashed."""
-        return {**asdict(self), "target": list(self.target)}
+        plain = {part.name: getattr(self, part.name) for part in fields(self)}
+        return plain | {"target": list(self.target)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, JSON]) -> "DigestParts":

@@ -21,6 +21,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _REPORT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _NOISE = re.compile(r"\s*\(in container ''\)|\s*\[[A-Z_]+\]$")
 
+_BOOL, _NO_VALUE = cel.Type.BOOL, (cel.Type.ERROR, cel.Type.UNKNOWN)
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Result = Literal["any", "bool", "texts"]
 # What an expression may be seen to give where it is compiled, and what the error calls it.
@@ -81,7 +82,10 @@ class Expression:
             answer = self.program.eval(activation=checked.activation(self.variables))
         except RuntimeError as error:
             raise CelRuntimeError(_plain_words(str(error))) from error
-        if answer.type() in (cel.Type.ERROR, cel.Type.UNKNOWN):
+        kind = answer.type()
+        if kind == _BOOL and self.result != "texts":
+            return bool(answer.plain_value())  # most of what is asked, and nothing to look into
+        if kind in _NO_VALUE:
             raise CelRuntimeError(_plain_words(str(answer.value())))
         value = _json(answer.plain_value())
         if self.result != "any" and not _is_given(self.result, value):
