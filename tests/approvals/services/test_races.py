@@ -21,7 +21,7 @@ from tests.invariants.scene import Scene, fakes, scene
 from tests.people import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
-FEW, MANY = 12, 2000
+FEW, MANY = 20, 2000
 MOST_THREADS = 8
 SEED = 20261126
 Deed = Callable[[Action, Principal, int], Any]
