@@ -44,10 +44,15 @@ def done(request: Any, action: Action, *, said: str) -> HttpResponse:
     line = f"{said}: {fresh.effect}"
     if not is_fragment(request):
         messages.success(request, line)
-        return redirect(Card(request, action).url)
+        return to_page(request, action)
     answer = show_action(request, Card(request, fresh), has_count=True)
     answer["HX-Trigger"] = json.dumps({"cs:decided": {"said": line}})
     return answer
+
+
+def to_page(request: Any, action: Action) -> HttpResponse:
+    """To the action's page, also for whoever opens what only a button of it may send."""
+    return redirect(Card(request, action).url)
 
 
 def refused(request: Any, action: Action, error: DomainError) -> HttpResponse:

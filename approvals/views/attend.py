@@ -3,11 +3,10 @@
 from typing import Any
 
 from django.http import HttpResponse
-from django.views.decorators.http import require_POST
 
 from approvals import services
 from approvals.forms.care import AssignForm, CommentForm, SnoozeForm
-from approvals.views.answers import ask, carry_out, find_action
+from approvals.views.answers import ask, carry_out, find_action, to_page
 from gateway.lib.html import page
 
 
@@ -28,20 +27,22 @@ def comment(request: Any, action: str) -> HttpResponse:
 
 
 @page("approvals.decide_action")
-@require_POST
 def take(request: Any, action: str) -> HttpResponse:
     """Say that one is on it."""
     found = find_action(request, action)
+    if request.method != "POST":
+        return to_page(request, found)
     return carry_out(
         request, found, lambda row, by: services.take_up(action=row, by=by), said="You are on it"
     )
 
 
 @page("approvals.decide_action")
-@require_POST
 def let_go(request: Any, action: str) -> HttpResponse:
     """Say that one is not on it any more."""
     found = find_action(request, action)
+    if request.method != "POST":
+        return to_page(request, found)
     return carry_out(
         request, found, lambda row, by: services.let_go(action=row, by=by), said="Let go"
     )
@@ -77,10 +78,11 @@ def snooze(request: Any, action: str) -> HttpResponse:
 
 
 @page("approvals.view_comment")
-@require_POST
 def wake(request: Any, action: str) -> HttpResponse:
     """Show it in one's own inbox again."""
     found = find_action(request, action)
+    if request.method != "POST":
+        return to_page(request, found)
     return carry_out(
         request, found, lambda row, by: services.wake(action=row, by=by), said="Back in your inbox"
     )

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from approvals import services
 from approvals.forms.care import DelegationForm
@@ -40,11 +39,12 @@ def delegations(request: Any) -> HttpResponse:
 
 
 @page(DELEGATE)
-@require_POST
 def revoke_delegation(request: Any, delegation: str) -> HttpResponse:
     """End it now."""
     rows = Delegation.objects.within(request.environment).public(delegation)
     found = get_object_or_404(rows.select_related("environment__tenant"))
+    if request.method != "POST":
+        return _back(request)
     by = of_user(request.user, request.environment)
     try:
         services.revoke_delegation(delegation=found, by=by)

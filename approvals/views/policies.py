@@ -7,7 +7,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from approvals import services
 from approvals.models import Policy
@@ -42,18 +41,20 @@ def policies(request: Any) -> HttpResponse:
 
 
 @page(CHANGE)
-@require_POST
 def move(request: Any, policy: str) -> HttpResponse:
     """Let a policy be asked before its neighbour, or after it."""
-    services.move_policy(policy_of(request, policy), up=request.POST.get("to") == "up")
+    found = policy_of(request, policy)
+    if request.method == "POST":
+        services.move_policy(found, up=request.POST.get("to") == "up")
     return redirect(at(request, "approvals:policies"))
 
 
 @page(CHANGE)
-@require_POST
 def switch(request: Any, policy: str) -> HttpResponse:
     """Turn a policy on or off, with the reason."""
     found = policy_of(request, policy)
+    if request.method != "POST":
+        return back(request, found)
     enabled = request.POST.get("to") == "on"
     return done(
         request, found,
@@ -72,6 +73,11 @@ def done(request: Any, policy: Policy, act: Any, words: str) -> HttpResponse:
         messages.error(request, error.detail)
     else:
         messages.success(request, words)
+    return back(request, policy)
+
+
+def back(request: Any, policy: Policy) -> HttpResponse:
+    """To the policy's page, also for whoever opens what only a button of it may send."""
     return redirect(at(request, "approvals:policy", policy=policy.public_id))
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from django.views.decorators.http import require_POST
 
 from approvals import services
 from approvals.diff import words
@@ -16,7 +15,7 @@ from approvals.services import disagreements
 from approvals.services.examining import examine_stored
 from approvals.services.policies import version_of
 from approvals.services.trials import Rollout
-from approvals.views.policies import CHANGE, VIEW, done, policy_of, shown
+from approvals.views.policies import CHANGE, VIEW, back, done, policy_of, shown
 from approvals.views.rows import Row
 from gateway.agents.models import Agent
 from gateway.lib.errors import DomainError
@@ -183,10 +182,11 @@ def _cells(row: ShadowVerdict) -> tuple[object, ...]:
 
 
 @page(CHANGE)
-@require_POST
 def restore(request: Any, policy: str, number: int) -> HttpResponse:
     """Put an old version in force again."""
     found = policy_of(request, policy)
+    if request.method != "POST":
+        return back(request, found)
     comment = request.POST.get("comment", "")
     return done(
         request, found,
@@ -196,10 +196,11 @@ def restore(request: Any, policy: str, number: int) -> HttpResponse:
 
 
 @page(CHANGE)
-@require_POST
 def rollout(request: Any, policy: str) -> HttpResponse:
     """Let the version on trial count for others, for all, or for nobody any more."""
     found, what = policy_of(request, policy), request.POST.get("do", "")
+    if request.method != "POST":
+        return back(request, found)
     if what == "promote":
         return done(request, found, lambda: services.promote(found), "It counts for all now.")
     if what == "withdraw":

@@ -21,7 +21,16 @@ function hasCursor() {
   return Boolean(list && (list.scrollTop || list.contains(document.activeElement) || list.querySelector(".is-on")));
 }
 
+// The list asks for itself: the pill may be gone before the answer is there, and with it the place of what comes along.
+function showNew(event) {
+  const pill = event.target.closest?.("a.cs-new[data-rows]");
+  if (!pill || !window.htmx || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  window.htmx.ajax("GET", pill.dataset.rows, { source: "#inbox", target: "#inbox", swap: "innerHTML" });
+}
+
 export function startPane() {
+  document.body.addEventListener("click", showNew);
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     const link = event.detail.elt;
     if (!link.matches?.(".cs-row-link")) return;

@@ -77,6 +77,7 @@ def _look_around(here: Demo) -> None:
         "member": place.items("members")[0]["id"],
         "invitation": made["id"],
         "switch": _past_switch(place),
+        "budget": place.items("budgets")[0]["id"],
         "secret": made["url"].rstrip("/").rpartition("/")[2],
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-set/",
     }

@@ -150,14 +150,14 @@ class RunPage:
         wait = self.human_wait
         share = round(100 * wait / whole) if whole else 0
         tokens = int(usage.get("input_tokens") or 0) + int(usage.get("output_tokens") or 0)
-        cost = usage.get("cost_usd")
+        cost = usage.get("cost_micro_usd")
         query = urlencode({"run": run.public_id})
         return [
             Item("Duration", length(whole), note="wall clock"),
             Item("Agent time", length(max(whole - wait, timedelta())), note="without the waits"),
             Item("Human wait", length(wait), note=f"{share} % of the whole"),
             Item("Tokens", f"{tokens:,}", note=usage.get("model") or "as reported"),
-            Item("Cost", f"{cost} USD" if cost is not None else "–", note="as reported"),
+            Item("Cost", _usd(cost) if cost is not None else "–", note="as reported"),
             Item(
                 "Actions",
                 str(len(self.actions)),
@@ -244,6 +244,13 @@ class RunPage:
         rows += [Item(name, text_of(value)) for name, value in sorted(run.tags.items())]
         rows.append(Item("Correlation", run.correlation_id))
         return rows
+
+
+def _usd(micro: int) -> str:
+    """Millionths of a dollar as dollars, without needless zeros."""
+    whole, rest = divmod(micro, MICRO)
+    digits = f"{rest:06}".rstrip("0").ljust(2, "0")
+    return f"{whole}.{digits} USD"
 
 
 def text_of(value: Any) -> str:
