@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from approvals.models import Action
+from approvals.models import Action, ShadowVerdict
 from approvals.states import ActionStatus
 from approvals.views import story
 from approvals.views.attention import Attention
@@ -215,6 +215,11 @@ class Card(Row):
     def trace(self) -> list[story.TraceRow]:
         """Each rule and what it said."""
         return story.trace_of(self.action)
+
+    @cached_property
+    def shadows(self) -> list[ShadowVerdict]:
+        """What versions on trial, of which nothing was applied, would have said."""
+        return list(self.action.shadows.select_related("version__policy"))
 
     @property
     def rules_hash(self) -> str:

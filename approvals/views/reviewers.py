@@ -49,8 +49,9 @@ class Reviewer:
 @page("approvals.view_reviewers")
 def reviewers(request: Any) -> HttpResponse:
     """Everybody who decided in the period."""
-    form = PeriodForm(request.GET)
-    days = form.chosen
+    asked = PeriodForm(request.GET)
+    days = asked.chosen
+    form = PeriodForm({"days": days})
     found = services.reviewer_signals(request.environment, days=days)
     if request.GET.get("format") == "csv":
         return csv_answer(request, "reviewers", header=CSV_HEADER, rows=map(_cells, found))

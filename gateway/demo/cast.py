@@ -28,9 +28,10 @@ ANA = Person(
 )
 # Owns the agent, and so never approves what it asks for.
 OWNER = Person("ola@demo.example", "Ola Berg", (Role.OPERATOR.value,), "operator, owns the agent")
+RUI = Person("rui@demo.example", "Rui Costa", (Role.REVIEWER.value,), "reviewer")
 PEOPLE = (
     ANA,
-    Person("rui@demo.example", "Rui Costa", (Role.REVIEWER.value,), "reviewer"),
+    RUI,
     OWNER,
     Person("sam@demo.example", "Sam Okoro", (Role.VIEWER.value,), "viewer, only looks"),
     Person("ida@demo.example", "Ida Lund", (Role.AUDITOR.value,), "auditor, reads the audit log"),
@@ -70,6 +71,16 @@ RULES: list[dict[str, Any]] = [
         "reason": "Money leaves the shop.",
     },
     {
+        "name": "very large refunds go through two desks",
+        "when": 'tool.name == "refund" && double(args.amount) > 1000.0',
+        "verdict": "require_approval",
+        "stages": [
+            {"name": "support", "reviewers": REVIEWERS},
+            {"name": "management", "reviewers": ["role:admin"]},
+        ],
+        "reason": "More than 1000 leaves the shop.",
+    },
+    {
         "name": "large refunds need two",
         "when": 'tool.name == "refund"',
         "verdict": "require_approval",
@@ -92,15 +103,24 @@ POLICY_TESTS = """\
   tool: {name: refund, side_effect: write}
   args: {amount: "200.01"}
   expect: {rule: large refunds need two, quorum: 2}
+- name: more than 1000 goes through two desks
+  tool: {name: refund, side_effect: write}
+  args: {amount: "1000.01"}
+  expect: {rule: very large refunds go through two desks}
 """
-# Watched, and not applied: what it would mean if refunds up to 20 ran by themselves.
-TRIAL_COMMENT = "Would anybody miss it if refunds up to 20 ran by themselves?"
+# Watched, and not applied: what it would mean if these ran by themselves.
+TRIAL_COMMENT = "Would anybody miss it if refunds up to 20 and the newsletter ran by themselves?"
 TRIAL_RULES: list[dict[str, Any]] = [
     {
         "name": "tiny refunds are free",
         "when": 'tool.name == "refund" && double(args.amount) <= 20.0',
         "verdict": "allow",
         "hold_s": 60,
+    },
+    {
+        "name": "the newsletter is free",
+        "when": 'tool.name == "send_email" && args.subject == "News from Halden Supply"',
+        "verdict": "allow",
     },
     *RULES,
 ]
@@ -114,6 +134,20 @@ TICKET_ARGUMENTS = {
     "description": "body.data.description",
     "priority": '"high"',
 }
+
+# A newsletter that a reviewer asked about, approved, and then granted for the other readers.
+NEWS_TAGS = {"project_id": "newsletter"}
+NEWSLETTER = {
+    "subject": "News from Halden Supply",
+    "body": "Hello,\n\nour winter lamps are back, and orders over 50 EUR are sent for free.\n",
+}
+READERS = ("jonas@example.com", "li@example.com", "amara@example.com", "tove@example.com")
+QUESTION = "Did all four of them ask for this newsletter?"
+ANSWER = "Yes: each confirmed it by mail in October."
+APPROVAL = "Fine, the list is confirmed."
+GRANT_CONDITION = f'args.subject == "{NEWSLETTER["subject"]}" && args.to.endsWith("@example.com")'
+GRANT_REASON = "The same text to readers who confirmed."
+GRANT_DAYS, GRANT_USES = 7, 10
 
 # What the agent may spend: the first is counted in calls, the second in money that leaves.
 BUDGETS: tuple[dict[str, Any], ...] = (
@@ -135,5 +169,12 @@ BUDGETS: tuple[dict[str, Any], ...] = (
         ),
         "limit": 200_000,
         "period": "day",
+    },
+    {
+        "name": "newsletters_a_month",
+        "scope": f"project_id:{NEWS_TAGS['project_id']}",
+        "kind": "calls",
+        "limit": 5,
+        "period": "month",
     },
 )

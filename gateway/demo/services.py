@@ -17,7 +17,7 @@ from gateway.budgets import services as budgets
 from gateway.budgets.models import Budget
 from gateway.connections import services as connections
 from gateway.connections.models import Connection
-from gateway.demo import cast, kept, shop
+from gateway.demo import cast, examples, kept, shop
 from gateway.demo.kept import Kept
 from gateway.demo.seeded import DemoService, Login, Seeded
 from gateway.demo.store import Store
@@ -77,6 +77,7 @@ def seed(*, service_port: int, public_url: str, web_url: str, is_reload: bool = 
     kept.write(remembered)
     if not Run.objects.within(sandbox).exists():
         start_story()
+        examples.show(sandbox, agent)
     return Seeded(
         logins=logins,
         webhook_url=remembered.webhook_url,

@@ -157,6 +157,16 @@ class Frame:
         return self.principal.has("approvals.delegate_decision")
 
     @property
+    def may_change_environment(self) -> bool:
+        """Whether the person may set what policies see of the environment."""
+        return self.principal.has("tenants.change_environment")
+
+    @property
+    def settings_url(self) -> str:
+        """The environment's settings."""
+        return self.url("tenants:environment")
+
+    @property
     def stream(self) -> str:
         """The live stream of this environment."""
         return f"/{self.where['tenant']}/{self.where['environment']}/stream/"

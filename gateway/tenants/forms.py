@@ -1,4 +1,4 @@
-"""Forms of members, invitations and groups."""
+"""Forms of members, invitations and groups, and of what policies see of an environment."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ from django.contrib.auth import password_validation
 from django.http import HttpRequest
 from django.utils.text import slugify
 
+from audit.canonical import digest
+from gateway.lib.wordlists import MAX_LISTS
 from gateway.tenants.models import Environment, Group, Member, Tenant, User
 from gateway.tenants.roles import Role
 
@@ -121,3 +123,62 @@ class AcceptForm(forms.Form):
 
 def _name(environment: Environment) -> str:
     return f"roles_{environment.slug}"
+
+
+class EnvironmentForm(forms.Form):
+    """The label of an environment; `mark` says which state of it the page was opened on."""
+
+    region = forms.CharField(
+        required=False, max_length=40,
+        help_text="Where it is run, such as eu. Rules read it as env.region.",
+    )  # fmt: skip
+    mark = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, environment: Environment, **kw: Any) -> None:
+        self.state = digest([environment.region, environment.word_lists])
+        initial = {"region": environment.region, "mark": self.state}
+        super().__init__(*args, initial=initial, **kw)
+
+    def clean_mark(self) -> str:
+        """Refused where somebody saved meanwhile, so that no list of theirs is lost."""
+        if self.cleaned_data["mark"] != self.state:
+            raise forms.ValidationError("Somebody saved meanwhile. Open the page again.")
+        return self.state
+
+
+class WordListForm(forms.Form):
+    """One list of what counts as sensitive, a line each; an empty form is no list."""
+
+    name = forms.CharField(required=False, max_length=40)
+    words = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="One a line; found as whole words, in either case.",
+    )  # fmt: skip
+    patterns = forms.CharField(
+        required=False, strip=False, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Regular expressions, one a line.",
+    )  # fmt: skip
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The list as it is stored; empty where nothing was typed."""
+        data = self.cleaned_data
+        found = {
+            "name": data.get("name", ""),
+            "words": [line.strip() for line in _lines(data, "words")],
+            "patterns": _lines(data, "patterns"),
+        }
+        return {key: value for key, value in found.items() if value}
+
+    @staticmethod
+    def initial_of(entry: dict[str, Any]) -> dict[str, str]:
+        """A stored list as the form shows it."""
+        texts = {name: "\n".join(entry.get(name, ())) for name in ("words", "patterns")}
+        return {"name": entry["name"], **texts}
+
+
+WordListForms = forms.formset_factory(WordListForm, extra=1, max_num=MAX_LISTS)
+
+
+def _lines(data: dict[str, Any], name: str) -> list[str]:
+    return [line for line in data.get(name, "").splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""Addresses of the members' pages, under `/{tenant}/{environment}/members/`."""
+"""Addresses of the members' pages and of the environment's, under `/{tenant}/{environment}/`."""
 
 from django.urls import path
 
@@ -6,10 +6,11 @@ from gateway.tenants import views
 
 app_name = "tenants"
 urlpatterns = [
-    path("", views.members, name="members"),
-    path("invite/", views.invite, name="invite"),
-    path("groups/", views.add_group, name="add_group"),
-    path("invitations/<slug:invitation>/revoke/", views.revoke, name="revoke"),
-    path("<slug:member>/", views.change, name="member"),
-    path("<slug:member>/deactivate/", views.deactivate, name="deactivate"),
+    path("members/", views.members, name="members"),
+    path("members/invite/", views.invite, name="invite"),
+    path("members/groups/", views.add_group, name="add_group"),
+    path("members/invitations/<slug:invitation>/revoke/", views.revoke, name="revoke"),
+    path("members/<slug:member>/", views.change, name="member"),
+    path("members/<slug:member>/deactivate/", views.deactivate, name="deactivate"),
+    path("settings/", views.environment, name="environment"),
 ]

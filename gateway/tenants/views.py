@@ -1,4 +1,4 @@
-"""Members, groups and invitations; accepting one; the forgotten password."""
+"""Members, groups and invitations; an environment's settings; the forgotten password."""
 
 from typing import Any
 
@@ -15,7 +15,15 @@ from django.views.decorators.cache import never_cache
 from gateway.lib.errors import DomainError
 from gateway.lib.html import csv_answer, page, paged
 from gateway.tenants import services
-from gateway.tenants.forms import AcceptForm, GroupForm, InviteForm, RolesForm
+from gateway.tenants.forms import (
+    AcceptForm,
+    EnvironmentForm,
+    GroupForm,
+    InviteForm,
+    RolesForm,
+    WordListForm,
+    WordListForms,
+)
 from gateway.tenants.models import Group, Invitation, Member, User
 from gateway.tenants.principals import of_user
 
@@ -114,6 +122,29 @@ def add_group(request: Any) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     return _back(request)
+
+
+@page("tenants.change_environment")
+def environment(request: Any) -> HttpResponse:
+    """What policies see of the environment: its region, and what counts as sensitive here."""
+    here = request.environment
+    form = EnvironmentForm(request.POST or None, environment=here)
+    initial = [WordListForm.initial_of(entry) for entry in here.word_lists]
+    lists = WordListForms(request.POST or None, initial=initial, prefix="lists")
+    if request.method == "POST" and all([form.is_valid(), lists.is_valid()]):
+        entries = [entry for one in lists if (entry := one.entry)]
+        try:
+            services.change_environment(
+                here, region=form.cleaned_data["region"], word_lists=entries
+            )
+        except DomainError as error:
+            form.add_error(None, error.detail)
+        else:
+            messages.success(request, "Saved. It counts for whatever is asked from now on.")
+            return redirect(request.path)
+    status = 422 if request.method == "POST" else 200
+    context = {"form": form, "lists": lists}
+    return render(request, "tenants/environment.html", context, status=status)
 
 
 @page(CHANGE)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -77,6 +78,9 @@ def _look_around(here: Demo) -> None:
         "member": place.items("members")[0]["id"],
         "invitation": made["id"],
         "switch": _past_switch(place),
+        "grant": place.items("grants")[0]["id"],
+        "emergency": _decided_alone(here),
+        "delegation": _planned_absence(place),
         "budget": place.items("budgets")[0]["id"],
         "secret": made["url"].rstrip("/").rpartition("/")[2],
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-set/",
@@ -87,6 +91,28 @@ def _look_around(here: Demo) -> None:
         "admin-audit-record": f"/admin/audit/auditrecord/{_newest_record(place)}/change/",
         "api-docs": "/api/docs",
     }
+
+
+def _planned_absence(place: Place) -> str:
+    """A substitute for the admin, next week."""
+    start = datetime.now(UTC) + timedelta(days=7)
+    made = place.make(
+        "delegations", substitute=REVIEWER, starts_at=start.isoformat(),
+        ends_at=(start + timedelta(days=5)).isoformat(), note="Away for a week.",
+    )  # fmt: skip
+    return str(made["id"])
+
+
+def _decided_alone(here: Demo) -> str:
+    """An urgent ticket that the admin approved alone; nobody has reviewed that yet."""
+    asked = here.ask(
+        "create_support_ticket", customer_id="CUST-77", priority="urgent",
+        subject="The warehouse is flooded", description="Call the fire brigade and the insurer.",
+    )  # fmt: skip
+    body = {"digest": asked["digest"], "reason": "Nobody else is awake, and water is rising."}
+    answer = here.place.api.post(f"/actions/{asked['id']}/break-glass", json=body)
+    assert answer.status_code == 200, answer.text
+    return str(here.place.items("break-glass")[0]["id"])
 
 
 def _past_switch(place: Place) -> str:

@@ -3,11 +3,12 @@
 import pytest
 
 from approvals import services as approvals
-from approvals.models import Action
+from approvals.models import Action, Grant, ShadowVerdict
 from approvals.services import active_rules
 from audit.models import AuditRecord
 from gateway.agents.models import Provider
 from gateway.agents.services import principal_of_agent
+from gateway.budgets.models import Budget, Counter
 from gateway.demo import cast, kept, services
 from gateway.runs.models import Run
 from gateway.tenants.models import ApiKey, Environment, Tenant, User
@@ -70,6 +71,21 @@ def test_seeding_again_changes_nothing():
     assert again == first
     assert AuditRecord.objects.count() == records
     assert Run.objects.count() == 1
+
+
+def test_a_reviewer_asked_approved_and_granted_so_that_equal_calls_ran(sandbox):
+    services.seed(**WHERE)
+
+    first, *others = Action.objects.within(sandbox()).order_by("id")
+    assert [said.text for said in first.comments.order_by("id")] == [cast.QUESTION, cast.ANSWER]
+    assert first.approvals.get().user.email == cast.RUI.email
+    assert {row.status for row in (first, *others)} == {"approved"}
+    assert Grant.objects.get().uses == len(others) == 3
+    budget = Budget.objects.get(name="newsletters_a_month")
+    counter = Counter.objects.get(budget=budget)
+    assert counter.used + counter.reserved == 4
+    assert counter.alerted_at is not None
+    assert ShadowVerdict.objects.filter(change="newly_run", action=first).exists()
 
 
 def test_another_port_moves_the_agent_and_the_shop(sandbox):
@@ -174,4 +190,4 @@ def test_the_rules_let_the_harmless_pass_and_the_rest_wait(
     if needed:
         assert action.requirement["quorum"] == needed
         assert approvals.may_decide(action, ana) is None
-    assert Action.objects.count() == 1
+    assert Action.objects.exclude(tags=cast.NEWS_TAGS).get() == action
