@@ -257,7 +257,10 @@ class ActionFilter(forms.Form):
             votes = Approval.objects.filter(user=ids.decode(User.PREFIX, decider))
         except ids.BadId:
             return actions.none()
-        if chosen["decision"]:
+        if chosen["decision"] == Approval.Decision.APPROVE:
+            # Whoever decided alone in an emergency approved, too.
+            votes = votes.exclude(decision=Approval.Decision.REJECT)
+        elif chosen["decision"]:
             votes = votes.filter(decision=chosen["decision"])
         if chosen["voted_days"]:
             since = timezone.now() - timedelta(days=chosen["voted_days"])

@@ -18,7 +18,7 @@ def reviewer_signals(environment: Environment, *, days: int) -> list[tuple[User,
     found = signals(
         Cast(
             user_id=str(user),
-            approves=decision == Approval.Decision.APPROVE,
+            approves=decision != Approval.Decision.REJECT,
             dwell_s=(at - opened_at).total_seconds() if opened_at else None,
         )
         for user, decision, at, opened_at in lines.iterator()

@@ -17,6 +17,7 @@ from gateway.lib.html import csv_answer, page, paged
 from gateway.tenants.principals import of_user
 
 VIEW, USE = "approvals.view_action", "approvals.use_kill_switch"
+SEE_ALONE = "approvals.view_break_glass"
 CSV_HEADER = ("id", "scope", "on", "on by", "reason", "off", "off by", "off reason")
 WAITING = (ActionStatus.APPROVED, ActionStatus.PENDING)
 
@@ -82,6 +83,7 @@ def _page(request: Any, form: StopForm, *, status: int = 200) -> HttpResponse:
         "on": [(switch, _waiting(switch)) for switch in on],
         "form": form,
         "page_obj": page_obj,
+        "may_see_emergencies": request.user.has_perm(SEE_ALONE, request.environment),
         "may_use": request.user.has_perm(USE, request.environment),
     }
     return render(request, "approvals/kill_switch.html", context, status=status)

@@ -1,5 +1,6 @@
 """The desk's pages of looking after actions: thread, assigning, snoozing, substitutes, figures."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -130,3 +131,18 @@ def test_opening_a_card_is_noted_once_for_who_may_decide(met, action):
         signed_in(who).get(page(action))
     row = Opening.objects.get()
     assert (row.user, row.action_version) == (met.may, action.version)
+
+
+def test_deciding_alone_counts_as_approving_and_the_number_leads_there(met, action):
+    ApprovalFactory(action=action, user=met.second, decision="break_glass")
+    shown = text(signed_in(met.admin).get(at(met.environment, "approvals:reviewers")))
+    link = re.search(r'href="([^"]*decision=approve)"[^>]*>1<', shown)
+    assert link
+    listed = signed_in(met.admin).get(link[1].replace("&amp;", "&"))
+    assert action.public_id in text(listed)
+
+
+def test_whoever_opens_the_address_of_a_button_is_led_to_the_action(met, action):
+    browser = signed_in(met.may)
+    for verb in ("take", "let_go", "wake"):
+        assert browser.get(page(action, verb))["Location"] == page(action, "detail")

@@ -224,6 +224,22 @@ def test_policies_are_moved_switched_restored_and_promoted_by_buttons(met, polic
     assert policy.rules == [DENY]
 
 
+def test_whoever_opens_the_address_of_a_button_is_led_to_its_page(met, policy, admin):
+    for name in ("switch_policy", "rollout"):
+        assert admin.get(url(policy, name))["Location"] == url(policy)
+    assert admin.get(url(policy, "restore_policy", number=1))["Location"] == url(policy)
+    listed = at(met.environment, "approvals:policies")
+    assert admin.get(url(policy, "move_policy"))["Location"] == listed
+
+
+def test_an_actions_trace_says_what_a_watched_version_would_have_done(met, admin):
+    seen = ShadowVerdictFactory(action__environment=met.environment)
+    name = at(met.environment, "approvals:detail", action=seen.action.public_id)
+    shown = text(admin.get(name))
+    assert f"Version {seen.version.number} of {seen.version.policy.name} was only watched" in shown
+    assert "which is not what was applied" in shown
+
+
 def test_disagreements_are_counted_and_lead_to_the_actions(met, admin):
     seen = ShadowVerdictFactory(action__environment=met.environment)
     ShadowVerdictFactory(action__environment=met.environment, version=seen.version, change="same")

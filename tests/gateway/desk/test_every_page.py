@@ -8,7 +8,13 @@ from django.test import Client
 from tests import people
 from tests.desk import at, signed_in, text
 from tests.factories.agents import AgentFactory
-from tests.factories.approvals import ActionFactory, GrantFactory, PolicyFactory
+from tests.factories.approvals import (
+    ActionFactory,
+    BreakGlassFactory,
+    GrantFactory,
+    KillSwitchFactory,
+    PolicyFactory,
+)
 from tests.factories.budgets import BudgetFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tools import ToolFactory
@@ -34,6 +40,16 @@ DETAILS = {
     "agents:detail": "agent", "tools:detail": "tool", "approvals:policy": "policy",
     "budgets:detail": "budget",
 }  # fmt: skip
+# Pages of those who configure, with the kind of row that each is about.
+CONFIGURED = {
+    "approvals:reviewers": "", "approvals:delegations": "", "approvals:emergencies": "",
+    "approvals:simulate": "", "approvals:new_policy": "", "approvals:edit_policy": "policy",
+    "approvals:shadow": "policy", "approvals:grant": "action", "approvals:revoke_grant": "grant",
+    "approvals:go_on": "switch", "approvals:review_break_glass": "emergency",
+    "approvals:break_glass": "action", "tenants:environment": "", "tenants:invite": "",
+    "tools:import": "", "agents:new": "", "agents:edit": "agent", "budgets:new": "",
+    "budgets:change": "budget",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -45,7 +61,6 @@ def rows_of(environment):
     """One row for every detail page, in this environment."""
     action = ActionFactory(environment=environment)
     policy = PolicyFactory(environment=environment)
-    GrantFactory(derived_from=action)
     source = SourceFactory(environment=environment)
     return {
         "action": action.public_id,
@@ -56,6 +71,9 @@ def rows_of(environment):
         "tool": ToolFactory(environment=environment).public_id,
         "source": source.slug,
         "policy": policy.public_id,
+        "grant": GrantFactory(derived_from=action).public_id,
+        "switch": KillSwitchFactory(environment=environment, scope="tool:x").public_id,
+        "emergency": BreakGlassFactory(action=action).public_id,
     }
 
 
@@ -102,6 +120,23 @@ def test_a_page_is_not_there_for_a_stranger(name, met):
     ours = rows_of(met.environment)
     answer = signed_in(met.stranger).get(at(met.environment, name, **{part: ours[part]}))
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("name", CONFIGURED)
+def test_a_page_of_those_who_configure_opens_for_an_admin_and_is_not_there_for_a_stranger(
+    name, met
+):
+    part = CONFIGURED[name]
+    ours, theirs = rows_of(met.environment), rows_of(met.elsewhere)
+    address = at(met.environment, name, **({part: ours[part]} if part else {}))
+    answer = signed_in(met.admin).get(address)
+    assert answer.status_code == 200
+    assert not re.search(r"\sstyle=|<style|<script(?![^>]*src=)|\son\w+=", text(answer))
+    assert signed_in(met.stranger).get(address).status_code == 404
+    assert Client().get(address)["Location"].startswith("/accounts/login/")
+    if part:
+        foreign = at(met.environment, name, **{part: theirs[part]})
+        assert signed_in(met.admin).get(foreign).status_code == 404
 
 
 def test_a_source_opens_by_its_slug_and_shows_no_secret(met):

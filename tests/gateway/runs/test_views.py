@@ -117,3 +117,19 @@ def test_the_demo_button_is_there_where_the_demo_is_and_starts_a_run(met):
     assert "Start the demo run" not in text(signed_in(met.may_not).get(listed))
     signed_in(met.operator).post(at(met.environment, "runs:start_demo"))
     assert Run.objects.get().agent.slug == "support-agent"
+
+
+@pytest.mark.parametrize(
+    ("micro_usd", "said"), [(13_600, "0.0136 USD"), (2_500_000, "2.50 USD"), (0, "0.00 USD")]
+)
+@pytest.mark.django_db
+def test_reported_cost_is_shown_in_dollars(met, run, micro_usd, said):
+    run.usage = {"cost_micro_usd": micro_usd}
+    run.save()
+    assert said in text(signed_in(met.may).get(page(run)))
+
+
+@pytest.mark.django_db
+def test_a_run_in_circles_says_so_while_its_call_waits(met, run):
+    ActionFactory(environment=met.environment, agent=run.agent, run_id=run.pk, code="loop_detected")
+    assert "goes round in circles" in text(signed_in(met.may).get(page(run)))

@@ -1,0 +1,99 @@
+"""The environment's settings: its region and what counts as sensitive there."""
+
+import pytest
+
+from audit.models import AuditRecord
+from tests import people
+from tests.desk import at, signed_in, text
+
+pytestmark = pytest.mark.django_db
+STORED = [{"name": "customers", "words": ["Halden", "Lund"], "patterns": ["HS-[0-9]{6}"]}]
+
+
+@pytest.fixture
+def met():
+    found = people.ready()
+    found.environment.region, found.environment.word_lists = "eu", STORED
+    found.environment.save()
+    return found
+
+
+def url(met):
+    return at(met.environment, "tenants:environment")
+
+
+def shown_form(page):
+    """What a browser would post back without a change."""
+    form, lists = page.context["form"], page.context["lists"]
+    data = {"region": form.initial["region"], "mark": form.initial["mark"]}
+    data |= {f"lists-{name}": value for name, value in lists.management_form.initial.items()}
+    for one in lists:
+        data |= {one.add_prefix(name): one.initial.get(name, "") for name in one.fields}
+    return data
+
+
+def test_an_admin_adds_a_list_and_the_others_stay(met):
+    browser = signed_in(met.admin)
+    data = shown_form(browser.get(url(met)))
+    data |= {
+        "region": "eu-central-1",
+        "lists-1-name": "plans",
+        "lists-1-words": "Aurora\n\n Borealis ",
+    }
+
+    assert browser.post(url(met), data).status_code == 302
+
+    met.environment.refresh_from_db()
+    assert met.environment.region == "eu-central-1"
+    assert met.environment.word_lists == [
+        *STORED,
+        {"name": "plans", "words": ["Aurora", "Borealis"]},
+    ]
+    record = AuditRecord.objects.filter(action="tenants.environment.changed").get()
+    assert "Aurora" not in str(vars(record))
+
+
+def test_saving_what_is_shown_changes_nothing(met):
+    browser = signed_in(met.admin)
+    browser.post(url(met), shown_form(browser.get(url(met))))
+    met.environment.refresh_from_db()
+    assert met.environment.word_lists == STORED
+    assert not AuditRecord.objects.filter(action="tenants.environment.changed").exists()
+
+
+def test_an_emptied_list_is_removed(met):
+    browser = signed_in(met.admin)
+    data = shown_form(browser.get(url(met)))
+    data |= {f"lists-0-{name}": "" for name in ("name", "words", "patterns")}
+    browser.post(url(met), data)
+    met.environment.refresh_from_db()
+    assert met.environment.word_lists == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"region": "The Moon"}, "A region has"),
+        ({"lists-0-name": "Not a name"}, "its name has"),
+        ({"lists-0-name": ""}, "its name has"),
+        ({"lists-0-words": "", "lists-0-patterns": ""}, "it needs a word or a pattern"),
+        ({"lists-0-patterns": "("}, "List customers"),
+        ({"mark": "0" * 64}, "Somebody saved meanwhile"),
+    ],
+)
+def test_what_cannot_be_used_is_said_and_nothing_is_saved(met, change, said):
+    browser = signed_in(met.admin)
+    answer = browser.post(url(met), shown_form(browser.get(url(met))) | change)
+    assert answer.status_code == 422
+    assert said in text(answer)
+    met.environment.refresh_from_db()
+    assert (met.environment.region, met.environment.word_lists) == ("eu", STORED)
+
+
+def test_only_an_admin_has_the_page_and_its_link(met):
+    for person in (met.may, met.may_not, met.operator):
+        browser = signed_in(person)
+        assert browser.get(url(met)).status_code == 403
+        assert url(met) not in text(browser.get(at(met.environment, "approvals:inbox")))
+    assert signed_in(met.stranger).get(url(met)).status_code == 404
+    assert url(met) in text(signed_in(met.admin).get(at(met.environment, "approvals:inbox")))
