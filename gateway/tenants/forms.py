@@ -136,8 +136,8 @@ class EnvironmentForm(forms.Form):
 
     def __init__(self, *args: Any, environment: Environment, **kw: Any) -> None:
         self.state = digest([environment.region, environment.word_lists])
-        initial = {"region": environment.region, "mark": self.state}
-        super().__init__(*args, initial=initial, **kw)
+        kw["initial"] = {"region": environment.region, "mark": self.state}
+        super().__init__(*args, **kw)
 
     def clean_mark(self) -> str:
         """Refused where somebody saved meanwhile, so that no list of theirs is lost."""
