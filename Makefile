@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+PART ?= 1/1
 VENV := .venv
 PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/runtime.ready
@@ -18,7 +19,7 @@ help:
 	@echo "make run           everything on http://localhost:$(PORT) until Ctrl-C (PORT=8123 make run)"
 	@echo "make demo          reset and reload the demo's data"
 	@echo "make test          the whole suite: SQLite and PostgreSQL, real Redis, real browser"
-	@echo "make test-long     the tests that take minutes"
+	@echo "make test-long     the tests that take minutes (PART=1/3 make test-long)"
 	@echo "make test-release  the tests that prove the figures of a release"
 	@echo "make lint          format, style, types, import contracts, migrations, secrets"
 	@echo "make bench         benchmarks beside their peers"
@@ -54,10 +55,10 @@ test-postgres: $(DEV) browser vendors
 	$(POSTGRES) $(TESTS) tests/flows
 
 test-long: $(DEV) browser vendors
-	$(TESTS) -m long
+	$(TESTS) -m long --part=$(PART)
 
 test-release: $(DEV) browser vendors
-	$(POSTGRES) $(TESTS) -m "long or release"
+	$(POSTGRES) $(TESTS) -m "long or release" --part=$(PART)
 
 # Debian's chromium where the machine lets us; without it the browser's tests are skipped, loudly.
 browser:

@@ -19,6 +19,11 @@ CHROMIUM = Path("/usr/bin/chromium")
 NO_BROWSER = f"NO {CHROMIUM}: THE BROWSER'S TESTS DID NOT RUN. Debian: apt-get install chromium"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--part=2/4` runs the second of four shards, so that no run of long tests takes too long."""
+    parser.addoption("--part", default="1/1", metavar="K/N", help="one of N shards of the tests")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that take minutes run only where `-m` names their kind."""
     wanted = config.option.markexpr
@@ -26,10 +31,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+    kept = _part(items, config.option.part)
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
     if not CHROMIUM.exists():
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+
+
+def _part(items: list[pytest.Item], text: str) -> list[pytest.Item]:
+    """Every N-th test from the K-th on: neighbours take alike long, so the shards do, too."""
+    number, _, count = text.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise pytest.UsageError(f"--part is K/N with K from 1 to N, not {text!r}.")
+    return items[int(number) - 1 :: int(count)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
