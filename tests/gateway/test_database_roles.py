@@ -17,7 +17,15 @@ from audit.sequencer import sequence
 from audit.verification import verify
 from gateway import database_roles, diagnosis
 from gateway.diagnosis import Grade
-from tests.gateway.roled import NO_ROLES, ON_POSTGRES, PASSWORD, Roled, address, database_with_roles
+from tests.gateway.roled import (
+    NO_ROLES,
+    ON_POSTGRES,
+    PASSWORD,
+    Roled,
+    address,
+    database_with_roles,
+    drop,
+)
 from tests.invariants.scene import scene
 
 pytestmark = pytest.mark.skipif(not ON_POSTGRES, reason=NO_ROLES)
@@ -259,6 +267,43 @@ def test_migrating_needs_the_owner_and_gives_the_rights_to_what_is_new(database:
         database_roles.grant_after_migrate(config, using="default")
         assert database_roles.differences(connection) == []
         transaction.set_rollback(True)
+
+
+def test_an_administrator_needs_no_superuser_and_new_tables_are_born_append_only(
+    database: Roled, settings: Any
+) -> None:
+    settings.DATABASE_ROLE_PREFIX += "_small"
+    given, other = roles.names(), Roled(f"{database.name}_small")
+    settings.MIGRATION_DATABASE_URL = address(other.name, administrator := f"{given.owner}_maker")
+    with psycopg.connect(address(database.name), autocommit=True) as superuser:
+        superuser.execute(
+            f"CREATE ROLE {administrator} LOGIN CREATEROLE PASSWORD '{PASSWORD}'"  # type: ignore[arg-type]
+        )
+        superuser.execute(f"CREATE DATABASE {other.name} OWNER {administrator}")  # type: ignore[arg-type]
+        try:
+            with psycopg.connect(settings.MIGRATION_DATABASE_URL) as maker:
+                maker.execute("CREATE TABLE gateway_lease (name serial, holder text)")
+            for _ in range(2):
+                call_command("database_roles", "--apply", stdout=io.StringIO())
+            with psycopg.connect(settings.MIGRATION_DATABASE_URL) as maker:
+                maker.execute(f"SET ROLE {given.owner}")  # type: ignore[arg-type]
+                maker.execute("CREATE TABLE audit_leaf (log text)")
+            with other.acting_as(""):
+                found = roles.examine(connection)
+                assert found.notes == [
+                    f"may become {given.owner}, and then anything: {administrator}"
+                ]
+                assert found.wrong == [
+                    f"role {given.runtime} may INSERT audit_leaf: {roles.MENDS}",
+                    f"role {given.scheduler} may not INSERT, SELECT audit_leaf: {roles.MENDS}",
+                ]
+                config = apps.get_app_config("gateway")
+                database_roles.grant_after_migrate(config, using="default")
+                assert roles.examine(connection).wrong == []
+        finally:
+            connection.close()
+            drop(superuser, other.name, given)
+            superuser.execute(f"DROP ROLE {administrator}")  # type: ignore[arg-type]
 
 
 @pytest.mark.django_db
