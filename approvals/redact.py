@@ -76,6 +76,11 @@ def is_mask(value: JSON) -> TypeGuard[str]:
     return isinstance(value, str) and _MASKED.fullmatch(value) is not None
 
 
+def has_mask(value: JSON) -> bool:
+    """Whether such a text stands anywhere in the value."""
+    return is_mask(value) or any(has_mask(inner) for _, inner in _inner(value))
+
+
 def _inner(value: JSON) -> Iterator[tuple[str | int, JSON]]:
     """The members of an object or list with their steps; nothing of other values."""
     if isinstance(value, dict):

@@ -29,7 +29,9 @@ class GrantWishIn(StrictFields):
 
     action = serializers.CharField(max_length=40, help_text="The action it is derived from.")
     condition = serializers.CharField(
-        max_length=4000, required=False, help_text="CEL over args; else exactly these arguments."
+        max_length=4000,
+        required=False,
+        help_text="CEL over args, secrets masked; else exactly these arguments.",
     )
     expires_in_s = serializers.IntegerField(min_value=60, max_value=90 * DAY_S)
     max_uses = serializers.IntegerField(min_value=1, max_value=1000)

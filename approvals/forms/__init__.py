@@ -299,7 +299,8 @@ class GrantForm(forms.Form):
     condition = forms.CharField(
         max_length=4000,
         label="Which calls",
-        help_text="CEL over args. As suggested it holds for exactly the same arguments.",
+        help_text="CEL over args, secrets masked. As suggested it holds for exactly the same "
+        "arguments.",
         widget=forms.Textarea(attrs={"rows": 6, "class": "cs-mono", "spellcheck": "false"}),
     )
     ends_in = forms.TypedChoiceField(choices=ENDS, coerce=int, initial=86_400, label="Ends in")

@@ -53,9 +53,11 @@ def _covers(grant: Grant, action: Action, wanted: Requirement) -> bool:
         return False
     if grant.agent_id != action.agent_id or grant.environment_id != action.environment_id:
         return False
+    if not grant_seals.is_genuine(grant):
+        return False
     if wanted.step_up or is_stricter(wanted, Requirement.from_dict(grant.requirement)):
         return False
-    if not grant_seals.is_genuine(grant) or not _holds(grant, action):
+    if not _holds(grant, action):
         return False
     # Four eyes hold for what is granted as for what is voted on.
     return reading.could_agree_alone(action, grant.made_by, wanted)
@@ -66,4 +68,4 @@ def _holds(grant: Grant, action: Action) -> bool:
         expression = compile_expression(grant.condition, VARIABLES, result="bool")
     except CelError:
         return False
-    return holds(expression, action.arguments_value)
+    return holds(expression, action)

@@ -3,8 +3,12 @@
 Whoever approved an action alone may let equal calls through for a while. What such a call would
 have to satisfy otherwise stays the measure: a grant never stands in for a second person, a fresh
 sign-in, or a destructive tool.
+
+A condition sees arguments as people do, secrets masked: equal secrets have equal masks, so that it
+can ask for the same one, and nobody can read one out of what a condition holds for.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,9 +20,11 @@ from approvals import quorum
 from approvals.literals import exact
 from approvals.models import Action, Approval, Grant
 from approvals.quorum import Vote
+from approvals.redact import has_mask
 from approvals.requirement import Requirement
 from approvals.services import binding, grant_seals, reading, trail, versions
 from approvals.services.locking import lock
+from approvals.services.masking import shown_arguments
 from approvals.services.people import active_member, person_facts
 from approvals.states import ActionStatus
 from audit import services as audit
@@ -36,6 +42,7 @@ MAX_REASON = 300
 LONGEST = timedelta(days=90)
 SHOWN = 50
 LOOKED_AT = 10_000
+TIME_BUDGET_S = 5.0
 CHUNK = 500
 MANAGE = "approvals.change_policy"
 DECIDED = frozenset(
@@ -50,7 +57,7 @@ DECIDED = frozenset(
 class Matches:
     """Which actions of the last days a condition would have let through.
 
-    `count` is of those looked at, which are the newest; `is_cut` says that there were more.
+    `count` is of those looked at, which are the newest; `is_cut` says that there may be more.
     """
 
     count: int
@@ -61,7 +68,7 @@ class Matches:
 
 def suggest(action: Action) -> str:
     """The condition that holds for this action's arguments alone."""
-    return exact(action.arguments_value or {})
+    return exact(shown_arguments(action) or {})
 
 
 def objection(action: Action, by: Principal) -> str:
@@ -180,16 +187,26 @@ def matching(action: Action, condition: str, *, days: int = 30) -> Matches:
     )
     held: list[Action] = []
     count = looked_at = 0
+    is_cut, stop = False, time.monotonic() + TIME_BUDGET_S
     for row in _newest(rows.exclude(arguments="")):
         looked_at += 1
-        if holds(expression, row.arguments_value):
+        if holds(expression, row):
             count += 1
             held += [row] if len(held) < SHOWN else []
-    return Matches(count, looked_at, looked_at == LOOKED_AT, held)
+        if is_cut := looked_at == LOOKED_AT or time.monotonic() > stop:
+            break
+    return Matches(count, looked_at, is_cut, held)
 
 
-def holds(expression: Expression, arguments: Any) -> bool:
-    """Whether the condition is true for these arguments; an error is a no."""
+def holds(expression: Expression, action: Action) -> bool:
+    """Whether the condition is true for the action's arguments; an error is a no.
+
+    So is a text that only looks like a mask: it is not the secret that the mask stands for.
+    """
+    return not has_mask(action.arguments_value) and _is_true(expression, shown_arguments(action))
+
+
+def _is_true(expression: Expression, arguments: Any) -> bool:
     try:
         return expression.evaluate({"args": arguments}) is True
     except CelRuntimeError:
@@ -197,7 +214,11 @@ def holds(expression: Expression, arguments: Any) -> bool:
 
 
 def _newest(rows: Any) -> Iterator[Action]:
-    wanted = rows.order_by("-id").only("id", "arguments", "status", "effect", "created_at")
+    wanted = (
+        rows.order_by("-id")
+        .select_related("tool_version")
+        .only("id", "arguments", "status", "effect", "created_at", "tool_version__sensitive")
+    )
     return wanted[:LOOKED_AT].iterator(chunk_size=CHUNK)  # type: ignore[no-any-return]
 
 
@@ -221,9 +242,9 @@ def _check_bounds(expires_at: datetime, max_uses: int, reason: str) -> None:
 
 def _check_condition(condition: str, action: Action) -> None:
     expression = _compiled(condition)
-    if holds(expression, {}):
+    if _is_true(expression, {}):
         raise Refused("condition_empty", "The condition must ask something of the arguments.")
-    if not holds(expression, action.arguments_value):
+    if not holds(expression, action):
         raise Refused(
             "condition_differs", "The condition does not hold for the action it is derived from."
         )

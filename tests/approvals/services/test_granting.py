@@ -265,3 +265,49 @@ def test_only_its_maker_or_who_changes_policies_revokes_it(here):
         with pytest.raises(Denied):
             grants.revoke(grant=grant, by=here.people.principal(person))
     assert grants.revoke(grant=grant, by=here.people.principal(here.people.may)).revoked_at
+
+
+SECRET = {"iban": "DE02120300000000202051", "n": 1}
+
+
+@pytest.fixture
+def pays(here) -> Scene:
+    """A tool one of whose arguments nobody reads."""
+    schema = strict(iban=TEXT, n={"type": "integer"})
+    definition = {"input_schema": schema, "sensitive": ["iban"], "effect": "Pay."}
+    save(here.environment, **ToolDefinitionFactory(name="pay", **definition))
+    return here
+
+
+def test_secret_argument_stays_out_of_the_grant_which_still_holds_for_the_same_one(pays):
+    grant = granted(pays, action=pays.approved(tool="pay", arguments=SECRET))
+
+    assert SECRET["iban"] not in grant.condition
+    assert pays.ask(tool="pay", arguments=SECRET).status == APPROVED
+    assert pays.ask(tool="pay", arguments=SECRET | {"iban": "DE03"}).status == PENDING
+
+
+def test_text_that_looks_like_the_mask_is_not_the_secret(pays):
+    grant = granted(pays, action=pays.approved(tool="pay", arguments=SECRET))
+    mask = grant.condition.partition('args.iban == "')[2].partition('"')[0]
+
+    assert mask.startswith("[masked ")
+    assert pays.ask(tool="pay", arguments=SECRET | {"iban": mask}).status == PENDING
+
+
+def test_nobody_reads_a_secret_out_of_what_a_condition_holds_for(pays):
+    action = pays.approved(tool="pay", arguments=SECRET)
+
+    assert grants.matching(action, 'args.iban.startsWith("DE")').count == 0
+    assert grants.matching(action, "args.n == 1").count == 1
+    with pytest.raises(Refused, match="does not hold"):
+        granted(pays, action=action, condition='args.iban.startsWith("DE")')
+
+
+def test_trying_a_condition_ends_in_time(here, monkeypatch):
+    action = here.approved()
+    here.ask()
+    monkeypatch.setattr(grants, "TIME_BUDGET_S", -1.0)
+
+    found = grants.matching(action, grants.suggest(action))
+    assert (found.looked_at, found.is_cut) == (1, True)
