@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -113,6 +114,10 @@ def test_every_process_connects_as_its_own_role(place: Place) -> None:
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).fetchall()
     assert {name for (name,) in found} == set(GIVEN.logins)
+    administrators = b"COUNTERSIGN_MIGRATION_DATABASE_URL"
+    known = [Path(f"/proc/{pid}/environ").read_bytes() for pid in tree.processes()]
+    assert len(known) >= len(("tree", "watcher", "web", "intake", "worker", "scheduler"))
+    assert not [one for one in known if administrators in one]
     text = [line for line in doctor(tree).splitlines() if " roles " in line]
     assert len(text) == 1, text
     assert text[0].startswith("ok")
