@@ -78,6 +78,8 @@ RULES: list[dict[str, Any]] = [
             {"name": "support", "reviewers": REVIEWERS},
             {"name": "management", "reviewers": ["role:admin"]},
         ],
+        # Long enough to look at the window in which it can be undone.
+        "hold_s": 600,
         "reason": "More than 1000 leaves the shop.",
     },
     {
