@@ -108,7 +108,7 @@ def _looked_after(page: Page, here: Demo, action: str) -> None:
     ).first.click()
     page.wait_for_load_state()
     page.goto(f"{_page_of(here, action)}snooze/")
-    page.locator("main form button[type=submit]").first.click()
+    page.locator("main form[action$='/snooze/'] button[type=submit]").last.click()
     page.wait_for_load_state()
 
 

@@ -17,6 +17,7 @@ from gateway.lib.errors import Conflict, Denied, DomainError, Refused
 from gateway.lib.html import is_fragment
 from gateway.tenants.principals import Principal, of_browser
 
+HEADINGS = {"comment": "Comment on the action", "break_glass": "Decide alone"}
 STATUS = {Refused: 422, Denied: 403, Conflict: 409}
 Decide = Callable[[Action, Principal], object]
 
@@ -75,7 +76,7 @@ def ask(request: Any, action: Action, form: Any, *, kind: str) -> HttpResponse:
     context = {
         "card": card,
         "form": form,
-        "heading": f"{kind.capitalize()} action",
+        "heading": HEADINGS.get(kind, f"{kind.capitalize()} action"),
         "form_template": f"approvals/_{kind}_form.html",
         "is_pane": "pane" in request.POST,
     }

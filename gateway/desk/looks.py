@@ -56,6 +56,8 @@ _LOOKS = {
     "planned": Look("wait", "circle-dashed", "Planned"),
     "ended": Look("off", "circle-minus", "Ended"),
     "ended_early": Look("off", "ban", "Ended early"),
+    "revoked": Look("off", "ban", "Revoked"),
+    "used up": Look("off", "circle-minus", "Used up"),
     "approve": Look("ok", "circle-check", "Approved"),
     "break_glass": Look("warn", "alert-triangle", "Decided alone"),
     "justified": Look("ok", "circle-check", "Justified"),

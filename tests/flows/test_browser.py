@@ -25,7 +25,13 @@ MAIN_PAGES = (
     "webhooks:refusals", "webhooks:debug", "webhooks:new",
     "webhooks:edit", "webhooks:setup", "webhooks:secrets", "webhooks:routes", "webhooks:test",
     "agents:detail",
-    "tools:detail", "approvals:policies", "tenants:members", "account_change_password",
+    "tools:detail", "tools:import", "approvals:policies", "approvals:policy",
+    "approvals:edit_policy", "approvals:simulate", "approvals:shadow", "approvals:edit",
+    "approvals:comment", "approvals:assign", "approvals:snooze", "approvals:grants",
+    "approvals:revoke_grant", "approvals:kill_switch", "approvals:break_glass",
+    "approvals:emergencies", "approvals:review_break_glass", "approvals:delegations",
+    "approvals:reviewers", "budgets:list", "budgets:detail", "agents:edit", "tenants:environment",
+    "tenants:members", "account_change_password",
 )  # fmt: skip
 SERIOUS = {"serious", "critical"}
 # POST only; whoever opens them by hand is told so.
