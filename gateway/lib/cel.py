@@ -1,7 +1,8 @@
 """CEL expressions of policies, scopes, routes and mappings: compiled with limits, evaluated safely.
 
 The only module that knows the CEL library. Its own limits (recursion 32, an iteration budget, RE2)
-bound what an expression may cost; the size limit here bounds what compiling may.
+bound what an expression may cost in time; the size limit here bounds what compiling may, and the
+memory limit what an expression may put together while it repeats itself.
 """
 
 import datetime as dt
@@ -16,8 +17,15 @@ from cel_expr_python import cel
 
 MAX_SOURCE_CHARACTERS = 4096
 MAX_DEPTH = 200
+MAX_BUILT = 512 * 1024 * 1024
+# The library's own budget; one more ends the evaluation.
+_MAX_ITERATIONS = 10_000
+_ELEMENT_BYTES = 64
 _INT64 = range(-(2**63), 2**63)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# What repeats, and what makes a new value. Found in the text: in doubt it is one.
+_REPEATS = re.compile(r"\b(?:all|exists|exists_one|existsOne|map|filter|transform\w*|bind)\b")
+_BUILDS = re.compile(r"\+|\b(?:string|bytes)\b")
 _REPORT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _NOISE = re.compile(r"\s*\(in container ''\)|\s*\[[A-Z_]+\]$")
 
@@ -65,6 +73,18 @@ class Facts:
             self._activations[variables] = found
         return found
 
+    def largest(self) -> tuple[int, int]:
+        """The longest text and the longest list or object in them."""
+        texts, members, waiting = 0, 0, list[Json](self.values.values())
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, str):
+                texts = max(texts, len(value))
+            elif isinstance(value, dict | list):
+                members = max(members, len(value))
+                waiting += value.values() if isinstance(value, dict) else value
+        return texts, members
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:
@@ -78,6 +98,7 @@ class Expression:
     def evaluate(self, facts: Mapping[str, Json] | Facts) -> Json:
         """The JSON value for these facts; raises CelRuntimeError where there is none."""
         checked = facts if isinstance(facts, Facts) else prepare(facts)
+        _check_built(self.source, checked)
         try:
             answer = self.program.eval(activation=checked.activation(self.variables))
         except RuntimeError as error:
@@ -153,6 +174,29 @@ def _check(value: Json, name: str, depth: int) -> None:
             raise CelRuntimeError(f"{name} holds a number beyond 64 bits")
     elif value is not None and not isinstance(value, float):
         raise CelRuntimeError(f"{name} holds a {type(value).__name__}, which is no JSON")
+
+
+def _check_built(source: str, facts: Facts) -> None:
+    """Raises CelRuntimeError where an expression could fill the memory.
+
+    The library counts repetitions, not what each puts together and keeps until the end. Putting
+    together at most doubles the longest value there is; everything is taken at its worst.
+    """
+    repeats, builds = _copying(source)
+    if not repeats or not builds:
+        return
+    texts, members = facts.largest()
+    texts, members = max(texts, len(source)), max(members, source.count(",") + 1)
+    turns = min(_MAX_ITERATIONS, members**repeats)
+    longest = (texts + members * _ELEMENT_BYTES) << builds
+    if turns * builds * longest > MAX_BUILT:
+        raise CelRuntimeError("putting values together while repeating takes too much memory here")
+
+
+@lru_cache(maxsize=4096)
+def _copying(source: str) -> tuple[int, int]:
+    """How often the text repeats something, and how often it makes a new value."""
+    return len(_REPEATS.findall(source)), len(_BUILDS.findall(source))
 
 
 def _is_given(result: Result, value: Json) -> bool:

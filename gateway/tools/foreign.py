@@ -7,6 +7,7 @@ from typing import Any
 from gateway.tools.schema import FORMATS
 
 MAX_DEFINITIONS = 200
+MAX_BRANCHES = 500
 _KEPT = (
     "type", "enum", "const", "pattern", "default", "multipleOf", "maximum", "minimum",
     "exclusiveMaximum", "exclusiveMinimum", "maxLength", "minLength", "maxItems", "minItems",
@@ -32,6 +33,7 @@ class Converter:
     defs: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _names: dict[str, str] = field(default_factory=dict)
+    _joined: int = 0
 
     def strict(self, node: Any) -> dict[str, Any]:
         """The schema, closed where it says nothing about other members. Raises Unfit."""
@@ -127,6 +129,10 @@ class Converter:
     def _branches(self, parts: list[Any], seen: frozenset[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for part in parts:
+            self._joined += 1
+            if self._joined > MAX_BRANCHES:
+                # A few definitions that each name the next one twice would never end.
+                raise Unfit(f"its allOf joins more than {MAX_BRANCHES} parts: write the schema out")
             if isinstance(part, dict) and (reference := part.get("$ref")):
                 if reference in seen:
                     raise Unfit("allOf leads back to itself")

@@ -129,3 +129,26 @@ def test_checked_facts_serve_many_expressions():
     facts = prepare({"args": {"n": 3}})
     assert compile_expression("args.n == 3", VARIABLES).evaluate(facts) is True
     assert compile_expression("args.n + 1", VARIABLES).evaluate(facts) == 4
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "size(args.many.map(one, args.text + args.text)) > 0",
+        "args.many.exists(one, one + args.text == '')",
+        "args.many.exists(one, bytes(args.text) == b'')",
+        f"size(['aaaa']{'.map(one, one + one)' * 25}) > 0",
+    ],
+)
+def test_expression_cannot_fill_the_memory(source):
+    facts = {"args": {"many": ["x"] * 9000, "text": "y" * 200_000}}
+    started = time.perf_counter()
+    with pytest.raises(CelRuntimeError, match="memory"):
+        compile_expression(source, VARIABLES).evaluate(facts)
+    assert time.perf_counter() - started < 1
+
+
+def test_putting_texts_together_while_repeating_is_for_usual_sizes():
+    source = "args.many.exists(one, 'to:' + one + args.text == 'to:xy')"
+    facts = {"args": {"many": ["x"] * 200, "text": "y" * 5_000}}
+    assert compile_expression(source, VARIABLES).evaluate(facts) is False

@@ -13,7 +13,7 @@ from gateway.lib.errors import Conflict, Refused, StaleState
 from gateway.tools import services
 from gateway.tools.documents import Unreadable, read
 from gateway.tools.drafts import from_mcp, from_openapi
-from gateway.tools.foreign import Unfit
+from gateway.tools.foreign import Converter, Unfit
 from gateway.tools.models import Pin, Tool, Upstream
 from gateway.tools.schema import check_definition, problems
 from tests import people
@@ -329,3 +329,16 @@ def test_import_by_api_shows_first_and_makes_then(here):
     assert (bad.status_code, bad.json()["code"]) == (422, "document_invalid")
     viewer = key_of(here, here.may_not)
     assert viewer.post("tools/import", body).status_code == 403
+
+
+def test_definitions_that_each_join_the_next_one_twice_end_at_once():
+    schemas = {
+        f"S{n}": {"allOf": [{"$ref": f"#/components/schemas/S{n + 1}"}] * 2} for n in range(60)
+    }
+    last = {"S60": {"type": "object", "properties": {"a": {"type": "string"}}}}
+    converter = Converter({"components": {"schemas": schemas | last}})
+
+    started = time.perf_counter()
+    with pytest.raises(Unfit, match="allOf joins more than"):
+        converter.strict({"$ref": "#/components/schemas/S0"})
+    assert time.perf_counter() - started < 1
