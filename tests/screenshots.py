@@ -57,6 +57,10 @@ def main(folder: Path) -> int:
                     _signed_in(context, here, target)
                     _states(context, here, target, actions=actions)
                 with _context(browser, size=size, theme=theme) as context:
+                    page = sign_in(context, here, REVIEWER)
+                    url = f"{_page_of(here, actions['granted'])}grant/"
+                    _take(page, url, target / "grant-derived.png")
+                with _context(browser, size=size, theme=theme) as context:
                     _signed_out(context, here, target)
     return 0
 
@@ -82,10 +86,10 @@ def _fill(here: Demo, browser: Browser) -> dict[str, str]:
         page = sign_in(context, here, REVIEWER)
         _asked(page, here, mail["id"])
     here.known["action"] = here.ask_refund("120.00")["id"]
-    ran = here.place.items("actions", status="succeeded", tool="send_email")[0]["id"]
+    mails = here.place.items("actions", status="succeeded", tool="send_email")
     return {
-        "staged": staged["id"], "held": held["id"], "cared-for": cared["id"], "ran": ran,
-        "thread": mail["id"], "rejected": rejected["id"],
+        "staged": staged["id"], "held": held["id"], "cared-for": cared["id"], "ran": mails[0]["id"],
+        "granted": mails[-1]["id"], "thread": mail["id"], "rejected": rejected["id"],
     }  # fmt: skip
 
 
