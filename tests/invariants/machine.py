@@ -16,6 +16,7 @@ from hypothesis.stateful import initialize, rule
 from approvals.models import Action, Approval, Delegation, KillSwitch
 from approvals.services import (
     approve,
+    break_glass,
     cancel,
     delegate,
     edit,
@@ -25,9 +26,11 @@ from approvals.services import (
     propose,
     reconcile,
     reject,
+    review_break_glass,
     revoke_delegation,
     set_kill_switch,
     undo,
+    unreviewed,
 )
 from gateway.agents.services import agent_of_principal
 from gateway.lib.errors import DomainError
@@ -152,6 +155,17 @@ class GateMachine(Ground):
     def take_back(self, pick: int, who: str, deed: Any) -> None:
         """Undo in the hold, or cancel."""
         self._decide(deed, self._action(pick), who)
+
+    @move(2, pick=picks, who=st.sampled_from(["admin", "admin", "may"]), reviews=st.booleans())
+    def break_glass(self, pick: int, who: str, reviews: bool) -> None:
+        """An admin, or who would like to be one, decides alone; or the owed review comes first."""
+        owed = unreviewed(self.here.environment)
+        if owed and reviews:
+            review_break_glass(
+                emergency=owed, by=self._principal("auditor"), finding="justified", comment="Yes."
+            )
+        action = self._action(pick)
+        self._decide(break_glass, action, who, digest=action.digest, reason="Nobody else is here.")
 
     @move(2, pick=picks, who=deciders)
     def forge(self, pick: int, who: str) -> None:

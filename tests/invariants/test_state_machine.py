@@ -30,10 +30,14 @@ QUIET = settings(
     report_multiple_bugs=False,
 )  # fmt: skip
 HAPPENS = (
-    "executions", "crashes", "approve", "edit", "reject", "duplicates", "claims refused",
-    "refused own_action", "refused stale_state",
+    "executions", "approve", "duplicates", "claims refused", "refused own_action",
+    "refused stale_state",
 )  # fmt: skip
-SELDOM = ("undo", "cancel", "grants", "grants revoked", "votes for others")
+# So seldom that a hundred examples may do without one of them.
+SELDOM = (
+    "crashes", "edit", "reject", "undo", "cancel", "grants", "grants revoked", "votes for others",
+    "break_glass",
+)  # fmt: skip
 
 
 Fault = Callable[[pytest.MonkeyPatch], None]
@@ -109,7 +113,7 @@ def test_nothing_runs_but_what_was_let_through_at_that_moment(
     machine: type[GateMachine], examples: int, steps: int
 ) -> None:
     if examples == 100 and connection.vendor == "postgresql":
-        examples = 60  # every statement goes to another process and back
+        examples = 30  # every statement goes to another process and back
     run(machine, examples=examples, steps=steps, derandomize=True)
     wanted = HAPPENS if examples <= 100 else HAPPENS + SELDOM
     assert all(machine.seen[what] for what in wanted), machine.seen
