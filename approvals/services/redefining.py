@@ -21,6 +21,7 @@ from approvals.services.rejudging import columns_of, judged, wish_of
 from approvals.services.wishes import read_arguments
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
+from gateway.budgets.services import Exceeded
 from gateway.lib.states import move
 from gateway.lib.work import FREE
 
@@ -84,17 +85,40 @@ def _apply(action: Action, found: Action) -> None:
     if found.status not in {ActionStatus.PENDING, ActionStatus.APPROVED}:
         _end(action, found)
         return
-    before, was = action.status, action.tool_version
+    before, was, no_room = action.status, action.tool_version, None
     if action.requirement is None and found.status == ActionStatus.APPROVED:
         # Nobody was asked before, and nobody is now: it goes on, bound to the new definition.
         touch(action, **versions.begin(action, requirement=None, **WAY, **columns_of(found)))
-        spending.set_aside(action)
+        no_room = _no_room(action)
     else:
         _ask_again(action, found)
     trail.record(
         action, AuditAction.ACTION_REDEFINED, before=before, reason=CODE,
         meta={"from_definition": was.number if was else None, "rule": action.rule},
     )  # fmt: skip
+    if no_room is not None:
+        _deny(action, no_room)
+
+
+def _no_room(action: Action) -> Exceeded | None:
+    """Set aside what it takes of budgets now; why there is no room, where there is none."""
+    try:
+        spending.set_aside(action)
+    except Exceeded as error:
+        return error
+    return None
+
+
+def _deny(action: Action, no_room: Exceeded) -> None:
+    """One that fits no budget any more ends; left as it is, it would stop those behind it."""
+    before = action.status
+    reason = f"{REASON} while the action waited. {no_room.detail}"
+    move(
+        action, ActionStatus.DENIED, code=no_room.code, reason=reason, refusal=no_room.extra,
+        settled_at=Now(), due_at=None,
+    )  # fmt: skip
+    spending.follow(action)
+    trail.record(action, AuditAction.ACTION_DENIED, before=before, reason=no_room.code)
 
 
 def _ask_again(action: Action, found: Action) -> None:

@@ -30,13 +30,18 @@ def begin(
     `columns` are those that differ from the version before; number, nonce and digest come by
     themselves. The instance takes the values on, because the digest is computed over them.
     """
+    asked = binding.requirement_of(action)
     _keep_first(action)
     action.approvals.filter(void_at=None).update(void_at=Now())
     columns |= {"version": action.version + 1, "nonce": secrets.token_hex(16)}
     for name, value in columns.items():
         setattr(action, name, value)
     if requirement := columns.get("requirement"):
-        columns |= _ladder_of(action, Requirement.from_dict(requirement))
+        wanted = Requirement.from_dict(requirement)
+        if not set(wanted.escalate_to) <= set(asked.escalate_to):
+            # It never went to these: they decide when their time has come, not at once.
+            columns["escalated_at"] = action.escalated_at = None
+        columns |= _ladder_of(action, wanted)
     columns["digest"] = action.digest = binding.digest_of(action)
     _keep(action, origin=origin, by=by, comment=comment)
     return columns

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from approvals.models import Action, Approval
 from approvals.quorum import Requirement
@@ -14,6 +15,7 @@ from gateway.agents.services import create_api_key
 from gateway.lib.errors import Conflict, Denied, Refused, StaleState
 from gateway.tenants import principals
 from gateway.tools.services import save
+from tests.factories.tenants import GroupFactory
 from tests.factories.tools import TEXT, ToolDefinitionFactory, strict
 from tests.invariants.scene import Scene, fakes, scene
 
@@ -251,3 +253,27 @@ def test_requirement_of_an_edit_is_part_of_its_digest(here: Scene) -> None:
     edited = changed(here, here.ask())
     edited.requirement = Requirement(quorum=1, reviewers=("user:eve@example.com",)).as_dict()
     assert binding.digest_of(edited) != edited.digest
+
+
+def test_an_escalation_is_none_to_those_whom_only_the_edited_call_goes_on_to(here: Scene) -> None:
+    group = GroupFactory(tenant=here.environment.tenant, slug="first")
+    group.members.add(here.people.member(here.people.may))
+    GroupFactory(tenant=here.environment.tenant, slug="other").members.add(
+        here.people.member(here.people.second)
+    )
+    more = {"verdict": "require_approval", "escalate_at": 0.5}
+    first = {"reviewers": ["group:first"], "escalate_to": ["role:admin"], **more}
+    then = {"reviewers": ["group:other"], "escalate_to": ["group:first"], **more}
+    rules = [
+        {"name": "hello", "when": 'args.note == "hello"', **first},
+        {"name": "else", "when": "true", **then},
+    ]
+    save_policy(here.environment, name="rules", rules=rules, comment="For a test.")
+    action = here.ask()
+    Action.objects.filter(pk=action.pk).update(escalated_at=timezone.now(), escalate_due_at=None)
+
+    edited = changed(here, action)
+    assert (edited.escalated_at, edited.escalate_due_at is None) == (None, False)
+    by = here.people.principal(here.people.may)
+    with pytest.raises(Denied, match="waits for 1 of group:other"):
+        approve(action=edited, by=by, digest=edited.digest)

@@ -19,6 +19,7 @@ from gateway.tools import services as tools
 from gateway.tools.models import Tool
 from tests.factories.agents import AgentFactory
 from tests.factories.approvals import PolicyFactory
+from tests.factories.budgets import BudgetFactory
 from tests.factories.tenants import GroupFactory
 from tests.factories.tools import ToolDefinitionFactory, strict
 from tests.people import People, ready
@@ -239,3 +240,18 @@ def test_a_rule_that_names_somebody_wins_over_the_tool(people: People) -> None:
     PolicyFactory(environment=people.environment, rules=[rule])
     action = wait(people, reviewers=["group:finance"])
     assert vote(people, action).status == ActionStatus.APPROVED
+
+
+def test_what_fits_no_budget_under_the_new_definition_ends_and_the_next_one_goes_on(
+    people: People,
+) -> None:
+    rule = {"name": "all", "when": "true", "verdict": "allow"}
+    PolicyFactory(environment=people.environment, rules=[rule])
+    first, second = wait(people), wait(people)
+    slug = first.agent.slug
+    BudgetFactory(environment=people.environment, scope="agent", value=slug, limit=0)
+    tool = define(people, effect="Publish {{ note }}")
+
+    assert follow(tool, first).status == ActionStatus.DENIED
+    assert (first.code, follow(tool, second).status) == ("budget_exceeded", ActionStatus.APPROVED)
+    assert AuditRecord.objects.filter(action="approvals.action.denied").count() == 1
