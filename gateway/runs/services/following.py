@@ -39,6 +39,9 @@ def action_changed(action: Action) -> None:
             _owe_report(run, action)
         if run.status not in FINAL:
             _follow(run)
+        elif not action.is_settled:
+            # It was under way when the run ended, and came back: a retry is not wanted any more.
+            run_changed(run)
 
 
 def run_changed(run: Run) -> None:

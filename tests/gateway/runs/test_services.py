@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
+from approvals import executor
 from approvals.models import Action
 from approvals.services import approve, edit, propose, reject
-from approvals.states import ActionStatus
+from approvals.states import ActionStatus, ExecutionStatus
 from gateway.agents.models import Provider
+from gateway.connectors.base import Outcome, OutcomeStatus
 from gateway.http.errors import OutsideError
 from gateway.lib.errors import Denied, Refused, StaleState
+from gateway.lib.states import move
 from gateway.lib.strictjson import parse_marked
 from gateway.providers import registry
 from gateway.providers.base import RunStatus as Reported
@@ -324,3 +327,25 @@ def test_call_made_by_api_within_a_run_is_not_reported_to_the_provider(
     settle()
     assert Action.objects.get().status == ActionStatus.SUCCEEDED
     assert not Report.objects.exists()
+
+
+def test_what_was_under_way_when_its_run_was_canceled_is_not_tried_again(
+    people: People, provider: Provider, fake: FakeProvider, settle: Settle
+) -> None:
+    run = begin(people, provider)
+    settle()
+    run.refresh_from_db()
+    wants(run, ToolCall("c1", 0, "look", {"note": "b"}))
+    action = Action.objects.get()
+    execution = executor.claim(str(action.pk))
+    assert execution is not None
+    move(execution, ExecutionStatus.SENT)
+    services.cancel(run=run, by=people.principal(people.operator))
+    away = Outcome(OutcomeStatus.FAILED, error="Away.", reason="unavailable", retryable=True)
+    executor.finish(execution, away)
+    action.refresh_from_db()
+    assert action.status == ActionStatus.APPROVED
+
+    services.action_changed(action)
+    action.refresh_from_db()
+    assert (action.status, action.attempts) == (ActionStatus.CANCELED, 1)
