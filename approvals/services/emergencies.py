@@ -56,6 +56,8 @@ def review_break_glass(
             raise Denied("not_permitted", "An admin or auditor of this environment reviews it.")
         if by.user.pk == emergency.user_id:
             raise Denied("own_action", "Whoever decided alone does not review that.")
+        if by.user.public_id in reading.people_behind(emergency.action):
+            raise Denied("own_action", "Whoever asked for the action or answers for it does not.")
         if finding not in BreakGlass.Finding.values:
             raise Refused("invalid", "The finding is justified or unjustified.")
         _check_text(comment, "Say what you looked at and what you think.")

@@ -197,3 +197,15 @@ def test_undo_takes_it_back_while_nothing_was_claimed(here):
     action = alone(here)
     with pytest.raises(StaleState):
         undo(action=action, by=here.people.principal(here.people.admin))
+
+
+def test_whoever_answers_for_the_action_does_not_review_it_either(here):
+    alone(here)
+    owner = here.people.member(here.people.owner)
+    MemberRole.objects.create(member=owner, environment=here.environment, role=Role.AUDITOR)
+    by = here.people.principal(here.people.owner)
+
+    with pytest.raises(Denied, match="answers for it"):
+        review_break_glass(
+            emergency=BreakGlass.objects.get(), by=by, finding="justified", comment="Fine."
+        )
