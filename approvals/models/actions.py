@@ -48,6 +48,8 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     requester_owner = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    # As it was when the call was made: whoever owned the agent then never decides, now or later.
+    agent_owner_id = models.UUIDField(null=True, blank=True)
     run_starter_id = models.UUIDField(null=True, blank=True)
     tool_name = models.CharField(max_length=80)
     tool_version = models.ForeignKey(

@@ -73,6 +73,7 @@ def propose(
         environment=environment, agent=agent, run_id=run.id if run else None, call_scope=scope,
         call_id=call, requester_kind=requester.kind, requester_id=requester.id,
         requester_label=requester.label[:120], requester_owner_id=requester.owner_id,
+        agent_owner_id=agent.owner.user_id if agent.owner else None,
         run_starter_id=run.starter_user_id if run else None, tool_name=wish.tool_name,
         tool_version=wish.tool.current if wish.tool else None, arguments=wish.text,
         arguments_sha256=wish.sha256, agent_reason=reason[:MAX_REASON], tags=tags or {},

@@ -175,6 +175,8 @@ def people_behind(action: Action) -> frozenset[str]:
         people.add(action.requester_owner.public_id)
     if action.agent.owner:
         people.add(action.agent.owner.user.public_id)
+    if action.agent_owner_id:
+        people.add(ids.encode(User.PREFIX, action.agent_owner_id))
     return frozenset(people)
 
 

@@ -84,6 +84,7 @@ def _behind(user: User, environment: Environment) -> Q:
         Q(requester_kind="person", requester_id=user.public_id)
         | Q(requester_owner__isnull=False, requester_owner=user)
         | Q(agent__owner__isnull=False, agent__owner__user=user)
+        | Q(agent_owner_id__isnull=False, agent_owner_id=user.pk)
         | Q(pk__in=started.values("pk"))
         | Q(pk__in=edited.values("pk"))
     )

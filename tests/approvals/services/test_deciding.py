@@ -3,7 +3,7 @@
 import pytest
 
 from approvals.models import Action, Approval
-from approvals.services import approve, cancel, reconcile, reject
+from approvals.services import approve, cancel, reconcile, reject, waiting_for
 from approvals.states import ActionStatus
 from audit.context import bind
 from audit.models import AuditRecord
@@ -12,6 +12,7 @@ from gateway.lib.errors import Conflict, Denied, Refused, StaleState
 from gateway.tenants import principals
 from tests.factories.agents import AgentFactory
 from tests.factories.approvals import ActionFactory
+from tests.invariants.scene import scene
 from tests.people import People, ready
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +86,24 @@ def test_requester_cannot_approve_own_action(people: People) -> None:
     )
     with pytest.raises(Denied, match="asked for"):
         approve(action=action, by=people.principal(people.may), digest=action.digest)
+
+
+def test_whoever_owned_the_agent_when_it_asked_never_decides_even_once_it_is_anothers() -> None:
+    here = scene()
+    here.agent.owner = here.people.member(here.people.admin)
+    here.agent.save()
+    action = here.ask()
+    # As where a source asked: nobody but the agent's owner answers for the call.
+    Action.objects.filter(pk=action.pk).update(requester_owner=None)
+    here.agent.owner = here.people.member(here.people.owner)
+    here.agent.save()
+
+    admin = here.people.admin
+    action = Action.objects.get(pk=action.pk)
+    with pytest.raises(Denied) as denied:
+        approve(action=action, by=here.people.principal(admin), digest=action.digest)
+    assert denied.value.code == "own_action"
+    assert action.pk not in {row.pk for row in waiting_for(admin, here.environment)}
 
 
 def test_machine_key_never_decides(people: People, action: Action) -> None:
