@@ -78,8 +78,6 @@ def objection(action: Action, by: Principal) -> str:
         return "A grant is derived from an action that was approved."
     if version.side_effect == SideEffect.DESTRUCTIVE or action.risk == Risk.CRITICAL:
         return "What is destructive or critical is decided each time."
-    if version.sensitive:
-        return "Some arguments of this tool are masked, and a condition would show them."
     if version.tool.current_id != version.pk:
         return "The tool was changed since: decide on a call of its present definition first."
     requirement = binding.requirement_of(action)

@@ -104,12 +104,6 @@ def test_destructive_and_critical_tools_have_no_grants(here):
             granted(here, action=here.approved(tool=name))
 
 
-def test_masked_arguments_are_not_written_into_a_condition(here):
-    save(here.environment, **ToolDefinitionFactory(name="secretive", sensitive=["/note"]))
-    with pytest.raises(Denied, match="masked"):
-        granted(here, action=here.approved(tool="secretive"))
-
-
 def test_only_whoever_approved_the_action_grants_more_of_it(here):
     action = here.approved()
     wish = {"expires_at": in_hours(1), "max_uses": 1, "reason": "r"}
