@@ -51,7 +51,7 @@ test-sqlite: $(DEV) browser vendors
 	$(TESTS) tests/flows
 
 test-postgres: $(DEV) browser vendors
-	$(POSTGRES) $(UNITS)
+	$(POSTGRES) $(UNITS) --stored
 	$(POSTGRES) $(TESTS) tests/flows
 
 test-long: $(DEV) browser vendors

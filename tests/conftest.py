@@ -15,13 +15,18 @@ from tests.jobs import drain
 from tests.vendor.install import ABSENT as NO_VENDORS
 
 LEFT_OUT = ("long", "release")
+DATABASE = {"db", "transactional_db", "django_db_setup"}
 CHROMIUM = Path("/usr/bin/chromium")
 NO_BROWSER = f"NO {CHROMIUM}: THE BROWSER'S TESTS DID NOT RUN. Debian: apt-get install chromium"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--part=2/4` runs the second of four shards, so that no run of long tests takes too long."""
+    """`--part=2/4` runs the second of four shards, so that no run of long tests takes too long.
+
+    `--stored` leaves out what a second database cannot change: signatures, rules, rendering.
+    """
     parser.addoption("--part", default="1/1", metavar="K/N", help="one of N shards of the tests")
+    parser.addoption("--stored", action="store_true", help="only tests that use the database")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -31,14 +36,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+    if config.option.stored:
+        kept = [item for item in items if _is_stored(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
     kept = _part(items, config.option.part)
     if len(kept) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
     if not CHROMIUM.exists():
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+
+
+def _is_stored(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return item.get_closest_marker("django_db") is not None or bool(DATABASE & fixtures)
 
 
 def _part(items: list[pytest.Item], text: str) -> list[pytest.Item]:
