@@ -168,10 +168,7 @@ def place_of(error: PolicyError) -> dict[str, Any]:
 
 def record_version(policy: Policy, *, rules: Any, tests: str, comment: str) -> PolicyVersion:
     """The next version of a locked policy, after every check that any version has to pass."""
-    if not comment.strip():
-        raise Refused("comment_missing", "Say in `comment` why the policy changes.")
-    if len(comment) > MAX_COMMENT:
-        raise Refused("too_long", f"A comment has at most {MAX_COMMENT} characters.")
+    _check_comment(comment)
     _pass_tests(checked(policy.public_id, rules, tests)[1])
     content = {
         "rules": rules, "tests": tests,
@@ -183,6 +180,13 @@ def record_version(policy: Policy, *, rules: Any, tests: str, comment: str) -> P
         comment=comment.strip(), author_kind=author.kind, author_id=author.id,
         sha256=digest(content), **content,
     )  # fmt: skip
+
+
+def _check_comment(comment: str) -> None:
+    if not comment.strip():
+        raise Refused("comment_missing", "Say in `comment` why the policy changes.")
+    if len(comment) > MAX_COMMENT:
+        raise Refused("too_long", f"A comment has at most {MAX_COMMENT} characters.")
 
 
 def _pass_tests(outcomes: list[Outcome]) -> None:
@@ -208,6 +212,7 @@ def _created(
     position: int,
     enabled: bool,
 ) -> Policy:
+    _check_comment(comment)  # before the row, which could not hold a longer one
     policy = Policy(
         environment=environment, name=name, rules=rules, tests=tests, comment=comment.strip(),
         position=position, is_enabled=enabled,
