@@ -44,7 +44,7 @@ test: test-sqlite test-postgres
 
 # Flows start whole process trees and kill them: one after the other.
 TESTS := $(PY) -m pytest -q
-UNITS := $(TESTS) -n 2 --ignore=tests/flows
+UNITS := $(TESTS) -n 2 --dist worksteal --ignore=tests/flows
 
 test-sqlite: $(DEV) browser vendors
 	$(UNITS)
