@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import CommandError
 from django.db import connections
 from django.test import TransactionTestCase
 
@@ -15,6 +16,7 @@ from tests.jobs import drain
 from tests.vendor.install import ABSENT as NO_VENDORS
 
 LEFT_OUT = ("long", "release")
+FLUSHES = 3
 DATABASE = {"db", "transactional_db", "django_db_setup"}
 CHROMIUM = Path("/usr/bin/chromium")
 NO_BROWSER = f"NO {CHROMIUM}: THE BROWSER'S TESTS DID NOT RUN. Debian: apt-get install chromium"
@@ -96,6 +98,17 @@ def settle() -> Callable[..., list[Any]]:
     return drain
 
 
+def _flushed(flush: Callable[[TransactionTestCase], None], case: TransactionTestCase) -> None:
+    """A server that ends with the test may still write: its lock and the flush's can meet."""
+    for left in range(FLUSHES - 1, -1, -1):
+        try:
+            return flush(case)
+        except CommandError:
+            if not left:
+                raise
+    return None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _append_only_tables_can_be_flushed() -> Iterator[None]:
     """Tests with real transactions end in a flush, which the audit triggers rightly refuse."""
@@ -106,7 +119,7 @@ def _append_only_tables_can_be_flushed() -> Iterator[None]:
         for name in names:
             triggers.remove(connections[name])
         try:
-            original(case)
+            _flushed(original, case)
         finally:
             for name in names:
                 triggers.install(connections[name])
