@@ -13,6 +13,8 @@ from approvals.policy.engine import PolicyError, load_rules
 from approvals.policy.rules import MAX_RULES
 from approvals.services.simulating import MAX_DAYS
 from gateway.agents.models import Agent
+from gateway.lib import formrows
+from gateway.lib.formrows import visible
 from gateway.lib.strictjson import Ambiguous, parse
 from gateway.tenants.models import Environment
 from gateway.tools.models import Tool
@@ -219,34 +221,9 @@ def raw_of(rule: Mapping[str, Any]) -> Raw:
     }
 
 
-def visible(source: str) -> str:
-    """A CEL text in which what cannot be seen is escaped."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\U{ord(c):08x}" for c in source)
-
-
 def posted(data: Mapping[str, Any]) -> list[Raw]:
     """The rules of a posted form, in their order."""
-    try:
-        count = min(int(data.get("rows", "0")), MAX_RULES)
-    except ValueError:
-        count = 0
-    return [{name: data.get(f"r{at}-{name}", "") for name in FIELDS} for at in range(count)]
-
-
-def moved(rows: list[Raw], what: str) -> list[Raw]:
-    """The rules after `up-2`, `down-2` or `remove-2`; anything else changes nothing."""
-    verb, _, number = what.partition("-")
-    if not number.isdigit() or int(number) >= len(rows):
-        return rows
-    at, rest = int(number), list(rows)
-    row = rest.pop(at)
-    if verb == "up":
-        rest.insert(max(0, at - 1), row)
-    elif verb == "down":
-        rest.insert(at + 1, row)
-    elif verb != "remove":
-        return rows
-    return rest
+    return formrows.posted(data, FIELDS, most=MAX_RULES)
 
 
 def bound(rows: list[Raw]) -> list[RuleForm]:

@@ -21,6 +21,7 @@ from approvals.views.policy_page import rollout_of
 from approvals.views.rows import Row
 from audit.canonical import digest
 from gateway.lib.errors import DomainError, Refused
+from gateway.lib.formrows import moved
 from gateway.lib.html import page, show
 
 DAYS = 7
@@ -132,7 +133,7 @@ def _changed(request: Any, given: list[Raw], what: str) -> list[Raw]:
     template = BY_SLUG.get(request.POST.get("template", ""))
     if what == "use" and template:
         return [policy_forms.raw_of(template.rule), *given]
-    return policy_forms.moved(given, what)
+    return moved(given, what)
 
 
 def _plain(data: Any, given: list[Raw], what: str) -> Raw:

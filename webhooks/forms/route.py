@@ -8,6 +8,8 @@ from django import forms
 from django.forms import BoundField
 
 from gateway.agents.models import Agent, Provider
+from gateway.lib import formrows
+from gateway.lib.formrows import visible
 from gateway.tenants.models import Environment
 from webhooks.models import Effect, Route
 from webhooks.routing import RouteError, Rule, check
@@ -152,34 +154,9 @@ def raw_of(route: Route) -> Raw:
     }
 
 
-def visible(source: str) -> str:
-    """A CEL text in which what cannot be seen is escaped."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\U{ord(c):08x}" for c in source)
-
-
 def posted(data: Mapping[str, Any]) -> list[Raw]:
     """The rows of a posted form, in their order."""
-    try:
-        count = min(int(data.get("rows", "0")), MAX_ROUTES)
-    except ValueError:
-        count = 0
-    return [{name: data.get(f"r{at}-{name}", "") for name in FIELDS} for at in range(count)]
-
-
-def moved(rows: list[Raw], what: str) -> list[Raw]:
-    """The rows after `up-2`, `down-2` or `remove-2`; anything else changes nothing."""
-    verb, _, number = what.partition("-")
-    if not number.isdigit() or int(number) >= len(rows):
-        return rows
-    at, rest = int(number), list(rows)
-    row = rest.pop(at)
-    if verb == "up":
-        rest.insert(max(0, at - 1), row)
-    elif verb == "down":
-        rest.insert(at + 1, row)
-    elif verb != "remove":
-        return rows
-    return rest
+    return formrows.posted(data, FIELDS, most=MAX_ROUTES)
 
 
 def bound(rows: list[Raw], choices: Choices) -> list[RouteForm]:

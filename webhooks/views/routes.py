@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 
 from gateway.lib.errors import DomainError
+from gateway.lib.formrows import moved
 from gateway.lib.html import page, show
 from gateway.tools.models import Tool
 from webhooks import samples, services
@@ -63,7 +64,7 @@ def _changed(given: list[Raw], what: str, template: str, source: Source) -> list
         return [*given, dict(NEW)]
     if what == "use":
         return [*given, *_from_template(source, template)]
-    return rows_.moved(given, what)
+    return moved(given, what)
 
 
 def _from_template(source: Source, slug: str) -> list[Raw]:
