@@ -65,9 +65,9 @@ def test_wrong_signature_and_unknown_address_look_alike(source):
 
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.content == unknown.content == b'{"error":"invalid_signature"}'
-    assert set(Refusal.objects.values_list("reason", "count")) == {
-        ("wrong_signature", 1), ("unknown_source", 1),
-    }  # fmt: skip
+    assert list(source.refusals.values_list("reason", "count")) == [("wrong_signature", 1)]
+    # An intake server of an earlier test may just now write its count of unknown addresses.
+    assert Refusal.objects.filter(source=None, reason="unknown_source").exists()
 
 
 def test_limits_are_those_of_the_intake(source):
