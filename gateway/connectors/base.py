@@ -1,12 +1,12 @@
 """What every connector takes and gives. Pure data: no models, no I/O of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from gateway.http.messages import Sender
+from gateway.http.messages import RetryClass, Sender
 
 
 class OutcomeStatus(StrEnum):
@@ -23,7 +23,11 @@ class Unknown(LookupError):
 
 @dataclass(frozen=True)
 class Secret:
-    """A revealed credential: `bearer` token, `basic` user and password, or a named `header`."""
+    """A revealed credential, in the form it is used.
+
+    `bearer` token, `basic` user and password, a named `header`, `dsn` (the address of a database
+    or mail server, with its password) or `aws_sigv4` (`username` is the access key's id).
+    """
 
     kind: str
     value: str = field(repr=False)
@@ -35,7 +39,8 @@ class Secret:
 class ConnectorRequest:
     """One attempt. `rendered` is what was approved, without secrets; it is sent as it stands.
 
-    `deadline_s` is what is left for the whole attempt.
+    `deadline_s` is what is left for the whole attempt. `renew` gives a fresh credential in place of
+    one that the service no longer takes (401); None where there is no way to get one.
     """
 
     client: Sender
@@ -47,6 +52,37 @@ class ConnectorRequest:
     idempotency_key: str
     deadline_s: float
     correlation_id: str
+    renew: Callable[[], Secret] | None = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing a connector can do, as a tool's definition takes it over.
+
+    All of it is our judgement of the service, not the service's word. `schema` is the strict JSON
+    Schema of its arguments; None where each tool brings its own. `effect` is the template of the
+    sentence a reviewer reads, `material` the paths of the state before that must not have moved
+    since the approval, `sensitive` the arguments that are masked. `undo` names the operation that
+    takes it back. `documentation` is the service's own page about the call, `proof` says what the
+    shapes were tried against.
+    """
+
+    name: str
+    title: str
+    side_effect: Literal["read", "write", "destructive"]
+    retry_class: RetryClass
+    schema: Mapping[str, Any] | None = None
+    output_schema: Mapping[str, Any] | None = None
+    risk: Literal["low", "medium", "high", "critical"] = "medium"
+    effect: str = ""
+    affected: str = ""
+    material: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    has_preview: bool = False
+    has_lookup: bool = False
+    undo: str = ""
+    documentation: str = ""
+    proof: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,8 +140,8 @@ class Connector(Protocol):
         ...
 
     @property
-    def operations(self) -> tuple[str, ...]:
-        """The names of its operations."""
+    def operations(self) -> Mapping[str, Operation]:
+        """Its operations by name."""
         ...
 
     def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:

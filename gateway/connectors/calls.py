@@ -4,6 +4,7 @@ Shared by the connectors that speak HTTP, so that "did it happen?" is answered i
 """
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus, Reply, Secret
@@ -21,13 +22,18 @@ KEPT_HEADERS = (
     "content-type", "date", "location", "retry-after", "x-request-id", "request-id", "etag",
 )  # fmt: skip
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+Judge = Callable[[Answer, Outcome], Outcome]
 MASK = "[secret]"
 # A shorter value would be found by chance in ordinary text.
 SHORTEST_MASKED = 6
 
 
-def perform(request: ConnectorRequest) -> Outcome:
-    """Send what was approved, once, and say how it ended. Never raises for what happens outside."""
+def perform(request: ConnectorRequest, *, judge: Judge | None = None) -> Outcome:
+    """Send what was approved, once, and say how it ended. Never raises for what happens outside.
+
+    `judge` is for services whose status does not tell the whole truth (an error under status 200):
+    it gets the answer and the outcome as the status alone gives it.
+    """
     try:
         answer = request.client.send(
             outgoing(request, request.rendered), deadline_s=request.deadline_s, attempts=1
@@ -35,7 +41,8 @@ def perform(request: ConnectorRequest) -> Outcome:
     except OutsideError as error:
         return _no_answer(error)
     method = str(request.rendered["method"]).upper()
-    return _outcome(answer, request.secret, reading=method in READING_METHODS)
+    outcome = _outcome(answer, request.secret, reading=method in READING_METHODS)
+    return judge(answer, outcome) if judge else outcome
 
 
 def read(request: ConnectorRequest, rendered: dict[str, Any]) -> Any:

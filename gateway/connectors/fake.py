@@ -8,11 +8,13 @@ from typing import Any
 from gateway.connectors.base import (
     Affected,
     ConnectorRequest,
+    Operation,
     Outcome,
     OutcomeStatus,
     Preview,
-    Unknown,
 )
+from gateway.connectors.operations import by_name, found
+from gateway.http.messages import RetryClass
 
 
 @dataclass
@@ -20,14 +22,19 @@ class FakeConnector:
     """`echo` gives its arguments back, `fail` is refused, `lose` acts without an answer."""
 
     name = "fake"
-    operations = ("echo", "fail", "lose")
+    operations = by_name(
+        *(
+            Operation(name, title, side_effect="write", retry_class=RetryClass.UNSAFE,
+                      has_preview=True, has_lookup=True)
+            for name, title in (("echo", "Give back"), ("fail", "Refuse"), ("lose", "Say nothing"))
+        )
+    )  # fmt: skip
     calls: list[ConnectorRequest] = field(default_factory=list)
     effects: dict[str, Any] = field(default_factory=dict)
 
     def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Any configuration will do; raises Unknown for another operation."""
-        if operation not in self.operations:
-            raise Unknown(f"The fake connector has no operation {operation[:60]!r}.")
+        found(self.operations, operation, connector=self.name)
 
     def render(
         self, config: Mapping[str, Any], operation: str, arguments: Mapping[str, Any]

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.connectors.base import ConnectorRequest, Outcome, Preview, Unknown
+from gateway.connectors.base import ConnectorRequest, Operation, Outcome, Preview
 from gateway.connectors.calls import perform, read
+from gateway.connectors.operations import by_name, found
 from gateway.http.errors import OutsideError
+from gateway.http.messages import RetryClass
 from gateway.lib.cel import CelError, CelRuntimeError, compile_expression
 from gateway.tools.render import RenderError, check_http_config, render_http
 
@@ -23,11 +25,20 @@ class HttpConnector:
     """
 
     name = "http"
-    operations = (REQUEST,)
+    operations = by_name(
+        Operation(
+            REQUEST,
+            "Send one request",
+            side_effect="write",
+            retry_class=RetryClass.UNSAFE,
+            has_preview=True,
+            proof="`tests/gateway/connectors/test_http.py`, over real HTTP",
+        )
+    )
 
     def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Judge a tool's definition; raises Unknown or RenderError."""
-        self._known(operation)
+        found(self.operations, operation, connector=self.name)
         plain = _without_preview(config)
         check_http_config(plain, dict(schema))
         if preview := config.get("preview"):
@@ -37,7 +48,7 @@ class HttpConnector:
         self, config: Mapping[str, Any], operation: str, arguments: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The exact request without secrets; pure."""
-        self._known(operation)
+        found(self.operations, operation, connector=self.name)
         return render_http(_without_preview(config), dict(arguments))
 
     def preview(self, request: ConnectorRequest) -> Preview | None:
@@ -61,10 +72,6 @@ class HttpConnector:
     def execute(self, request: ConnectorRequest) -> Outcome:
         """Send it once."""
         return perform(request)
-
-    def _known(self, operation: str) -> None:
-        if operation != REQUEST:
-            raise Unknown(f"The http connector has no operation {operation[:60]!r}.")
 
 
 def _without_preview(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,20 +11,22 @@ from urllib.parse import quote, urlencode
 from gateway.connectors.base import (
     Affected,
     ConnectorRequest,
+    Operation,
     Outcome,
     OutcomeStatus,
     Preview,
-    Unknown,
 )
 from gateway.connectors.calls import perform, read
+from gateway.connectors.operations import by_name, found
 from gateway.http.errors import OutsideError
+from gateway.http.messages import RetryClass
 from gateway.tools.render import RenderError, check_http_config, render_http
 
 _MONEY = re.compile(r"[0-9]{1,9}\.[0-9]{2}")
 
 
 @dataclass(frozen=True)
-class _Operation:
+class _Call:
     """Method and path template of one operation; a body carries all arguments."""
 
     method: str
@@ -37,10 +39,24 @@ class SandboxConnector:
 
     name = "sandbox"
 
-    @property
-    def operations(self) -> tuple[str, ...]:
-        """The names of all operations."""
-        return tuple(_OPERATIONS)
+    operations = by_name(
+        Operation(
+            "lookup_customer", "Look up a customer", side_effect="read",
+            retry_class=RetryClass.SAFE, risk="low", has_lookup=True,
+        ),
+        Operation(
+            "create_support_ticket", "Open a support ticket", side_effect="write",
+            retry_class=RetryClass.IDEMPOTENT, has_preview=True, has_lookup=True,
+        ),
+        Operation(
+            "send_email", "Send an e-mail", side_effect="write",
+            retry_class=RetryClass.IDEMPOTENT, has_preview=True, has_lookup=True,
+        ),
+        Operation(
+            "refund", "Refund an order", side_effect="destructive", risk="high",
+            retry_class=RetryClass.IDEMPOTENT, has_preview=True, has_lookup=True,
+        ),
+    )  # fmt: skip
 
     def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Judge a tool's definition; raises Unknown or RenderError."""
@@ -54,9 +70,9 @@ class SandboxConnector:
 
     def preview(self, request: ConnectorRequest) -> Preview | None:
         """What would change and whom it touches; None for a read."""
-        found = _operation(request.operation)
+        call = _call(request.operation)
         try:
-            return found.preview(request) if found.preview else None
+            return call.preview(request) if call.preview else None
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             # The answer does not look like the shop's: that is the outside's fault, not ours.
             raise OutsideError(
@@ -75,16 +91,14 @@ class SandboxConnector:
         return Outcome(OutcomeStatus.SUCCEEDED, result=memory["body"], may_have_happened=True)
 
 
-def _operation(name: str) -> _Operation:
-    try:
-        return _OPERATIONS[name]
-    except KeyError:
-        raise Unknown(f"The sandbox connector has no operation {name[:60]!r}.") from None
+def _call(name: str) -> _Call:
+    found(SandboxConnector.operations, name, connector=SandboxConnector.name)
+    return _CALLS[name]
 
 
 def _request(config: Mapping[str, Any], operation: str) -> dict[str, str]:
-    found = _operation(operation)
-    return {"method": found.method, "url": _base(config) + found.path}
+    call = _call(operation)
+    return {"method": call.method, "url": _base(config) + call.path}
 
 
 def _base(config: Mapping[str, Any]) -> str:
@@ -124,8 +138,8 @@ def _preview_ticket(request: ConnectorRequest) -> Preview:
 
 def _preview_email(request: ConnectorRequest) -> Preview:
     address = str(request.arguments["to"])
-    found = _get(request, f"/customers?{urlencode({'email': address})}")
-    customers = found["items"] if found else []
+    page = _get(request, f"/customers?{urlencode({'email': address})}")
+    customers = page["items"] if page else []
     affected = [Affected("email", address), *(_customer(customer) for customer in customers)]
     return _seen({"email": None}, {"email": dict(request.arguments)}, affected)
 
@@ -144,9 +158,9 @@ def _money(value: Any) -> Decimal:
     return Decimal(value) if is_money else Decimal("0.00")
 
 
-_OPERATIONS = {
-    "lookup_customer": _Operation("GET", "/customers/{customer_id}"),
-    "create_support_ticket": _Operation("POST", "/tickets", _preview_ticket),
-    "send_email": _Operation("POST", "/emails", _preview_email),
-    "refund": _Operation("POST", "/orders/{order_id}/refunds", _preview_refund),
+_CALLS = {
+    "lookup_customer": _Call("GET", "/customers/{customer_id}"),
+    "create_support_ticket": _Call("POST", "/tickets", _preview_ticket),
+    "send_email": _Call("POST", "/emails", _preview_email),
+    "refund": _Call("POST", "/orders/{order_id}/refunds", _preview_refund),
 }

@@ -109,6 +109,18 @@ class Client:
                 return answer
         raise AssertionError("the last try returns or raises")
 
+    def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        """Where to connect for a protocol that is not HTTP; such a host has to be allow-listed.
+
+        Raises OutsideError where it is not, or does not resolve.
+        """
+        if not self.guard.allows(host, port):
+            raise _refused(
+                "address_refused",
+                f"{host}:{port} is not on the outbound allow-list: an operator adds it there.",
+            )
+        return self.guard.addresses(host, port)
+
     def _waits(self, number: int, ends_at: float, *, asked: float | None) -> bool:
         """Sleep before the next try; False, at once, where the deadline leaves no room for it."""
         wait = max(backoff_s(number, self.chance()), asked or 0.0)

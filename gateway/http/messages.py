@@ -67,3 +67,11 @@ class Sender(Protocol):
         Raises OutsideError where there is none.
         """
         ...
+
+    def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        """Where to connect for a protocol that is not HTTP (a database, a mail server).
+
+        All addresses of the name, each of them checked: connect to one of these, never to the name.
+        Raises OutsideError for a host, or a port, that is not open to us.
+        """
+        ...

@@ -1,0 +1,36 @@
+"""What connectors share about operations: finding one, judging a tool made of it (pure)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.connectors.base import Operation, Unknown
+from gateway.tools.render import RenderError
+
+
+def by_name(*operations: Operation) -> dict[str, Operation]:
+    """The operations as a connector lists them."""
+    return {operation.name: operation for operation in operations}
+
+
+def found(operations: Mapping[str, Operation], name: str, *, connector: str) -> Operation:
+    """The operation of this name; raises Unknown."""
+    try:
+        return operations[name]
+    except KeyError:
+        raise Unknown(f"The {connector} connector has no operation {name[:60]!r}.") from None
+
+
+def check_schema(operation: Operation, schema: Mapping[str, Any]) -> None:
+    """A tool may ask for less than its operation takes, never for something else.
+
+    Raises RenderError for an argument the operation does not know, or one it needs and the tool
+    does not require.
+    """
+    if operation.schema is None:
+        return
+    known, asked = operation.schema.get("properties", {}), schema.get("properties", {})
+    if unknown := sorted(set(asked) - set(known)):
+        raise RenderError("input_schema", f"{operation.name} takes no {', '.join(unknown)}")
+    needed = set(operation.schema.get("required", ())) - set(schema.get("required", ()))
+    if needed:
+        raise RenderError("input_schema", f"{operation.name} needs {', '.join(sorted(needed))}")

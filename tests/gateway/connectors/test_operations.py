@@ -1,0 +1,41 @@
+"""Operations: what a tool made of one may ask for."""
+
+import pytest
+
+from gateway.connectors.base import Operation, Unknown
+from gateway.connectors.operations import by_name, check_schema, found
+from gateway.connectors.registry import CONNECTORS, connector
+from gateway.http.messages import RetryClass
+from gateway.tools.render import RenderError
+
+COMMENT = Operation(
+    "comment", "Comment", side_effect="write", retry_class=RetryClass.UNSAFE,
+    schema={"properties": {"issue": {}, "text": {}, "mark": {}}, "required": ["issue", "text"]},
+)  # fmt: skip
+
+
+def test_a_tool_may_ask_for_less_than_its_operation_takes():
+    check_schema(COMMENT, {"properties": {"issue": {}, "text": {}}, "required": ["issue", "text"]})
+
+
+@pytest.mark.parametrize(
+    ("schema", "named"),
+    [
+        ({"properties": {"issue": {}, "text": {}}, "required": ["issue"]}, "needs text"),
+        ({"properties": {"to": {}}, "required": ["issue", "text"]}, "takes no to"),
+    ],
+)
+def test_a_tool_may_not_ask_for_something_else(schema, named):
+    with pytest.raises(RenderError, match=named):
+        check_schema(COMMENT, schema)
+
+
+def test_an_unknown_operation_is_named():
+    with pytest.raises(Unknown, match="mail connector has no operation 'fly'"):
+        found(by_name(COMMENT), "fly", connector="mail")
+
+
+@pytest.mark.parametrize("name", CONNECTORS)
+def test_every_connector_describes_each_operation_under_its_own_name(name):
+    for key, operation in connector(name).operations.items():
+        assert (key, bool(operation.title)) == (operation.name, True)
