@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, Protocol, Required, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -26,6 +26,12 @@ except PackageNotFoundError:
     RELEASE = "0.1.0"
 
 
+class Sealer(Protocol):
+    """Seals personal values for one record: `{field: {key, text}}`, the key by its pseudonym."""
+
+    def __call__(self, record_id: str) -> dict[str, dict[str, str]]: ...
+
+
 class RecordFields(TypedDict, total=False):
     """What may be said of a change; see `draft`."""
 
@@ -40,6 +46,7 @@ class RecordFields(TypedDict, total=False):
     approval_ref: str | None
     actor: Actor | None
     correlation_id: str
+    sealed: Sealer | None
 
 
 def record(action: AuditAction, **fields: Unpack[RecordFields]) -> AuditRecord:
@@ -71,10 +78,12 @@ def draft(
     approval_ref: str | None = None,
     actor: Actor | None = None,
     correlation_id: str = "",
+    sealed: Sealer | None = None,
 ) -> AuditRecord:
     """A record that is not stored yet: for `append`, where one change needs several.
 
-    `changes` maps a path to [before, after], already redacted. Personal values never belong here.
+    `changes` maps a path to [before, after], already redacted. Personal values never belong there:
+    `sealed` puts them in under the key of the person whose they are, if that is exactly one.
     `correlation_id` is that of the journey the target belongs to, where it differs from the one of
     the request that touches it.
     """
@@ -106,7 +115,7 @@ def draft(
         "digest": digest,
         "approval_ref": approval_ref,
         "changes": _safe(changes or {}),
-        "sealed": {},
+        "sealed": sealed(str(record_id)) if sealed else {},
         "meta": _safe(meta or {}),
     }
     text = canonical(body)

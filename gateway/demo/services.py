@@ -124,9 +124,7 @@ def _login(tenant: Tenant, person: cast.Person, remembered: Kept, place: _Place)
     user = User.objects.filter(email=person.email).first()
     password = remembered.passwords.get(person.email) or secrets.token_urlsafe(PASSWORD_BYTES)
     if user is None:
-        user = tenants.create_user(
-            person.email, name=person.name, password=password, scope=tenant.audit_scope
-        )
+        user = tenants.create_user(person.email, name=person.name, password=password, tenant=tenant)
     elif person.email not in remembered.passwords or (
         place.is_reload and not user.check_password(password)
     ):

@@ -13,6 +13,7 @@ from gateway.tenants.models import (
     Invitation,
     Member,
     MemberRole,
+    SubjectKey,
     Tenant,
     User,
 )
@@ -87,3 +88,11 @@ class InvitationAdmin(ReadOnlyAdmin):
     list_select_related = ("tenant",)
     search_fields = ("email",)
     hidden = ("digest",)
+
+
+@admin.register(SubjectKey)
+class SubjectKeyAdmin(ReadOnlyAdmin):
+    within, of_tenant = "", "tenant"
+    list_display = ("tenant", "created_at", "erased_at")
+    list_select_related = ("tenant",)
+    hidden = ("mark",)

@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from gateway.lib import ids
+from gateway.lib import ids, sealing
 from gateway.tenants.models import (
     ApiKey,
     Environment,
@@ -17,6 +17,7 @@ from gateway.tenants.models import (
     Invitation,
     Member,
     MemberRole,
+    SubjectKey,
     Tenant,
     User,
 )
@@ -139,3 +140,25 @@ class IdempotencyKeyFactory(DjangoModelFactory):
     principal = factory.LazyFunction(lambda: f"person:{ids.encode('usr', ids.new_id())}")
     key = factory.Sequence(lambda n: f"request-{n}")
     request_sha256 = "0" * 64
+
+
+class SubjectKeyFactory(DjangoModelFactory):
+    """A person's key that opens; `subject` is what the tenant calls that person."""
+
+    class Meta:
+        model = SubjectKey
+
+    class Params:
+        subject = factory.Sequence(lambda n: f"customer:{n}")
+
+    tenant = factory.SubFactory(TenantFactory)
+    mark = factory.LazyAttribute(
+        lambda made: sealing.mark(f"{made.tenant.public_id} {made.subject}")
+    )
+    sealed = factory.LazyAttribute(
+        lambda made: sealing.seal(
+            sealing.new_key().hex(),
+            **SubjectKey(pk=made.id, tenant=made.tenant).place(),
+        )
+    )
+    id = factory.LazyFunction(ids.new_id)

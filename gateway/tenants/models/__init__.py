@@ -1,6 +1,7 @@
 from gateway.tenants.models.access import ApiKey, IdempotencyKey, Invitation
 from gateway.tenants.models.people import Group, Member, MemberRole, User
 from gateway.tenants.models.places import Environment, Tenant
+from gateway.tenants.models.subjects import SubjectKey
 
 __all__ = [
     "ApiKey",
@@ -10,6 +11,7 @@ __all__ = [
     "Invitation",
     "Member",
     "MemberRole",
+    "SubjectKey",
     "Tenant",
     "User",
 ]

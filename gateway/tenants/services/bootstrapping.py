@@ -55,7 +55,7 @@ def _account(email: str, tenant: Tenant) -> tuple[User, str | None]:
     if user is not None:
         return user, None
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    made = members.create_user(email, name="", password=password, scope=tenant.audit_scope)
+    made = members.create_user(email, name="", password=password, tenant=tenant)
     return made, password
 
 

@@ -18,7 +18,7 @@ from gateway.lib.unit_of_work import unit_of_work
 from gateway.tenants.models import Environment, Invitation, Member, Tenant, User
 from gateway.tenants.models.access import digest_of
 from gateway.tenants.principals import Principal, of_user
-from gateway.tenants.services import members, standing
+from gateway.tenants.services import members, standing, subjects
 
 VALID_FOR = timedelta(days=7)
 TOKEN_MARK = "join"  # noqa: S105 - a prefix, not a secret
@@ -61,6 +61,7 @@ def invite(
         _record(
             AuditAction.INVITATION_CREATED, invitation, by=by,
             changes={"roles": [None, invitation.roles], "groups": [None, slugs]},
+            sealed=subjects.sealer(tenant, address, email=address),
         )  # fmt: skip
     return invitation, token
 
@@ -159,7 +160,7 @@ def _new_account(invitation: Invitation, *, name: str, password: str) -> User:
     except ValidationError as error:
         raise Refused("weak_password", " ".join(error.messages)) from error
     return members.create_user(
-        invitation.email, name=name, password=password, scope=invitation.tenant.audit_scope
+        invitation.email, name=name, password=password, tenant=invitation.tenant
     )
 
 
@@ -193,6 +194,7 @@ def _record(
     *,
     by: Principal,
     changes: dict[str, list[object]] | None = None,
+    sealed: audit.Sealer | None = None,
 ) -> None:
     audit.record(
         action,
@@ -200,4 +202,5 @@ def _record(
         scope=invitation.tenant.audit_scope,
         changes=changes,
         actor=by.actor,
+        sealed=sealed,
     )

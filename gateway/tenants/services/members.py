@@ -13,20 +13,26 @@ from gateway.lib.errors import Refused, StaleState
 from gateway.lib.unit_of_work import unit_of_work
 from gateway.tenants.models import Environment, Group, Member, MemberRole, Tenant, User
 from gateway.tenants.principals import Principal
-from gateway.tenants.services import standing
+from gateway.tenants.services import standing, subjects
 
 
 @transaction.atomic
-def create_user(email: str, *, name: str, password: str | None, scope: Scope) -> User:
-    """A person who can sign in, recorded in `scope`; the caller has judged the password."""
+def create_user(email: str, *, name: str, password: str | None, tenant: Tenant) -> User:
+    """A person who can sign in, recorded by this tenant; the caller has judged the password."""
     user = User.objects.create_user(email, password, name=name)
     audit.record(
         AuditAction.USER_CREATED,
         target=Target("person", user.public_id),
-        scope=scope,
+        scope=tenant.audit_scope,
         actor=user.audit_actor,
+        sealed=_who(tenant, user),
     )
     return user
+
+
+def _who(tenant: Tenant, user: User) -> audit.Sealer:
+    """Their name and address, which the log keeps for as long as their key exists."""
+    return subjects.sealer(tenant, user.public_id, email=user.email, name=user.name)
 
 
 def find_member(tenant: Tenant, text: str) -> Member:
@@ -77,7 +83,7 @@ def join(
         member.deactivated_at = None
         member.save()
         member.roles.all().delete()
-    _record(AuditAction.MEMBER_ADDED, member, actor=by)
+    _record(AuditAction.MEMBER_ADDED, member, actor=by, sealed=_who(tenant, user))
     for environment, names in roles.items():
         _set_roles(member, environment, roles=names, by=by)
     _set_groups(member, groups, by=by)
@@ -192,6 +198,7 @@ def _record(
     actor: Principal,
     scope: Scope | None = None,
     changes: dict[str, list[Any]] | None = None,
+    sealed: audit.Sealer | None = None,
 ) -> None:
     audit.record(
         action,
@@ -199,4 +206,5 @@ def _record(
         scope=scope or member.tenant.audit_scope,
         changes=changes,
         actor=actor.actor,
+        sealed=sealed,
     )
