@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/runtime.ready
 DEV := $(VENV)/dev.ready
 POSTGRES := $(PY) tests/with_postgres.py
-CODE := approvals audit gateway webhooks tests bench manage.py
+CODE := approvals audit client gateway webhooks tests bench manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run bootstrap bootstrap-dev browser vendors test test-sqlite test-postgres test-long \

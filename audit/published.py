@@ -40,6 +40,11 @@ def public_keys() -> list[str]:
         return []
 
 
+def documents() -> dict[str, str]:
+    """What belongs to an export besides records and checkpoints, by the name of its file."""
+    return {KEYS: "".join(f"{key}\n" for key in public_keys())}
+
+
 def announce_key(public_hex: str) -> bool:
     """Tell all processes of this machine which key signs; False where they know."""
     if public_hex in public_keys():
@@ -79,16 +84,21 @@ def entries(log: str) -> Iterator[Head | None]:
 
 def read(path: Path) -> Iterator[Head | None]:
     """The checkpoints in a file, one after the other; None for one that cannot be read."""
+    return map(_parsed, notes(path))
+
+
+def notes(path: Path) -> Iterator[str]:
+    """The signed notes in a file as they stand; an empty one for what a crash cut at its end."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         entry: list[str] = []
         for line in lines:
             if line == "\n" and entry and entry[-1].startswith(checkpoints.DASH):
-                yield _parsed("".join(entry))
+                yield "".join(entry)
                 entry = []
             else:
                 entry.append(line)
         if entry:
-            yield None
+            yield ""
 
 
 def _place(log: str) -> Path:

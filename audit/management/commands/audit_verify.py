@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from audit import published
+from audit import exported, published
 from audit.checkpoints import Head
 from audit.verification import CannotVerify, LogReport, verify
 
@@ -34,16 +34,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--checkpoints", type=Path, metavar="FILE", help="checkpoints kept elsewhere"
         )
+        parser.add_argument(
+            "--export", type=Path, metavar="FOLDER",
+            help="verify what audit_export made instead of the database",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the findings, and end with their code."""
         try:
-            reports = verify(
-                public_keys=options["keys"] or published.public_keys(),
-                only=options["log"],
-                external=_external(options["checkpoints"]),
-                progress=self._progress,
-            )
+            reports = self._verify(options)
         except (CannotVerify, DatabaseError, OSError) as error:
             raise CommandError(f"cannot verify: {error}", returncode=2) from error
         if options["json"]:
@@ -52,6 +51,14 @@ class Command(BaseCommand):
             self._print(reports)
         if any(report.found for report in reports):
             sys.exit(1)
+
+    def _verify(self, options: dict[str, Any]) -> list[LogReport]:
+        keys = options["keys"] or published.public_keys()
+        kept = _external(options["checkpoints"])
+        if options["export"]:
+            found = exported.verify(options["export"], public_keys=keys, external=kept)
+            return [LogReport(""), found]
+        return verify(public_keys=keys, only=options["log"], external=kept, progress=self._progress)
 
     def _progress(self, log: str, leaves: int) -> None:
         if leaves % SAY_EVERY == 0:
