@@ -4,12 +4,13 @@ from gateway.connectors.base import Connector, Unknown
 from gateway.connectors.fake import FakeConnector
 from gateway.connectors.http import HttpConnector
 from gateway.connectors.sandbox import SandboxConnector
+from gateway.connectors.slack.connector import SlackConnector
 
 __all__ = ["CONNECTORS", "KNOWN", "Unknown", "connector"]
 
 _CONNECTORS: dict[str, Connector] = {
     connector.name: connector
-    for connector in (HttpConnector(), SandboxConnector(), FakeConnector())
+    for connector in (HttpConnector(), SlackConnector(), SandboxConnector(), FakeConnector())
 }
 # What an administrator may choose; the fake one is for tests.
 KNOWN = frozenset(_CONNECTORS)

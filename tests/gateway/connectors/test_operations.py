@@ -6,7 +6,10 @@ from gateway.connectors.base import Operation, Unknown
 from gateway.connectors.operations import by_name, check_schema, found
 from gateway.connectors.registry import CONNECTORS, connector
 from gateway.http.messages import RetryClass
-from gateway.tools.render import RenderError
+from gateway.lib.cel import compile_expression
+from gateway.tools import schema
+from gateway.tools.expressions import unknown_arguments
+from gateway.tools.render import RenderError, check_effect
 
 COMMENT = Operation(
     "comment", "Comment", side_effect="write", retry_class=RetryClass.UNSAFE,
@@ -39,3 +42,26 @@ def test_an_unknown_operation_is_named():
 def test_every_connector_describes_each_operation_under_its_own_name(name):
     for key, operation in connector(name).operations.items():
         assert (key, bool(operation.title)) == (operation.name, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [
+        pytest.param(name, operation, id=f"{name}.{operation.name}")
+        for name in CONNECTORS
+        for operation in connector(name).operations.values()
+        if operation.schema is not None
+    ],
+)
+def test_each_described_operation_makes_a_sound_tool(name, operation):
+    schema.check_definition(operation.schema)
+    if operation.output_schema is not None:
+        schema.check_output(operation.output_schema)
+    check_effect(operation.effect, operation.schema)
+    if operation.affected:
+        compile_expression(operation.affected, ("args",))
+        assert unknown_arguments(operation.affected, operation.schema) == []
+    if operation.undo:
+        assert operation.undo in connector(name).operations
+    assert operation.documentation.startswith("https://")
+    assert operation.proof

@@ -1,0 +1,114 @@
+"""What connectors of REST services share: settings, arguments, the action's key (pure)."""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from audit.canonical import NotCanonical, canonical
+from gateway.connectors.base import ConnectorRequest
+from gateway.lib import ids
+from gateway.tools.render import RenderError, check_http_config
+
+# An action is proposed before it is sent, and two machines' clocks differ by less than this.
+CLOCK_SKEW_S = 300.0
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def check_fields(config: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse a setting that nothing reads: it would promise what does not happen."""
+    if unknown := sorted(set(config) - set(known)):
+        raise RenderError(unknown[0], "there is no such setting")
+
+
+def base_url(config: Mapping[str, Any], default: str) -> str:
+    """The service's address without its last slash; raises RenderError for what is no address."""
+    base = config.get("base_url", default)
+    if not isinstance(base, str) or "{" in base:
+        raise RenderError("base_url", "an address is needed")
+    base = base.rstrip("/")
+    try:
+        check_http_config({"method": "GET", "url": base}, {})
+    except RenderError as error:
+        raise RenderError("base_url", error.message) from error
+    if "?" in base:
+        raise RenderError("base_url", "the address has no query")
+    return base
+
+
+def given(arguments: Mapping[str, Any], name: str) -> Any:
+    """An argument, or what the call being undone gave under that name; else None."""
+    value = arguments.get(name)
+    if value is not None:
+        return value
+    result = arguments.get("result")
+    return result.get(name) if isinstance(result, Mapping) else None
+
+
+def text_of(
+    arguments: Mapping[str, Any], name: str, *, longest: int, pattern: str | None = None
+) -> str:
+    """A required text; raises RenderError where it is missing, too long or not of the form."""
+    value = given(arguments, name)
+    if not isinstance(value, str) or not value:
+        raise RenderError(name, "a text is needed")
+    if len(value) > longest:
+        raise RenderError(name, f"the text is longer than {longest} characters")
+    if _UNSENDABLE.search(value):
+        raise RenderError(name, "the text holds control characters")
+    if pattern is not None and not re.fullmatch(pattern, value):
+        raise RenderError(name, f"a text of the form {pattern} is needed")
+    return value
+
+
+def json_request(
+    method: str,
+    url: str,
+    body: Mapping[str, Any] | None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The exact request with its canonical body, as `tools.render` makes them."""
+    try:
+        text = None if body is None else canonical(body).decode()
+    except NotCanonical as error:
+        raise RenderError("body", str(error)) from error
+    kind = {} if body is None else {"Content-Type": "application/json; charset=utf-8"}
+    return {
+        "kind": "http", "method": method, "url": url,
+        "headers": {**kind, **(headers or {})}, "body": text,
+    }  # fmt: skip
+
+
+def reading(url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A GET, for `calls.read`."""
+    return {"method": "GET", "url": url, "headers": dict(headers or {}), "body": None}
+
+
+def marked(request: ConnectorRequest, members: Mapping[str, Any]) -> ConnectorRequest:
+    """The attempt with more members in its JSON body: those that carry the action's key.
+
+    The key belongs to the action and not to its arguments, so rendering cannot know it. It is the
+    only thing that is added to what was approved, and `rendered["key_in"]` says where.
+    """
+    body = json.loads(request.rendered["body"]) | dict(members)
+    rendered = {**request.rendered, "body": canonical(body).decode()}
+    return replace(request, rendered=rendered)
+
+
+def proposed_at(key: str) -> float | None:
+    """When the action of this key was proposed, in seconds since 1970 and not too late by any
+    clock; None where the key does not say.
+
+    What an action did, it did after that: a look-up need not search any further back.
+    """
+    try:
+        return (ids.decode("act", key).int >> 80) / 1000 - CLOCK_SKEW_S
+    except ids.BadId:
+        return None
+
+
+def listed(values: Iterable[str]) -> tuple[str, ...]:
+    """The texts in their order, each once."""
+    return tuple(dict.fromkeys(values))

@@ -1,0 +1,1 @@
+"""Slack: messages of a bot, and incoming webhooks."""
