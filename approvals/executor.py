@@ -27,6 +27,7 @@ from gateway.connectors.base import Outcome, OutcomeStatus
 from gateway.http.client import client
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import DomainError, StaleState
+from gateway.lib.failpoints import Point, reach
 from gateway.lib.sealing import CannotUnseal
 from gateway.lib.states import move
 from gateway.lib.work import backoff_s
@@ -47,11 +48,15 @@ FINISHED_AS = {
 
 def execute(pk: str) -> None:
     """Do one due action, if it is still due and still exactly what was approved."""
+    reach(Point.TAKEN, pk)
     execution = claim(pk)
     if execution is None:
         return
+    reach(Point.INTENT_COMMITTED, execution.idempotency_key)
     outcome = call(execution)
+    reach(Point.ANSWER_READ, execution.idempotency_key)
     finish(execution, outcome)
+    reach(Point.RESULT_COMMITTED, execution.idempotency_key)
 
 
 @transaction.atomic

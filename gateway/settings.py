@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from gateway import env, logs
 from gateway.embedded.place import socket_path
+from gateway.lib import failpoints
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = env.choice("COUNTERSIGN_ENV", "dev", of=("dev", "production"))
@@ -13,6 +14,8 @@ PRODUCTION = ENV == "production"
 DATA_DIR = Path(env.text("COUNTERSIGN_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 KEY_DIR = DATA_DIR / "keys"
+if PRODUCTION and env.text(failpoints.VARIABLE, ""):
+    raise env.BadSetting(f"{failpoints.VARIABLE} is for tests only: it lets processes die.")
 CONNECTION_DIR = Path(env.text("COUNTERSIGN_CONNECTION_DIR", str(DATA_DIR / "connections")))
 
 

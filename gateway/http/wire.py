@@ -9,6 +9,7 @@ import httpcore
 import httpx
 
 from gateway.http.guard import Guard
+from gateway.lib.failpoints import Point, reach
 
 Clock = Callable[[], float]
 Options = Iterable[httpcore.SOCKET_OPTION]
@@ -36,14 +37,24 @@ class _Stream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream, attempt: Attempt) -> None:
         self._inner = inner
         self._attempt = attempt
+        # The request's first bytes, as long as none of its answer is there: for failpoints only.
+        self._head = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._attempt.within(timeout, httpcore.ReadTimeout))
+        allowed = self._attempt.within(timeout, httpcore.ReadTimeout)
+        if self._head:
+            reach(Point.SENT, self._head)
+            self._head = b""
+        return self._inner.read(max_bytes, allowed)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         allowed = self._attempt.within(timeout, httpcore.WriteTimeout)
+        is_first = not self._attempt.has_left
         self._attempt.has_left = True
         self._inner.write(buffer, allowed)
+        if is_first:
+            self._head = buffer
+            reach(Point.PARTLY_SENT, buffer)
 
     def close(self) -> None:
         self._inner.close()

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 
 from gateway.lib import ids
+from gateway.lib.failpoints import Point, reach
 from webhooks.ingest import judge as judging
 from webhooks.ingest.answers import (
     HERE,
@@ -150,11 +151,13 @@ class Intake:
     ) -> Answer:
         """Verify one delivery, store it with whatever else arrived, and say what to answer."""
         begun = time.monotonic()
+        reach(Point.BODY_READ)
         try:
             ask = partial(judging.judge, headers=headers, body=body, client=client, query=query)
             arrival = await self._judged(address, ask, begun=begun)
             if isinstance(arrival, Reply):
                 return handshake(arrival)
+            reach(Point.VERIFIED)
             # Those that came together passed the first look at the list together.
             if self.group.is_full:
                 raise Rejected(Reason.OVERLOADED)

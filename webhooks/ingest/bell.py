@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from gateway.lib.broker import JobName, ring_now
+from gateway.lib.failpoints import Point, reach
 
 REST_S = 0.05
 
@@ -24,7 +25,7 @@ class Bell:
             self.is_due = True
         else:
             self.is_due = False
-            self.ringing = self.thread.submit(ring_now, JobName.PROCESS_EVENTS)
+            self.ringing = self.thread.submit(_ring)
         if not self.is_resting:
             self.is_resting = True
             asyncio.get_running_loop().call_later(REST_S, self._rested)
@@ -33,3 +34,9 @@ class Bell:
         self.is_resting = False
         if self.is_due:
             self.ring()
+
+
+def _ring() -> None:
+    reach(Point.ANSWERED)
+    ring_now(JobName.PROCESS_EVENTS)
+    reach(Point.RUNG)

@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from gateway.lib.failpoints import Point, reach
 from webhooks.ingest.arrival import Arrival, Outcome
 from webhooks.ingest.bell import Bell
 from webhooks.ingest.statements import MAX_ROWS
@@ -46,6 +47,7 @@ class Group:
                 if len(batch) > 1:
                     batch.sort(key=_order)
                 await self._commit(batch)
+                reach(Point.COMMITTED)
                 for arrival in batch:
                     _settle(arrival)
                 if any(arrival.outcome is Outcome.ACCEPTED for arrival in batch):

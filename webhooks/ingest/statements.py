@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from gateway.lib.failpoints import Point, reach
 from webhooks.ingest.arrival import Arrival, Outcome
 from webhooks.states import EventStatus
 
@@ -78,6 +79,7 @@ def storing(batch: list[Arrival]) -> Generator[Insert | Find, Any, None]:
     Repeating it after a lost connection is safe: a row that is found under the arrival's own id
     was stored by the first try.
     """
+    reach(Point.INSERTING)
     if (yield Insert(batch, EventStatus.RECEIVED)) == len(batch):
         for arrival in batch:
             arrival.outcome = Outcome.ACCEPTED

@@ -12,6 +12,7 @@ from audit.context import Target
 from gateway.http.errors import OutsideError
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
+from gateway.lib.failpoints import Point, reach
 from gateway.lib.states import move
 from gateway.providers.base import RunUpdate, ToolAnswer, ToolError
 from gateway.runs.models import Report
@@ -70,7 +71,9 @@ def _send(report: Report) -> bool:
     run = report.run
     try:
         with provider_call(run.provider, key=report.public_id) as (provider, request):
+            reach(Point.REPORTING, report.public_id)
             update = provider.submit_result(request, run.provider_run_id or "", _answer(report))
+            reach(Point.REPORTED, report.public_id)
     except OutsideError as error:
         _later_or_dead(report, error)
         return error.permanent
