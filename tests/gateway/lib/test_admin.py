@@ -29,7 +29,13 @@ from tests.factories.approvals import (
 from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEntryFactory
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import ReportFactory, RunEventFactory, RunFactory
-from tests.factories.tenants import ApiKeyFactory, GroupFactory, InvitationFactory, UserFactory
+from tests.factories.tenants import (
+    ApiKeyFactory,
+    GroupFactory,
+    InvitationFactory,
+    SubjectKeyFactory,
+    UserFactory,
+)
 from tests.factories.tools import PinFactory
 from tests.factories.webhooks import (
     DocumentFactory,
@@ -88,6 +94,7 @@ def everything(environment):
     PinFactory(upstream__environment=environment)
     GroupFactory(tenant=environment.tenant)
     InvitationFactory(tenant=environment.tenant)
+    SubjectKeyFactory(tenant=environment.tenant)
 
 
 def pages():
