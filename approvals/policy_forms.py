@@ -13,9 +13,8 @@ from approvals.policy.engine import PolicyError, load_rules
 from approvals.policy.rules import MAX_RULES
 from approvals.services.simulating import MAX_DAYS
 from gateway.agents.models import Agent
-from gateway.lib import formrows
+from gateway.lib import formrows, jsonfield
 from gateway.lib.formrows import visible
-from gateway.lib.strictjson import Ambiguous, parse
 from gateway.tenants.models import Environment
 from gateway.tools.models import Tool
 
@@ -60,10 +59,7 @@ class RuleForm(forms.Form):
         text = self.cleaned_data["more"].strip()
         if not text:
             return {}
-        try:
-            read = parse(text.encode())
-        except Ambiguous as error:
-            raise forms.ValidationError("%(text)s", params={"text": str(error)}) from error
+        read = jsonfield.read(text)
         if not isinstance(read, dict):
             raise forms.ValidationError("A JSON object is needed.")
         if twice := sorted(set(read) & (set(FIELDS) - {"more"})):
@@ -188,10 +184,7 @@ class SimulatorForm(forms.Form):
     def clean_arguments(self) -> Any:
         """A strict JSON value."""
         text = self.cleaned_data["arguments"].strip() or "{}"
-        try:
-            return parse(text.encode())
-        except Ambiguous as error:
-            raise forms.ValidationError("%(text)s", params={"text": str(error)}) from error
+        return jsonfield.read(text)
 
     def clean(self) -> dict[str, Any]:
         """One question."""

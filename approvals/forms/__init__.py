@@ -12,7 +12,7 @@ from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.signals import QUICK_S
 from approvals.states import ActionStatus
 from gateway.agents.models import Agent
-from gateway.lib import ids, strictjson
+from gateway.lib import ids, jsonfield
 from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment, User
 from gateway.tools.models import Risk, Tool
@@ -33,16 +33,6 @@ EXTENSIONS = (
     ("72", "3 days"),
     ("168", "7 days"),
 )
-WORDS = {
-    "not_json": "is not JSON",
-    "duplicate_key": "names a key twice",
-    "not_a_number": "holds a number that is none",
-    "number_precision": "holds a number that would not stay exact",
-    "lone_surrogate": "holds half a character",
-    "nul": "holds a NUL character",
-    "too_deep": "is nested too deep",
-    "too_large": "is too large",
-}
 RISKS = (("", "Any risk"), *Risk.choices)
 MAX_DAYS = 366
 PACES = (("", ""), ("quick", "quick"), ("unopened", "unopened"))
@@ -175,12 +165,7 @@ class EditForm(DecisionForm):
     def clean_arguments(self) -> str:
         """A text with exactly one meaning."""
         text = str(self.cleaned_data["arguments"])
-        try:
-            self.value = strictjson.parse(text)
-        except strictjson.Ambiguous as error:
-            what = WORDS.get(error.reason, error.reason)
-            place = f" at {error.path}" if error.path else ""
-            raise forms.ValidationError(f"This {what}{place}.") from error
+        self.value = jsonfield.read(text)
         return text
 
     def refuse(self, error: Refused) -> None:

@@ -37,20 +37,23 @@ class CompensateIn(StrictFields):
 
 
 class ToolIn(StrictFields):
-    """A tool's whole definition; the same name again gives it a new version."""
+    """A tool's whole definition; the same name again gives it a new version.
+
+    What the connector's operation says of itself (docs/connectors.md) may be left out.
+    """
 
     name = serializers.RegexField(r"^[A-Za-z0-9_.-]{1,80}$")
     description = serializers.CharField(allow_blank=True, required=False)
-    input_schema = serializers.DictField()
+    input_schema = serializers.DictField(required=False)
     output_schema = serializers.DictField(required=False, allow_null=True)
-    side_effect = serializers.ChoiceField(choices=SideEffect.choices)
-    retry_class = serializers.ChoiceField(choices=RetryClass.choices)
-    risk = serializers.ChoiceField(choices=Risk.choices, allow_blank=True)
+    side_effect = serializers.ChoiceField(choices=SideEffect.choices, required=False)
+    retry_class = serializers.ChoiceField(choices=RetryClass.choices, required=False)
+    risk = serializers.ChoiceField(choices=Risk.choices, allow_blank=True, required=False)
     connector = serializers.CharField(max_length=40)
     operation = serializers.CharField(max_length=80)
     config = serializers.DictField(required=False)
     connection = serializers.CharField(max_length=40, required=False, allow_null=True)
-    effect = serializers.CharField(max_length=2000, allow_blank=True)
+    effect = serializers.CharField(max_length=2000, allow_blank=True, required=False)
     affected = serializers.CharField(max_length=2000, allow_blank=True, required=False)
     preview = PreviewIn(required=False, allow_null=True)
     material = serializers.ListField(child=serializers.CharField(), required=False)
@@ -204,7 +207,7 @@ class ToolViews(EnvironmentViews[Tool]):
     @idempotent()
     def create(self, request: Request) -> Response:
         """Define a tool. Every part is checked; the answer to a bad one names it."""
-        body, place = checked(ToolIn, request), caller(request).environment
+        body, place = services.with_offer(checked(ToolIn, request)), caller(request).environment
         connections = Connection.objects.within(place).filter(archived_at=None)
         body["connection"] = named(
             connections, body.get("connection"), by="slug", what="connection"

@@ -86,6 +86,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
 def desk_addresses(environment: Environment, rows: dict[str, str]) -> dict[str, str]:
     """Every address below `/{tenant}/{environment}/` by its name, with these rows filled in."""
     place = {"tenant": environment.tenant.slug, "environment": environment.slug, "number": "1"}
+    place["offer"] = "http.request"
     found: dict[str, str] = {}
     for pattern in get_resolver().url_patterns:
         if isinstance(pattern, URLResolver) and "tenant" in str(pattern.pattern):

@@ -3,11 +3,13 @@
 from gateway.tools.services.defining import definition_of, save
 from gateway.tools.services.drifting import accept_drift, keep_pinned, proposal_of
 from gateway.tools.services.importing import Reading, import_tools, read_document
+from gateway.tools.services.offering import Offer, offer, offers, with_offer
 from gateway.tools.services.promoting import bind
 from gateway.tools.services.reading import enabled, is_waiting, missing_blocks
 from gateway.tools.services.switching import archive, restore, switch
 
 __all__ = [
+    "Offer",
     "Reading",
     "accept_drift",
     "archive",
@@ -18,9 +20,12 @@ __all__ = [
     "is_waiting",
     "keep_pinned",
     "missing_blocks",
+    "offer",
+    "offers",
     "proposal_of",
     "read_document",
     "restore",
     "save",
     "switch",
+    "with_offer",
 ]

@@ -11,7 +11,7 @@ from audit.canonical import digest
 from audit.context import Target
 from gateway.connections.models import Connection
 from gateway.lib.broker import JobName, ring
-from gateway.lib.errors import Refused
+from gateway.lib.errors import Refused, StaleState
 from gateway.tenants.models import Environment
 from gateway.tools.models import Tool, ToolVersion
 from gateway.tools.services.judging import check
@@ -38,9 +38,12 @@ def save(
     connection: Connection | None = None,
     enabled: bool = True,
     is_draft: bool = False,
+    looked_at: int | None = None,
     **definition: Any,
 ) -> Tool:
     """Create the tool, or give it a new version when its definition changed.
+
+    `looked_at` is the version that was edited: StaleState where there is another one since.
 
     What waits or is approved under the version before goes through the gate again. A draft, which
     an import makes, may name a connector that does not exist yet; it is never enabled.
@@ -58,6 +61,8 @@ def save(
     if tool.archived_at is not None:
         raise Refused("archived", f"The tool {name} is archived: restore it, or take another name.")
     before = tool.current
+    if looked_at is not None and (before is None or before.number != looked_at):
+        raise StaleState(f"Somebody changed {name} since: look at its present definition first.")
     _give_version(tool, values, connection=connection)
     tool.is_enabled = enabled
     tool.save()

@@ -48,7 +48,7 @@ CONFIGURED = {
     "approvals:go_on": "switch", "approvals:review_break_glass": "emergency",
     "approvals:break_glass": "action", "tenants:environment": "", "tenants:invite": "",
     "tools:import": "", "agents:new": "", "agents:edit": "agent", "budgets:new": "",
-    "budgets:change": "budget",
+    "budgets:change": "budget", "tools:choose": "", "tools:edit": "tool",
 }  # fmt: skip
 
 
