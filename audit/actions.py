@@ -26,6 +26,14 @@ class AuditAction(StrEnum):
     API_KEY_REVOKED = "tenants.api_key.revoked"
     CONNECTION_CREATED = "connections.connection.created"
     CONNECTION_CHANGED = "connections.connection.changed"
+    CONNECTION_ROTATED = "connections.connection.rotated"
+    CONNECTION_ARCHIVED = "connections.connection.archived"
+    CONNECTION_CHECKED = "connections.connection.checked"
+    CONNECTION_CONNECTED = "connections.connection.connected"
+    CONNECTION_DISCONNECTED = "connections.connection.disconnected"
+    CONNECTION_REFUSED = "connections.connection.attempt_refused"
+    TOKEN_REFRESHED = "connections.token.refreshed"  # noqa: S105 - a name, not a token
+    TOKEN_FAILED = "connections.token.refresh_failed"  # noqa: S105 - a name, not a token
     TOOL_CREATED = "tools.tool.created"
     TOOL_CHANGED = "tools.tool.changed"
     TOOL_SWITCHED = "tools.tool.switched"

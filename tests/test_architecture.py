@@ -93,7 +93,7 @@ def test_nothing_but_the_settings_reads_the_environment() -> None:
         "gateway/processes/start.py",
         "gateway/embedded/redis.py",
         # The value of a connection may be a reference to a variable.
-        "gateway/connections/services.py",
+        "gateway/connections/services/references.py",
         # The door is the demo's, too, which knows no settings; they refuse it in production.
         "gateway/lib/failpoints.py",
         # The demo plays the outside and knows no settings.

@@ -1,28 +1,73 @@
 """The REST resource of connections. Values go in and never come back."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action as route
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway.connections import services
+from gateway.connections.kinds import KINDS, MAX_TEXT
 from gateway.connections.models import Connection
 from gateway.lib.rest import EnvironmentViews, StrictFields, checked
 from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
+
+MAX_VALUE = 16_000
+KIND_CHOICES = [(kind.name, kind.title) for kind in KINDS.values()]
+
+
+class _Text(serializers.DictField):
+    child = serializers.CharField(max_length=MAX_TEXT, allow_blank=True, allow_null=True)
+
+
+class _Numbers(serializers.DictField):
+    child = serializers.FloatField(allow_null=True)
 
 
 class ConnectionIn(StrictFields):
     """A service and the credential for it; `config` holds what is not secret."""
 
     slug = serializers.SlugField(max_length=40)
-    kind = serializers.ChoiceField(choices=Connection.Kind.choices)
+    kind = serializers.ChoiceField(choices=KIND_CHOICES)
     name = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    value = serializers.CharField(max_length=8000, trim_whitespace=False)
-    config = serializers.DictField(child=serializers.CharField(max_length=300), required=False)
+    value = serializers.CharField(
+        max_length=MAX_VALUE, required=False, trim_whitespace=False, write_only=True
+    )
+    config = _Text(required=False)
+    limits = _Numbers(required=False)
     region = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    rotate_after_days = serializers.IntegerField(required=False, allow_null=True)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class ConnectionChange(StrictFields):
+    """What is to be changed; what is left out stays.
+
+    In `config` and `limits` as well: each named one is set, and null makes it as usual again. An
+    address that the secret goes to changes only together with a `value`. `revision` is the one that
+    the change was made on.
+    """
+
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    value = serializers.CharField(
+        max_length=MAX_VALUE, required=False, trim_whitespace=False, write_only=True
+    )
+    config = _Text(required=False)
+    limits = _Numbers(required=False)
+    region = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    rotate_after_days = serializers.IntegerField(required=False, allow_null=True)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    revision = serializers.IntegerField(required=False)
+
+
+class NewValueIn(StrictFields):
+    """A new value, or a reference to one; the old one is forgotten."""
+
+    value = serializers.CharField(max_length=MAX_VALUE, trim_whitespace=False, write_only=True)
+    revision = serializers.IntegerField(required=False)
 
 
 class ConnectionOut(serializers.Serializer[Connection]):
@@ -33,9 +78,14 @@ class ConnectionOut(serializers.Serializer[Connection]):
     name = serializers.CharField()
     kind = serializers.CharField()
     config = serializers.JSONField()
+    limits = serializers.JSONField()
     region = serializers.CharField()
     fingerprint = serializers.CharField()
     revision = serializers.IntegerField()
+    value_since = serializers.DateTimeField()
+    rotate_after_days = serializers.IntegerField(allow_null=True)
+    rotate_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
 
@@ -50,11 +100,49 @@ class ConnectionViews(EnvironmentViews[Connection]):
         "list": "connections.view_connection",
         "retrieve": "connections.view_connection",
         "create": "connections.change_connection",
+        "partial_update": "connections.change_connection",
+        "destroy": "connections.change_connection",
+        "rotate": "connections.change_connection",
     }
 
     @extend_schema(request=ConnectionIn, responses={201: ConnectionOut})
     @idempotent()
     def create(self, request: Request) -> Response:
         """Store a credential, sealed."""
-        made = services.create(caller(request).environment, **checked(ConnectionIn, request))
+        body = checked(ConnectionIn, request)
+        for name in ("config", "limits"):
+            if name in body:
+                body[name] = _merged({}, body[name])
+        made = services.create(caller(request).environment, **body)
         return Response(ConnectionOut(made).data, status=201)
+
+    @extend_schema(request=ConnectionChange, responses=ConnectionOut)
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Change a connection; its slug and kind stay.
+
+        What waits or is approved was approved for the old settings: it is denied when its turn
+        comes, unless only names, limits and reminders changed.
+        """
+        body, connection = checked(ConnectionChange, request), self.get_object()
+        for name in ("config", "limits"):
+            if name in body:
+                body[name] = _merged(getattr(connection, name), body[name])
+        return Response(ConnectionOut(services.update(connection, **body)).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, id: str) -> Response:
+        """Archive a connection: its secrets are forgotten, its row stays for what it did."""
+        services.archive(self.get_object())
+        return Response(status=204)
+
+    @extend_schema(request=NewValueIn, responses=ConnectionOut)
+    @route(detail=True, methods=["post"])
+    def rotate(self, request: Request, id: str) -> Response:
+        """Put a new value in the place of the old one."""
+        changed = services.rotate(self.get_object(), **checked(NewValueIn, request))
+        return Response(ConnectionOut(changed).data)
+
+
+def _merged(now: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """What is set now with these changes; null takes one out."""
+    return {name: value for name, value in {**now, **changes}.items() if value is not None}

@@ -54,7 +54,7 @@ def test_an_unknown_id_is_404(here, name):
 def test_every_method_declares_its_permission(name):
     view = api.RESOURCES[name]
     known = frozenset().union(*GRANTS.values()) | MACHINE
-    actions = {"list", "retrieve", "create", "partial_update"} & set(dir(view))
+    actions = {"list", "retrieve", "create", "partial_update", "destroy"} & set(dir(view))
     actions |= {name for extra in view.get_extra_actions() for name in extra.mapping.values()}
     assert actions == set(view.permissions)
     assert set(view.permissions.values()) <= known

@@ -45,6 +45,7 @@ COMMANDS: dict[str, dict[str, dict[str, Any]]] = {
     "sources": {"rotate": {}, "secrets": {"value": "k" * 32}},
     "api-keys": {"revoke": {}},
     "budgets": {"archive": {}},
+    "connections": {"rotate": {"value": "x"}},
 }
 # People and groups belong to the tenant: in its other environments they are the same.
 OF_THE_TENANT = {"member", "group", "invitation"}

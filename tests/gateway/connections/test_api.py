@@ -39,3 +39,40 @@ def test_an_unusable_connection_is_refused(admin, change):
 
 def test_only_admins_make_connections(here):
     assert key_of(here, here.operator).post("connections", BODY).status_code == 403
+
+
+def test_a_change_keeps_what_it_leaves_out(admin):
+    first = {"check_url": "https://shop.example.com/me"}
+    admin.post("connections", BODY | {"config": first, "limits": {"total_s": 5, "attempts": 2}})
+    changed = admin.send("patch", "connections/shop", {"name": "S", "limits": {"attempts": None}})
+    assert changed.status_code == 200
+    shown = changed.json()
+    assert (shown["name"], shown["limits"], shown["config"]) == ("S", {"total_s": 5.0}, first)
+    assert shown["revision"] == 1
+
+
+def test_a_new_address_needs_the_secret_again(admin):
+    admin.post("connections", BODY)
+    change = {"config": {"check_url": "https://thief.example.net/"}}
+    answer = admin.send("patch", "connections/shop", change)
+    assert (answer.status_code, answer.json()["code"]) == (422, "value_needed")
+    assert admin.send("patch", "connections/shop", change | {"value": "x"}).status_code == 200
+
+
+def test_rotating_raises_the_revision_and_shows_no_value(admin):
+    before = admin.post("connections", BODY).json()
+    answer = admin.post("connections/shop/rotate", {"value": "another-s3cret", "revision": 1})
+    assert answer.status_code == 200
+    assert answer.json()["revision"] == 2
+    assert answer.json()["fingerprint"] != before["fingerprint"]
+    assert "another-s3cret" not in answer.content.decode()
+    again = admin.post("connections/shop/rotate", {"value": "third", "revision": 1})
+    assert again.status_code == 409
+
+
+def test_an_archived_connection_is_gone_and_its_name_stays_taken(admin):
+    admin.post("connections", BODY)
+    assert admin.send("delete", "connections/shop").status_code == 204
+    assert admin.get("connections/shop").status_code == 404
+    again = admin.post("connections", BODY)
+    assert (again.status_code, again.json()["code"]) == (422, "slug_in_use")

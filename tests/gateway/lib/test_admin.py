@@ -27,7 +27,7 @@ from tests.factories.approvals import (
     SnoozeFactory,
 )
 from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEntryFactory
-from tests.factories.connections import ConnectionFactory
+from tests.factories.connections import ConnectionFactory, TokenFactory
 from tests.factories.runs import ReportFactory, RunEventFactory, RunFactory
 from tests.factories.tenants import (
     ApiKeyFactory,
@@ -84,7 +84,10 @@ def everything(environment):
     counter = CounterFactory(budget__environment=environment)
     UsageEntryFactory(counter=counter, ref=action.public_id)
     BudgetAlertFactory(counter=counter)
-    ConnectionFactory(environment=environment, value="connection-secret")
+    TokenFactory(
+        connection=ConnectionFactory(environment=environment, value="connection-secret"),
+        access="access-secret",
+    )
     ProviderFactory(environment=environment, api_key="provider-secret")
     SecretFactory(source=event.source, value="source-secret")
     RouteFactory(source=event.source)

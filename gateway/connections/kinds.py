@@ -1,0 +1,173 @@
+"""Kinds of credential as data: what each asks for, and what of it is secret. Pure.
+
+Every kind has one secret, its `value`; everything else about it is `config` and may be shown. The
+forms, the API's checks and `docs/connections.md` follow what stands here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+MAX_TEXT = 2000
+CLIENT_AUTH = ("basic", "body")
+Fault = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing a kind asks for. `default` is what an empty one means.
+
+    An `address` gets the secret, or what was issued for it, so whoever changes it enters the secret
+    again: a stored one is never sent to another place than the person who entered it saw.
+    """
+
+    name: str
+    label: str
+    help: str = ""
+    required: bool = True
+    default: str = ""
+    is_address: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to authenticate.
+
+    `issues`: what is sent is not the value but a short-lived token that a service issues for it.
+    `has_consent`: a person agrees in the browser first. `is_long`: the value has several lines.
+    """
+
+    name: str
+    title: str
+    summary: str
+    value: str
+    fields: tuple[Field, ...] = ()
+    value_help: str = ""
+    value_required: bool = True
+    is_long: bool = False
+    issues: bool = False
+    has_consent: bool = False
+
+    def field(self, name: str) -> Field | None:
+        """The field of this name."""
+        return next((field for field in self.fields if field.name == name), None)
+
+    def get(self, config: Mapping[str, object], name: str) -> str:
+        """What the configuration says, or the field's default."""
+        known = self.field(name)
+        return str(config.get(name) or (known.default if known else ""))
+
+    def addresses(self, config: Mapping[str, object]) -> dict[str, str]:
+        """Where the secret goes, by field."""
+        return {
+            field.name: self.get(config, field.name) for field in self.fields if field.is_address
+        }
+
+    def faults(self, config: Mapping[str, object]) -> list[Fault]:
+        """What is wrong with a configuration: field and sentence; unknown fields too."""
+        found = [(name, "There is no such field.") for name in config if self.field(name) is None]
+        for field in self.fields:
+            if fault := _fault(field, config.get(field.name, "")):
+                found.append((field.name, fault))
+        return found
+
+
+def _fault(field: Field, value: object) -> str:
+    if not isinstance(value, str):
+        return "Text is needed."
+    if not value:
+        return f"{field.label} is needed." if field.required and not field.default else ""
+    if len(value) > MAX_TEXT or not value.isprintable():
+        return f"At most {MAX_TEXT} printable characters."
+    if field.choices and value not in field.choices:
+        return f"One of {', '.join(field.choices)}."
+    if field.is_address and not is_address(value):
+        return "A whole address is needed, as in https://api.example.com/token, without a password."
+    return ""
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an absolute http(s) address without user name or password."""
+    try:
+        parts = urlsplit(text)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    is_web = parts.scheme in ("https", "http") and bool(parts.hostname)
+    return is_web and has_port and "@" not in parts.netloc and " " not in text
+
+
+CHECK = Field(
+    "check_url", "Address to try it at",
+    "Read (GET) with the credential by “Try it”: something harmless that only a valid one may see.",
+    required=False, is_address=True,
+)  # fmt: skip
+HEADER = Field(
+    "header", "Header", "Where the token goes, if not into Authorization: Bearer.", required=False
+)
+CLIENT_ID = Field("client_id", "Client id", "As the service shows it for your application.")
+TOKEN_URL = Field("token_url", "Token address", "Where tokens are issued.", is_address=True)
+SCOPES = Field("scopes", "Scopes", "Separated by blanks; as few as the tools need.", required=False)
+AUTH = Field(
+    "client_auth", "Client's own sign-in",
+    "basic: in the Authorization header; body: among the form's fields.",
+    required=False, default="basic", choices=CLIENT_AUTH,
+)  # fmt: skip
+_PEM = "A PEM file's text, beginning with -----BEGIN."
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("bearer", "Bearer token", "A token or API key sent as Authorization: Bearer.", "Token",
+             (CHECK,)),
+        Kind("basic", "User name and password", "HTTP basic authentication.", "Password",
+             (Field("username", "User name"), CHECK)),
+        Kind("header", "Header", "A token or API key in a header of its own.", "Value",
+             (Field("header", "Header", "Its name, as in X-Api-Key."), CHECK)),
+        Kind("oauth2_client_credentials", "OAuth 2.0 client credentials",
+             "Tokens issued to an application, without a person.", "Client secret",
+             (CLIENT_ID, TOKEN_URL, SCOPES,
+              Field("audience", "Audience", "Where the service asks for one.", required=False),
+              AUTH, HEADER, CHECK), issues=True),
+        Kind("oauth2_authorization_code", "OAuth 2.0 with consent",
+             "A person agrees in the browser once; the token is refreshed from then on.",
+             "Client secret",
+             (Field("preset", "Service", required=False),
+              Field("place", "Shop or directory", "Where the service has one.", required=False),
+              CLIENT_ID,
+              Field("authorize_url", "Address of the consent page", is_address=True), TOKEN_URL,
+              Field("revoke_url", "Address to revoke at", "Used by Disconnect.", required=False,
+                    is_address=True),
+              SCOPES, AUTH, HEADER, CHECK),
+             value_help="Empty for a public client, which has none.", value_required=False,
+             issues=True, has_consent=True),
+        Kind("github_app", "GitHub App", "Tokens of one installation, an hour each.", "Private key",
+             (Field("app_id", "App id", "Or the client id."),
+              Field("installation_id", "Installation id",
+                    "The number at the end of the installation's address."),
+              Field("base_url", "API's address", required=False,
+                    default="https://api.github.com", is_address=True), CHECK),
+             value_help=_PEM, is_long=True, issues=True),
+        Kind("jwt_service_account", "Service account (signed JWT)",
+             "A signed statement is exchanged for a token (RFC 7523), as at Google.", "Private key",
+             (Field("issuer", "Issuer", "The account's e-mail address or client id."),
+              Field("token_url", "Token address", required=False,
+                    default="https://oauth2.googleapis.com/token", is_address=True), SCOPES,
+              Field("subject", "Subject", "On whose behalf, where the service allows that.",
+                    required=False),
+              Field("audience", "Audience", "The token address unless you say else.",
+                    required=False),
+              Field("key_id", "Key id", required=False), HEADER, CHECK),
+             value_help=_PEM, is_long=True, issues=True),
+        Kind("aws_sigv4", "AWS signature (SigV4)",
+             "Each request is signed with an access key; the key itself is never sent.",
+             "Secret access key",
+             (Field("access_key_id", "Access key id"),
+              Field("region", "Region", "As in eu-central-1."),
+              Field("service", "Service", "As in s3, as the signature names it."), CHECK)),
+        Kind("dsn", "Address with a password (DSN)", "A database or mail server.", "DSN",
+             value_help="As in postgresql://user:password@db.example.com:5432/shop or "
+             "smtps://user:password@mail.example.com."),
+    )
+}  # fmt: skip
