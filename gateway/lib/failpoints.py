@@ -83,9 +83,8 @@ def _die(orders: Path, point: Point, subject: str) -> None:
         orders.unlink()
     except FileNotFoundError:
         return  # another process or thread dies of this order
-    found = ID.search(subject)
-    line = f'{{"event": "failpoint", "point": "{point}", "id": "{found[0] if found else ""}"}}\n'
-    sys.stderr.write(line)
+    found = " ".join(ID.findall(subject))
+    sys.stderr.write(f'{{"event": "failpoint", "point": "{point}", "ids": "{found}"}}\n')
     sys.stderr.flush()
     time.sleep(PAUSE_S)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -70,7 +70,7 @@ def test_the_line_of_a_death_names_the_action_and_no_credential(tmp_path: Path) 
     orders = tmp_path / "orders"
     orders.write_text("sent@1")
     told = run(orders).stderr
-    assert f'"point": "sent", "id": "act_{"0" * 25}1"' in told
+    assert f'"point": "sent", "ids": "act_{"0" * 25}1"' in told
     assert "hush" not in told
 
 
