@@ -129,6 +129,7 @@ class AuditAction(StrEnum):
     SOURCE_HEARD = "webhooks.source.heard_again"
     SOURCE_TESTED = "webhooks.source.tested"
     SIGNATURE_DEBUGGED = "webhooks.source.signature_debugged"
+    EVENTS_SEALED = "webhooks.event.sealed"
     EVENT_REPLAYED = "webhooks.event.replayed"
     EVENT_RELEASED = "webhooks.event.released"
     EVENT_DEAD = "webhooks.event.given_up"

@@ -17,9 +17,10 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from audit import checkpoints, published, roles, tree, triggers
+from audit import checkpoints, evidence, published, roles, tree, triggers
 from audit.canonical import NotCanonical, canonical
 from audit.checkpoints import BadNote, Head
+from audit.evidence import Evidence
 from audit.merkle import HASH_BYTES, Frontier, leaf_hash
 from audit.models import AuditRecord, Checkpoint, Leaf
 
@@ -103,9 +104,13 @@ def verify(
             f"name the key with --public-key"
         )
     reports = [_database(only)]
+    sealed = evidence.begin()
     for log in [only] if only else sorted(known):
         heads = sorted((head for head in kept if head.log == log), key=lambda head: head.size)
-        reports.append(_LogCheck(log, public_keys, heads).run(progress))
+        reports.append(_LogCheck(log, public_keys, heads, sealed).run(progress))
+    for kind in () if only else sealed.values():
+        for text in kind.rest():
+            reports[0].add("sealed", text)
     return reports
 
 
@@ -151,8 +156,15 @@ class _Heads:
 class _LogCheck:
     """One log, read from its first leaf to its last."""
 
-    def __init__(self, log: str, public_keys: list[str], external: list[Head]) -> None:
+    def __init__(
+        self,
+        log: str,
+        public_keys: list[str],
+        external: list[Head],
+        sealed: dict[str, Evidence],
+    ) -> None:
         self.report = LogReport(log)
+        self.sealed = sealed
         self.log = log
         self.public_keys = public_keys
         self.frontier = Frontier()
@@ -222,6 +234,9 @@ class _LogCheck:
         for name in wrong:
             said = "does not belong to the leaf's hash" if name == "body" else "is not as recorded"
             self.report.add("record", f"{name} {said}", field=name, **place)
+        if not wrong and (kind := self.sealed.get(record.action)):
+            for said in kind.check(record.pk, record.body_json["meta"]):
+                self.report.add("sealed", said, **place)
 
     def _compare(self) -> None:
         for source in self.sources:

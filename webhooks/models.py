@@ -250,6 +250,8 @@ class Event(EnvironmentRow, DueColumns):
     # How often somebody ordered its effects as new ones, beside those that exist.
     renewals = models.PositiveIntegerField(default=0, db_default=0)
     pruned_at = models.DateTimeField(null=True, blank=True)
+    # The audit record that holds its digests; written once, by `services/sealing.py`.
+    sealed_in = models.UUIDField(null=True, blank=True)
 
     objects: ClassVar[Any] = EventQuerySet.as_manager()
 
@@ -268,6 +270,7 @@ class Event(EnvironmentRow, DueColumns):
             models.Index(fields=["environment", "id"], name="event_environment"),
             models.Index(fields=["due_at"], name="event_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["run_id"], name="event_run", condition=Q(run_id__isnull=False)),
+            models.Index(fields=["id"], name="event_unsealed", condition=Q(sealed_in__isnull=True)),
             models.Index(
                 fields=["delivery"], name="event_delivery", condition=Q(delivery__isnull=False)
             ),

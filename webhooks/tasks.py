@@ -2,10 +2,12 @@
 
 import threading
 import time
+from contextlib import suppress
 
 from django.db import connection
 
 from gateway.lib.broker import JobName, job, ring
+from gateway.lib.errors import StaleState
 from webhooks import services
 
 LIMIT_MS = 300_000
@@ -70,3 +72,15 @@ def _drain() -> None:
 def fetch_documents() -> None:
     """Fetch the keys and certificates that the intake asked for; what fails waits in its row."""
     services.fetch_due()
+
+
+@job(JobName.SEAL_EVENTS, time_limit_ms=LIMIT_MS)
+def seal_events() -> None:
+    """Seal accepted events into the audit log until none is left; the sweep goes on after a while.
+
+    Where two workers do so at once, one of them leaves it to the other.
+    """
+    end = time.monotonic() + SHIFT_S
+    with suppress(StaleState):
+        while services.seal_chunk() and time.monotonic() < end:
+            pass

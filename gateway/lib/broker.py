@@ -28,6 +28,7 @@ class JobName(StrEnum):
 
     PROCESS_EVENTS = "process_events"
     FETCH_DOCUMENTS = "fetch_documents"
+    SEAL_EVENTS = "seal_events"
     START_RUN = "start_run"
     CANCEL_RUN = "cancel_run"
     EXECUTE_ACTION = "execute_action"
@@ -41,6 +42,7 @@ class JobName(StrEnum):
 QUEUES = {
     JobName.PROCESS_EVENTS: "events",
     JobName.FETCH_DOCUMENTS: "default",
+    JobName.SEAL_EVENTS: "sweeps",
     JobName.START_RUN: "default",
     JobName.CANCEL_RUN: "default",
     JobName.EXECUTE_ACTION: "actions",

@@ -48,6 +48,7 @@ FIXED = {
     "replays": "0",
     "renewals": "0",
     "pruned_at": "NULL",
+    "sealed_in": "NULL",
 }
 COLUMNS = (*GIVEN, *FIXED, "received_at", "due_at", "status")
 

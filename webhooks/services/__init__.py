@@ -15,6 +15,7 @@ from webhooks.services.previewing import Previewed, preview_routes, preview_samp
 from webhooks.services.processing import process_chunk
 from webhooks.services.rehearsing import DryRun, dry_run
 from webhooks.services.replaying import MAX_AT_ONCE, Replayed, release, replay, replay_many
+from webhooks.services.sealing import SealedEvents, seal_chunk
 from webhooks.services.secrets import (
     DEFAULT_OVERLAP,
     MAX_OVERLAP,
@@ -44,6 +45,7 @@ __all__ = [
     "NewSecret",
     "Previewed",
     "Replayed",
+    "SealedEvents",
     "SignedEvent",
     "Tested",
     "Trial",
@@ -69,6 +71,7 @@ __all__ = [
     "retire_secret",
     "rhythm",
     "rotate_secret",
+    "seal_chunk",
     "select",
     "send_test",
     "sign_event",

@@ -15,5 +15,7 @@ def sweep() -> int:
     wanted = Document.objects.due(timezone.now()).count()
     if wanted:
         ring(JobName.FETCH_DOCUMENTS)
+    if Event.objects.filter(sealed_in=None).exists():
+        ring(JobName.SEAL_EVENTS)
     WATCH.tick()
     return due + wanted
