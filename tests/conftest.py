@@ -13,7 +13,9 @@ from django.test import TransactionTestCase
 from audit import context, triggers
 from gateway.lib.broker import QUEUES, broker
 from tests.jobs import drain
+from tests.vendor import install
 from tests.vendor.install import ABSENT as NO_VENDORS
+from tests.vendor.node import Node, started
 
 LEFT_OUT = ("long", "release")
 FLUSHES = 3
@@ -71,6 +73,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for absent in (NO_BROWSER, NO_VENDORS):
         if any(absent in str(report.longrepr) for report in skipped):
             terminalreporter.write_sep("!", absent, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """The vendors' own npm packages answer questions; skips, loudly, where they are missing."""
+    if not install.is_ready():
+        pytest.skip(install.ABSENT)
+    with started() as running:
+        yield running
 
 
 def _left_out(item: pytest.Item, kind: str, wanted: str) -> bool:

@@ -1,6 +1,7 @@
 """Which connector performs which operations: one line for each."""
 
 from gateway.connectors.base import Connector, Unknown
+from gateway.connectors.discord.connector import DiscordConnector
 from gateway.connectors.fake import FakeConnector
 from gateway.connectors.github.connector import GithubConnector
 from gateway.connectors.http import HttpConnector
@@ -15,6 +16,7 @@ _CONNECTORS: dict[str, Connector] = {
         HttpConnector(),
         GithubConnector(),
         SlackConnector(),
+        DiscordConnector(),
         SandboxConnector(),
         FakeConnector(),
     )

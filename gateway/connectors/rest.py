@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from audit.canonical import NotCanonical, canonical
-from gateway.connectors.base import ConnectorRequest
+from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus
 from gateway.lib import ids
 from gateway.tools.render import RenderError, check_http_config
 
 # An action is proposed before it is sent, and two machines' clocks differ by less than this.
 CLOCK_SKEW_S = 300.0
+# What stands in a rendered address for the part of it that only the connection knows.
+HIDDEN = "***"
+_NO_PATH = re.compile(r"[?#\s]|\.\.|^$")
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -95,6 +98,34 @@ def marked(request: ConnectorRequest, members: Mapping[str, Any]) -> ConnectorRe
     body = json.loads(request.rendered["body"]) | dict(members)
     rendered = {**request.rendered, "body": canonical(body).decode()}
     return replace(request, rendered=rendered)
+
+
+def body_of(request: ConnectorRequest) -> dict[str, Any]:
+    """The JSON body that was approved; empty where the request has none."""
+    body: dict[str, Any] = json.loads(request.rendered.get("body") or "{}")
+    return body
+
+
+def to_secret_address(request: ConnectorRequest) -> ConnectorRequest | Outcome:
+    """The attempt with the connection's value as its address, where all of that is the secret.
+
+    The rendered address shows the beginning and then `***`; a connection that does not begin so
+    belongs to another service, and is refused before anything is sent.
+    """
+    prefix, _, rest = request.rendered["url"].partition(HIDDEN)
+    secret = request.secret
+    if (
+        secret is None
+        or secret.kind != "dsn"
+        or not secret.value.startswith(prefix)
+        or _NO_PATH.search(secret.value.removeprefix(prefix))
+    ):
+        return Outcome(
+            OutcomeStatus.FAILED, reason="wrong_connection",
+            error=f"The tool needs a connection of kind dsn whose value begins with {prefix}",
+        )  # fmt: skip
+    rendered = {**request.rendered, "url": secret.value + rest}
+    return replace(request, rendered=rendered, secret=None)
 
 
 def proposed_at(key: str) -> float | None:

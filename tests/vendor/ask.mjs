@@ -3,6 +3,7 @@
 
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { isDeepStrictEqual } from "node:util";
 
 const require = createRequire(import.meta.url);
 // Packages log what they like; the lines on standard output are ours.
@@ -62,6 +63,18 @@ const questions = {
     const receiver = new AwsLambdaReceiver({ webhooksSecretToken: secret });
     const answer = await receiver.start()({ headers, body, isBase64Encoded: false }, {}, () => {});
     return { status: answer.statusCode, body: answer.body };
+  },
+
+  // What is wrong with a value by Discord's own description; a member it does not know is wrong.
+  async discord({ shape, value }) {
+    const shapes = await import("discord-api-spec/zod");
+    const read = shapes[`${shape}Schema`].safeParse(value);
+    if (!read.success) return read.error.issues.map((issue) => JSON.stringify(issue));
+    return isDeepStrictEqual(read.data, value) ? [] : ["there are unknown members"];
+  },
+
+  async discord_paths() {
+    return (await import("discord-api-spec")).pathsList;
   },
 
   github_examples() {

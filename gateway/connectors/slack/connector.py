@@ -5,7 +5,6 @@ Settings: `base_url` (default Slack's), `formatting` (`plain`, the default, or `
 Connection: `bearer` with the bot's token; for a webhook `dsn` with its whole address.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,13 +15,16 @@ from gateway.connectors.base import Affected, ConnectorRequest, Outcome, Outcome
 from gateway.connectors.calls import perform, read
 from gateway.connectors.operations import check_schema, found
 from gateway.connectors.rest import (
+    HIDDEN,
     base_url,
+    body_of,
     check_fields,
     json_request,
     marked,
     proposed_at,
     reading,
     text_of,
+    to_secret_address,
 )
 from gateway.connectors.slack import writing
 from gateway.connectors.slack.errors import checked, judged, judged_webhook
@@ -39,7 +41,7 @@ from gateway.tools.render import RenderError
 
 API = "https://slack.com/api"
 HOOKS = "https://hooks.slack.com"
-HIDDEN_PATH = "/services/***"
+HOOK_PATH = f"/services/{HIDDEN}"
 SETTINGS = frozenset({"base_url", "formatting", "broadcasts"})
 METHODS = {POST: "chat.postMessage", UPDATE: "chat.update", DELETE: "chat.delete"}
 EVENT_TYPE = "countersign_action"
@@ -69,7 +71,7 @@ class SlackConnector:
         """The exact request without token and key; pure."""
         found(self.operations, operation, connector=self.name)
         if operation == WEBHOOK:
-            url = base_url(config, HOOKS) + HIDDEN_PATH
+            url = base_url(config, HOOKS) + HOOK_PATH
             return json_request("POST", url, _message(config, arguments))
         body = {"channel": text_of(arguments, "channel", longest=40, pattern=CHANNEL)}
         if operation == POST:
@@ -89,7 +91,7 @@ class SlackConnector:
         if request.operation == POST:
             return _preview_post(request)
         if request.operation == WEBHOOK:
-            body = _body(request)
+            body = body_of(request)
             return _seen({"message": None}, {"message": _shown(body)}, writing.called(body))
         return _preview_change(request)
 
@@ -115,7 +117,7 @@ class SlackConnector:
         """
         if request.operation == DELETE:
             message = _message_at(request)
-            return _sent(request, _body(request)["ts"]) if message is None else None
+            return _sent(request, body_of(request)["ts"]) if message is None else None
         return _find(request) if request.operation == POST else None
 
 
@@ -139,19 +141,12 @@ def _place(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _execute_webhook(request: ConnectorRequest) -> Outcome:
-    """The whole address is the secret: it takes the place of the rendered one."""
-    secret, prefix = request.secret, request.rendered["url"].removesuffix("***")
-    if secret is None or secret.kind != "dsn" or not secret.value.startswith(prefix):
-        return Outcome(
-            OutcomeStatus.FAILED, reason="wrong_connection",
-            error=f"The tool needs a connection of kind dsn whose value begins with {prefix}",
-        )  # fmt: skip
-    rendered = {**request.rendered, "url": secret.value}
-    return perform(replace(request, rendered=rendered, secret=None), judge=judged_webhook)
+    addressed = to_secret_address(request)
+    return addressed if isinstance(addressed, Outcome) else perform(addressed, judge=judged_webhook)
 
 
 def _preview_post(request: ConnectorRequest) -> Preview:
-    body = _body(request)
+    body = body_of(request)
     answer = checked(
         _get(request, "conversations.info", channel=body["channel"], include_num_members="true"),
         missing=frozenset({"channel_not_found"}),
@@ -187,7 +182,7 @@ def _audience(id: str, channel: Mapping[str, Any] | None) -> Affected:
 
 
 def _preview_change(request: ConnectorRequest) -> Preview:
-    body, message = _body(request), _message_at(request)
+    body, message = body_of(request), _message_at(request)
     place = f"{body['channel']}/{body['ts']}"
     before = None if message is None else {"text": message.get("text", "")}
     affected = [Affected("slack_message", place)]
@@ -204,7 +199,7 @@ def _shown(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _message_at(request: ConnectorRequest) -> Mapping[str, Any] | None:
     """The message that is to be changed; None where there is none."""
-    body = _body(request)
+    body = body_of(request)
     place = {"channel": body["channel"], "latest": body["ts"], "oldest": body["ts"]}
     gone = frozenset({"message_not_found", "thread_not_found"})
     # What stands in a thread is not in the channel's history.
@@ -221,7 +216,7 @@ def _message_at(request: ConnectorRequest) -> Mapping[str, Any] | None:
 
 def _find(request: ConnectorRequest) -> Outcome | None:
     """Read back to when the action was proposed; a channel too busy for that stays unknown."""
-    body, since = _body(request), proposed_at(request.idempotency_key)
+    body, since = body_of(request), proposed_at(request.idempotency_key)
     asked = {"channel": body["channel"], "include_all_metadata": "true", "limit": str(PAGE)}
     if since is not None:
         asked["oldest"] = f"{since:.6f}"
@@ -257,14 +252,8 @@ def _messages(answer: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
 
 
 def _sent(request: ConnectorRequest, ts: str) -> Outcome:
-    result = {"channel": _body(request)["channel"], "ts": ts}
+    result = {"channel": body_of(request)["channel"], "ts": ts}
     return Outcome(OutcomeStatus.SUCCEEDED, result=result, may_have_happened=True)
-
-
-def _body(request: ConnectorRequest) -> dict[str, Any]:
-    """What the request is about, rendered from the arguments that were approved."""
-    body: dict[str, Any] = json.loads(request.rendered["body"])
-    return body
 
 
 def _get(request: ConnectorRequest, method: str, **query: str) -> Any:
