@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F
 from django.db.models.functions import Now
@@ -18,13 +17,13 @@ from django.utils import timezone
 from approvals.models import Action, Execution, KillSwitch
 from approvals.services import rechecking, redefining, spending, stopping, trail
 from approvals.services.masking import masked
-from approvals.services.outside import connector_request
+from approvals.services.outside import account_of, connector_request
 from approvals.states import ActionStatus, ExecutionStatus
 from audit import context
 from audit.actions import AuditAction
 from gateway.connectors import registry
 from gateway.connectors.base import Outcome, OutcomeStatus
-from gateway.http.client import client
+from gateway.http.door import door
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import DomainError, StaleState
 from gateway.lib.failpoints import Point, reach
@@ -170,7 +169,7 @@ def call(execution: Execution) -> Outcome:
     if version is None:
         raise ValueError(f"{action} has no tool")
     try:
-        with client(allow=settings.OUTBOUND_ALLOW) as sender:
+        with door(account_of(version)) as sender:
             request = connector_request(
                 version, sender, arguments=action.arguments_value,
                 rendered=action.rendered_value or {}, idempotency_key=execution.idempotency_key,

@@ -3,10 +3,21 @@
 from typing import Any
 
 from audit.context import correlation_id
+from gateway.connections import accounts
 from gateway.connections import services as connections
+from gateway.connectors import registry
 from gateway.connectors.base import ConnectorRequest
+from gateway.http.limits import Account, Limits
 from gateway.http.messages import Sender
 from gateway.tools.models import ToolVersion
+
+
+def account_of(version: ToolVersion) -> Account:
+    """Whose calls the door counts: the connection's, or the tool's where it needs no credential."""
+    preset = registry.limits(version.connector)
+    if version.connection is None:
+        return Account(version.tool.public_id, Limits().with_(preset))
+    return accounts.account_of(version.connection, preset)
 
 
 def connector_request(

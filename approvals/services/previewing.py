@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.conf import settings
 
 from approvals import sensitive
 from approvals.sensitive import Hit, PreviewState
 from approvals.services.masking import masked
-from approvals.services.outside import connector_request
+from approvals.services.outside import account_of, connector_request
 from gateway.connectors import registry
-from gateway.http.client import client
+from gateway.http.door import door
 from gateway.http.errors import OutsideError
 from gateway.lib.errors import DomainError
 from gateway.lib.sealing import CannotUnseal
@@ -51,7 +50,7 @@ def preview_of(
         return None
     version = tool.current
     try:
-        with client(allow=settings.OUTBOUND_ALLOW) as sender:
+        with door(account_of(version)) as sender:
             request = connector_request(
                 version, sender, arguments=arguments, rendered=rendered,
                 idempotency_key="preview", deadline_s=PREVIEW_DEADLINE_S,

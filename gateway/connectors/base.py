@@ -163,6 +163,18 @@ class Connector(Protocol):
         ...
 
 
+class Limited(Protocol):
+    """A connector that knows what its service allows one credential; a connection may change it.
+
+    As in `gateway.http.limits`: `{"requests": "2/s, burst 40", "points": "50/s, burst 1000"}`.
+    """
+
+    @property
+    def limits(self) -> Mapping[str, Any]:
+        """What differs from the defaults."""
+        ...
+
+
 class Searchable(Protocol):
     """A connector that can say, by idempotency key, whether an attempt took effect."""
 

@@ -1,5 +1,8 @@
 """Which connector performs which operations: one line for each."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from gateway.connectors.base import Connector, Unknown
 from gateway.connectors.discord.connector import DiscordConnector
 from gateway.connectors.fake import FakeConnector
@@ -8,7 +11,7 @@ from gateway.connectors.http import HttpConnector
 from gateway.connectors.sandbox import SandboxConnector
 from gateway.connectors.slack.connector import SlackConnector
 
-__all__ = ["CONNECTORS", "KNOWN", "Unknown", "connector"]
+__all__ = ["CONNECTORS", "KNOWN", "Unknown", "connector", "limits"]
 
 _CONNECTORS: dict[str, Connector] = {
     connector.name: connector
@@ -32,3 +35,11 @@ def connector(name: str) -> Connector:
         return _CONNECTORS[name]
     except KeyError:
         raise Unknown(f"There is no connector called {name[:60]!r}.") from None
+
+
+def limits(name: str) -> Mapping[str, Any]:
+    """What the connector's service allows one credential (`base.Limited`); empty where it is not
+    known. Raises Unknown.
+    """
+    found: Mapping[str, Any] = getattr(connector(name), "limits", {})
+    return found

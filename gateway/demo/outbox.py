@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from gateway.demo.store import Document, Store
-from gateway.http.client import Client, Timeouts, client
+from gateway.http.client import Client, client
 from gateway.http.errors import OutsideError
 from gateway.http.guard import DEFAULT_PORTS
+from gateway.http.limits import Limits
 from gateway.http.messages import Request
 
 log = logging.getLogger(__name__)
 PREFIX = "whsec_"
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
-TIMEOUTS = Timeouts(connect_s=2, total_s=15)
+LIMITS = Limits(connect_s=2, total_s=15)
 
 
 def sign(secret: str, *, message_id: str, sent_at: int, body: bytes) -> dict[str, str]:
@@ -43,7 +44,7 @@ def door(url: str) -> Client:
     """A guarded client that may reach this one address, and no other private one."""
     parts = urlsplit(url)
     port = parts.port or DEFAULT_PORTS[parts.scheme]
-    return client(allow=[f"{parts.hostname}:{port}"], timeouts=TIMEOUTS)
+    return client(allow=[f"{parts.hostname}:{port}"], limits=LIMITS)
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Outbox:
         self._is_stopping = True
         self._bell.set()
         if self._thread is not None:
-            self._thread.join(TIMEOUTS.total_s)
+            self._thread.join(LIMITS.total_s)
 
     def wake(self) -> None:
         """There is something new to send."""

@@ -23,20 +23,23 @@ class RetryClass(StrEnum):
 class Request:
     """One request, complete: these bytes are sent and nothing is added but framing headers.
 
-    Headers hold secrets, so they stay out of the text form.
+    Headers hold secrets, so they stay out of the text form. `points` is what the call costs at a
+    service that counts more than calls (the cost of a query): taken from the account's points.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    points: float = 0.0
 
 
 @dataclass(frozen=True)
 class Answer:
     """What the other side answered; header names are lower case.
 
-    `truncated` says that the body was longer than the limit and only its beginning was read.
+    `truncated` says that the body was longer than the limit and only its beginning was read,
+    `is_uncertain` that an earlier try of the same call may have taken effect.
     """
 
     status: int
@@ -44,6 +47,7 @@ class Answer:
     body: bytes = b""
     truncated: bool = False
     retry_after: float | None = None
+    is_uncertain: bool = False
 
     @property
     def ok(self) -> bool:

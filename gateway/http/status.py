@@ -13,7 +13,7 @@ def refused(answer: Answer, *, service: str) -> OutsideError:
     return OutsideError(
         f"http_{answer.status}",
         not passing,
-        answer.status >= 500,
+        answer.status >= 500 or answer.is_uncertain,
         answer.status,
         answer.retry_after,
         detail=f"{service} answered with status {answer.status}.",

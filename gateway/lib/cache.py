@@ -4,6 +4,7 @@ Nothing here is owed to anybody: sign-in limits, signs of life and looked-up sou
 must not fail because a cache is down, and its limits must not vanish: they go on per process.
 """
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,20 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis import RedisError
 
+from gateway.lib.shared import Change, change_here
+
 log = structlog.get_logger(__name__)
 # How long a process that met a dead server asks nobody but itself.
 PAUSE_S = 2.0
+# Writes only where the value is still the one that was read ("" where there was none).
+SWAP = """
+local present = redis.call('GET', KEYS[1]) or ''
+if present ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+# Each lost race is another's success, so many in a row mean that something is wrong.
+MAX_RACES = 100
 
 
 class _Away:
@@ -64,12 +76,45 @@ class RedisOrMemoryCache(RedisCache):
     def clear(self) -> Any:
         return self._try("clear")
 
+    def change(self, key: str, how: Change, ttl_s: float) -> Any:
+        """Change one value as one step for all processes; see `gateway.lib.shared`.
+
+        The time is that of Redis, one clock for all.
+        """
+        return self._first(
+            "change",
+            lambda: self._swap(self.make_and_validate_key(key), how, ttl_s),
+            lambda: change_here(self._memory, key, how, ttl_s),
+        )
+
+    def _swap(self, key: str, how: Change, ttl_s: float) -> Any:
+        client = self._cache.get_client(key, write=True)
+        for _ in range(MAX_RACES):
+            reading = client.pipeline(transaction=False)
+            reading.time()
+            reading.get(key)
+            (seconds, micros), raw = reading.execute()
+            before = None if raw is None else json.loads(raw)
+            after, answer = how(before, seconds + micros / 1_000_000)
+            if after == before:
+                return answer
+            written = json.dumps(after, separators=(",", ":"))
+            if client.eval(SWAP, 1, key, raw or b"", written, int(ttl_s * 1000)):
+                return answer
+        raise RedisError(f"no chance to change {key}")
+
     def _try(self, name: str, *args: Any, **options: Any) -> Any:
+        in_redis: Callable[..., Any] = getattr(super(), name)
+        in_memory: Callable[..., Any] = getattr(self._memory, name)
+        return self._first(
+            name, lambda: in_redis(*args, **options), lambda: in_memory(*args, **options)
+        )
+
+    def _first(self, name: str, in_redis: Callable[[], Any], in_memory: Callable[[], Any]) -> Any:
         if time.monotonic() >= _Away.until:
-            in_redis: Callable[..., Any] = getattr(super(), name)
             try:
-                return in_redis(*args, **options)
+                return in_redis()
             except (RedisError, OSError) as error:
                 _Away.until = time.monotonic() + PAUSE_S
                 log.warning("cache_away", operation=name, error=repr(error))
-        return getattr(self._memory, name)(*args, **options)
+        return in_memory()

@@ -29,8 +29,8 @@ class Door:
             raise reply
         return reply if isinstance(reply, Answer) else reply()
 
-    def client(self, **_: Any) -> Any:
-        """In the place of `gateway.http.client.client`."""
+    def open(self, **_: Any) -> Any:
+        """In the place of `gateway.http.door.door`."""
 
         @contextmanager
         def opened() -> Iterator[Door]:

@@ -6,14 +6,13 @@ marked where it may have arrived, so neither a lost worker nor a replay visits i
 
 import hashlib
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
-from gateway.http.client import client
+from gateway.http.door import door
 from gateway.http.errors import OutsideError
 from gateway.http.messages import Answer, Request
 from gateway.http.status import refused
@@ -36,8 +35,8 @@ def confirm(event: Event, url: str) -> None:
             raise Hopeless(UNKNOWN)
         return
     try:
-        with client(allow=settings.OUTBOUND_ALLOW) as door:
-            answer = door.send(Request("GET", url), attempts=1, deadline_s=TIMEOUT_S)
+        with door() as sender:
+            answer = sender.send(Request("GET", url), attempts=1, deadline_s=TIMEOUT_S)
         if not answer.ok:
             raise refused(answer, service="The provider")
     except OutsideError as error:

@@ -8,7 +8,6 @@ import hashlib
 from datetime import timedelta
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -16,7 +15,7 @@ from django.utils import timezone
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
-from gateway.http.client import client
+from gateway.http.door import door
 from gateway.http.errors import OutsideError
 from gateway.http.messages import Request, Sender
 from gateway.http.status import refused
@@ -39,13 +38,13 @@ REST_S = 60
 TIMEOUT_S = 10.0
 
 
-def fetch_due(door: Sender | None = None) -> int:
+def fetch_due(sender: Sender | None = None) -> int:
     """Fetch what is due, one after the other; how many rows were looked at."""
     done = 0
-    with client(allow=settings.OUTBOUND_ALLOW) as usual:
+    with door() as usual:
         while done < MAX_A_JOB and (held := _claim()):
             for document in held:
-                _bring(document, door or usual)
+                _bring(document, sender or usual)
             done += len(held)
     return done
 
@@ -62,14 +61,14 @@ def _claim() -> list[Document]:
     ]
 
 
-def _bring(document: Document, door: Sender) -> None:
+def _bring(document: Document, sender: Sender) -> None:
     rule = _rule(document)
     is_given_up = document.content is None and document.failures >= MAX_FAILURES
     if rule is None or is_given_up:
         _forget(document)
         return
     try:
-        content = _get(document.url, door)
+        content = _get(document.url, sender)
     except OutsideError as error:
         _fail(document, error.detail, is_final=error.permanent)
         return
@@ -89,10 +88,10 @@ def _rule(document: Document) -> Documents | None:
     return rule
 
 
-def _get(url: str, door: Sender) -> bytes:
+def _get(url: str, sender: Sender) -> bytes:
     """What stands at the address; raises OutsideError. Redirects are answers, not followed."""
     # Tried again by the row, so that nothing here sleeps.
-    answer = door.send(Request("GET", url), attempts=1, deadline_s=TIMEOUT_S)
+    answer = sender.send(Request("GET", url), attempts=1, deadline_s=TIMEOUT_S)
     if not answer.ok:
         raise refused(answer, service="The place of the document")
     if answer.truncated or len(answer.body) > MAX_BYTES:

@@ -5,9 +5,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from django.conf import settings
-
-from gateway.http.client import client
+from gateway.http.door import door
 from gateway.http.messages import Answer, Request, RetryClass
 from gateway.lib import ids, sealing
 from gateway.lib.errors import Refused
@@ -71,8 +69,8 @@ def _newest_key(source: Source) -> bytes:
 def deliver(signed: SignedEvent, *, deadline_s: float) -> Answer:
     """POST it once, as its provider would; raises OutsideError without an answer."""
     # Our own address may be a private one.
-    with client(allow=[*settings.OUTBOUND_ALLOW, _host_and_port(signed.url)]) as door:
-        return door.send(
+    with door(allow=[_host_and_port(signed.url)]) as sender:
+        return sender.send(
             Request("POST", signed.url, signed.headers, signed.body),
             retry_class=RetryClass.UNSAFE,
             deadline_s=deadline_s,

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.conf import settings
-
 from audit.context import correlation_id
 from gateway.agents import services as agents
 from gateway.agents.models import Provider as ConfiguredProvider
-from gateway.http.client import client
+from gateway.http.door import door
+from gateway.http.limits import Account
 from gateway.providers import registry
 from gateway.providers.base import DEFAULT_DEADLINE_S, Provider, ProviderRequest
 
@@ -18,7 +17,7 @@ def provider_call(
     configured: ConfiguredProvider, *, key: str, deadline_s: float = DEFAULT_DEADLINE_S
 ) -> Iterator[tuple[Provider, ProviderRequest]]:
     """The provider's adapter and a request for one call under this idempotency key."""
-    with client(allow=settings.OUTBOUND_ALLOW) as sender:
+    with door(Account(configured.public_id)) as sender:
         yield (
             registry.provider(configured.adapter),
             ProviderRequest(

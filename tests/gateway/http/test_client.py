@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.http.client import Client, Timeouts, client
+from gateway.http.client import Client, client
 from gateway.http.errors import OutsideError
 from gateway.http.guard import Guard
+from gateway.http.limits import Limits
 from gateway.http.messages import Request, RetryClass
 
 Respond = Callable[..., Any]
@@ -46,7 +47,7 @@ def make(peer: Any, sleeper: Sleeper | None = None, **more: Any) -> Client:
         guard=more.pop("guard", None) or Guard.of([peer.host_port]),
         sleep=timing.sleep,
         clock=timing.clock,
-        chance=lambda: 0.0,
+        chance=more.pop("chance", lambda: 0.5),
         **more,
     )
 
@@ -171,7 +172,7 @@ def test_an_answer_without_end_is_cut_at_the_limit(peer: Any) -> None:
             connection.sendall(b"x" * 65536)
 
     peer.scripts = [endless]
-    answer = make(peer, max_body_bytes=100_000).send(Request("GET", peer.url))
+    answer = make(peer, limits=Limits(max_body_bytes=100_000)).send(Request("GET", peer.url))
     assert (len(answer.body), answer.truncated, answer.status) == (100_000, True, 200)
 
 
@@ -210,7 +211,7 @@ def test_many_slow_bytes_do_not_outlast_the_total_timeout(peer: Any) -> None:
     peer.scripts = [dripping]
     started = time.monotonic()
     with pytest.raises(OutsideError) as caught:
-        make(peer, timeouts=Timeouts(total_s=0.3)).send(Request("POST", peer.url))
+        make(peer, limits=Limits(total_s=0.3)).send(Request("POST", peer.url))
     assert (caught.value.reason, caught.value.status) == ("timeout", 200)
     assert caught.value.may_have_happened
     assert time.monotonic() - started < 5
@@ -256,7 +257,7 @@ def test_passing_statuses_are_tried_again_with_growing_waits(
     sleeper = Sleeper()
     peer.scripts = [answering(status), answering(status), answering(200)]
     assert make(peer, sleeper).send(Request("PUT", peer.url), retry_class=retry_class).ok
-    assert sleeper.slept == [1.0, 2.0]
+    assert sleeper.slept == [2.0, 3.5]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 410, 422, 501])
@@ -311,9 +312,9 @@ def test_repeating_stays_within_the_deadline(peer: Any, answering: Respond) -> N
     sleeper = Sleeper()
     peer.scripts = [answering(500)]
     make(peer, sleeper).send(
-        Request("GET", peer.url), retry_class=RetryClass.SAFE, deadline_s=5, attempts=50
+        Request("GET", peer.url), retry_class=RetryClass.SAFE, deadline_s=6, attempts=50
     )
-    assert sleeper.slept == [1.0, 2.0]
+    assert sleeper.slept == [2.0, 3.5]
 
 
 def test_secrets_stay_out_of_texts_and_errors(

@@ -1,26 +1,37 @@
 """When a call is repeated, and how long it waits."""
 
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 
 from gateway.http.messages import RetryClass
-from gateway.http.retry import backoff_s, may_repeat, retry_after_s
+from gateway.http.retry import decorrelated_s, may_repeat, retry_after_s
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
-def test_back_off_doubles_from_one_second_and_stays_within_a_minute(chance: float) -> None:
-    waits = [backoff_s(attempt, chance) for attempt in range(1, 40)]
-    assert waits[0] >= 1
-    assert waits == sorted(waits)
-    assert max(waits) == 60
-    assert waits[1] == 2 * waits[0]
+def waits(*chances: float) -> list[float]:
+    found: list[float] = []
+    for chance in chances:
+        found.append(decorrelated_s(found[-1] if found else None, chance))
+    return found
 
 
-def test_chance_spreads_callers_apart() -> None:
-    assert backoff_s(3, 0.0) < backoff_s(3, 0.5) < backoff_s(3, 0.9)
+def test_waits_grow_threefold_at_most_and_stay_within_a_minute() -> None:
+    assert waits(1.0, 1.0, 1.0, 1.0, 1.0) == [3, 9, 27, 60, 60]
+
+
+def test_waits_are_never_shorter_than_a_second() -> None:
+    assert waits(0.0, 0.0, 0.0) == [1, 1, 1]
+    assert waits(0.9, 0.0)[1] == 1
+
+
+def test_callers_that_failed_together_do_not_return_together() -> None:
+    chance = Random(5)
+    callers = [waits(*(chance.random() for _ in range(6))) for _ in range(200)]
+    assert all(1 <= wait <= 60 for caller in callers for wait in caller)
+    assert len({round(caller[2], 2) for caller in callers}) > 100
 
 
 @pytest.mark.parametrize(
@@ -28,6 +39,12 @@ def test_chance_spreads_callers_apart() -> None:
     [
         ("0", 0.0),
         ("120", 120.0),
+        ("86400", 3600.0),
+        ("9" * 40, 3600.0),
+        ("Sat, 20 Nov 2027 12:00:00 GMT", 3600.0),
+        ("Fri, 20 Nov 2026 13:00:30 +0100", 30.0),
+        ("Fri, 20 Nov 2026 12:00:30 +99999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 3600.0),
         (" 7 ", 7.0),
         ("Fri, 20 Nov 2026 12:00:30 GMT", 30.0),
         ("Fri, 20 Nov 2026 11:00:00 GMT", 0.0),

@@ -35,7 +35,7 @@ def received(
 @pytest.fixture
 def door(monkeypatch) -> Door:
     made = Door({SUBSCRIBE: GOOD})
-    monkeypatch.setattr("webhooks.services.confirming.client", made.client)
+    monkeypatch.setattr("webhooks.services.confirming.door", made.open)
     return made
 
 

@@ -191,7 +191,7 @@ def test_two_workers_do_not_fetch_the_same():
 def test_sweep_finds_what_the_intake_asked_for(monkeypatch, settle):
     wanted(source_of())
     door = Door({CERTIFICATE: Answer(200, body=PEM)})
-    monkeypatch.setattr("webhooks.services.documents.client", door.client)
+    monkeypatch.setattr("webhooks.services.documents.door", door.open)
 
     assert sweep() == 1
     assert JobName.FETCH_DOCUMENTS in [message.actor_name for message in settle()]

@@ -1,0 +1,19 @@
+"""A connection as the door knows it: whose credential it is, and what it may take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.connections.models import Connection
+from gateway.http.health import Health, health
+from gateway.http.limits import Account, Limits
+
+
+def account_of(connection: Connection, preset: Mapping[str, Any] | None = None) -> Account:
+    """Its calls are counted under its id; its own limits win over what the connector knows."""
+    own: Mapping[str, Any] = getattr(connection, "limits", {})
+    return Account(connection.public_id, Limits().with_(preset or {}).with_(own))
+
+
+def health_of(connection: Connection, preset: Mapping[str, Any] | None = None) -> list[Health]:
+    """How each host stands that it was used for in the last week."""
+    return health(account_of(connection, preset))
