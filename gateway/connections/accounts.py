@@ -10,8 +10,8 @@ from gateway.http.limits import Account, Limits
 
 def account_of(connection: Connection, preset: Mapping[str, Any] | None = None) -> Account:
     """Its calls are counted under its id; its own limits win over what the connector knows."""
-    own: Mapping[str, Any] = getattr(connection, "limits", {})
-    return Account(connection.public_id, Limits().with_(preset or {}).with_(own))
+    limits = Limits().with_(preset or {}).with_(connection.limits)
+    return Account(connection.public_id, limits)
 
 
 def health_of(connection: Connection, preset: Mapping[str, Any] | None = None) -> list[Health]:
