@@ -10,6 +10,7 @@ from gateway.connectors.github.connector import GithubConnector
 from gateway.connectors.http import HttpConnector
 from gateway.connectors.sandbox import SandboxConnector
 from gateway.connectors.slack.connector import SlackConnector
+from gateway.connectors.stripe.connector import StripeConnector
 
 __all__ = ["CONNECTORS", "KNOWN", "Unknown", "connector", "limits"]
 
@@ -20,6 +21,7 @@ _CONNECTORS: dict[str, Connector] = {
         GithubConnector(),
         SlackConnector(),
         DiscordConnector(),
+        StripeConnector(),
         SandboxConnector(),
         FakeConnector(),
     )

@@ -8,7 +8,9 @@ from typing import Any
 
 from audit.canonical import NotCanonical, canonical
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus
+from gateway.http.messages import Answer
 from gateway.lib import ids
+from gateway.lib.strictjson import Ambiguous, parse
 from gateway.tools.render import RenderError, check_http_config
 
 # An action is proposed before it is sent, and two machines' clocks differ by less than this.
@@ -16,6 +18,7 @@ CLOCK_SKEW_S = 300.0
 # What stands in a rendered address for the part of it that only the connection knows.
 HIDDEN = "***"
 _NO_PATH = re.compile(r"[?#\s]|\.\.|^$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -87,6 +90,21 @@ def json_request(
 def reading(url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A GET, for `calls.read`."""
     return {"method": "GET", "url": url, "headers": dict(headers or {}), "body": None}
+
+
+def json_of(answer: Answer) -> Any:
+    """An answer's JSON with one meaning; None where it is not that, or was cut."""
+    if answer.truncated:
+        return None
+    try:
+        return parse(answer.body.decode("utf-8", errors="replace"), max_bytes=len(answer.body) * 4)
+    except Ambiguous:
+        return None
+
+
+def plain(text: Any, *, longest: int = 300) -> str:
+    """A service's words in one short line; empty for what is no text."""
+    return _CONTROL.sub(" ", text)[:longest].strip() if isinstance(text, str) else ""
 
 
 def marked(request: ConnectorRequest, members: Mapping[str, Any]) -> ConnectorRequest:

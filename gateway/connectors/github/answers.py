@@ -8,17 +8,16 @@ from typing import Any
 
 from gateway.connectors.base import Outcome, OutcomeStatus
 from gateway.connectors.github.catalogue import Call
+from gateway.connectors.rest import json_of, plain
 from gateway.http.errors import OutsideError
 from gateway.http.messages import Answer
 from gateway.http.status import refused
-from gateway.lib.strictjson import Ambiguous, parse
 
 # What GitHub asks for after a secondary limit that names no time.
 SECONDARY_WAIT_S = 60.0
 MOVED = frozenset({301, 302, 307, 308})
 _NEXT = re.compile(r'<[^>]*[?&]page=(\d{1,6})[^>]*>; *rel="next"')
 _SECONDARY = re.compile(r"secondary rate limit|abuse detection", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 MAX_WORDS = 300
 
 
@@ -84,7 +83,7 @@ def words(answer: Answer) -> str:
         return f"GitHub does not take the credential: it expired or was revoked.{quoted}"
     if answer.status == 403:
         needs = answer.headers.get("x-accepted-github-permissions", "")
-        hint = f" It asks for the permission {_plain(needs)}." if needs else ""
+        hint = f" It asks for the permission {plain(needs)}." if needs else ""
         return f"GitHub does not let this credential do that.{hint}{quoted}"
     if answer.status == 404:
         return (
@@ -99,16 +98,6 @@ def words(answer: Answer) -> str:
     return f"GitHub answered with status {answer.status}.{quoted}"
 
 
-def body_of(answer: Answer) -> Any:
-    """The answer's JSON; None where it is no whole JSON."""
-    if answer.truncated:
-        return None
-    try:
-        return parse(answer.body.decode("utf-8", errors="replace"), max_bytes=len(answer.body) * 4)
-    except Ambiguous:
-        return None
-
-
 def _until_reset(answer: Answer) -> float:
     """Seconds by GitHub's own clock, so that ours does not matter."""
     try:
@@ -120,24 +109,19 @@ def _until_reset(answer: Answer) -> float:
 
 
 def _says(answer: Answer) -> str:
-    value = body_of(answer)
-    return _plain(value.get("message")) if isinstance(value, dict) else ""
-
-
-def _plain(text: Any) -> str:
-    """Foreign words in one short line."""
-    return _CONTROL.sub(" ", text)[:MAX_WORDS].strip() if isinstance(text, str) else ""
+    value = json_of(answer)
+    return plain(value.get("message")) if isinstance(value, dict) else ""
 
 
 def _fields(answer: Answer) -> str:
-    errors = body_of(answer)
+    errors = json_of(answer)
     errors = errors.get("errors") if isinstance(errors, dict) else None
     if not isinstance(errors, list):
         return ""
     named = [
-        " ".join(filter(None, (_plain(e.get("field")), _plain(e.get("message") or e.get("code")))))
+        " ".join(filter(None, (plain(e.get("field")), plain(e.get("message") or e.get("code")))))
         if isinstance(e, dict)
-        else _plain(e)
+        else plain(e)
         for e in errors[:10]
     ]
     return ", ".join(named)[:MAX_WORDS]

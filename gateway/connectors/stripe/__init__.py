@@ -1,0 +1,1 @@
+"""Stripe: refunds, captures and cancellations of payments."""
