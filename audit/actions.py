@@ -73,6 +73,8 @@ class AuditAction(StrEnum):
     ACTION_EXTENDED = "approvals.action.extended"
     ACTION_REDEFINED = "approvals.action.redefined"
     ACTION_RETURNED = "approvals.action.returned_to_review"
+    ACTION_DRIFTED = "approvals.action.target_drifted"
+    ACTION_CALLED_OFF = "approvals.action.called_off"
     ACTION_CLAIMED = "approvals.action.claimed"
     ACTION_RELEASED = "approvals.action.released"
     ACTION_SUCCEEDED = "approvals.action.succeeded"

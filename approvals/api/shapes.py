@@ -1,16 +1,14 @@
 """How actions look outside. Secrets are masked as on the desk; the digest covers what is sent."""
 
-import json
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from approvals.models import Action, ActionVersion, Approval, Comment, Execution
-from approvals.services.masking import in_request, masked, shown_arguments
+from approvals.services.masking import shown_arguments, shown_request
 from approvals.services.switching import stopping
 from approvals.states import ActionStatus
-from audit.canonical import canonical
 from gateway.lib import ids
 from gateway.lib.rest import StrictFields
 
@@ -42,11 +40,15 @@ class ExecutionOut(serializers.Serializer[Execution]):
 
     id = serializers.CharField(source="public_id")
     attempt = serializers.IntegerField()
+    action_version = serializers.IntegerField()
     status = serializers.CharField()
     idempotency_key = serializers.CharField()
+    connection = serializers.CharField()
     sent_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+    request = serializers.JSONField(allow_null=True)
     response = serializers.JSONField(allow_null=True)
+    looked_up = serializers.JSONField(allow_null=True)
     error = serializers.CharField()
     created_at = serializers.DateTimeField()
 
@@ -93,6 +95,7 @@ class ActionOut(serializers.Serializer[Action]):
     detail = serializers.CharField(source="reason")
     refusal = serializers.JSONField(allow_null=True)
     result = serializers.JSONField(allow_null=True)
+    result_mismatch = serializers.CharField()
     is_settled = serializers.BooleanField()
     decide_by = serializers.DateTimeField(allow_null=True)
     execute_by = serializers.DateTimeField(allow_null=True)
@@ -192,10 +195,7 @@ class ActionDetailOut(ActionOut):
         rendered = action.rendered_value
         if rendered is None:
             return None
-        sensitive = sensitive_of(action)
-        if isinstance(body := rendered.get("body"), str):
-            rendered = {**rendered, "body": _masked_text(body, sensitive)}
-        return masked(rendered, in_request(sensitive))
+        return shown_request(rendered, sensitive_of(action))
 
     def get_stopped_by(self, action: Action) -> list[str]:
         """The scopes whose kill switch keeps it from being carried out now."""
@@ -205,16 +205,6 @@ class ActionDetailOut(ActionOut):
 def sensitive_of(action: Action) -> list[str]:
     """The paths of the tool's arguments that are never shown."""
     return list(action.tool_version.sensitive) if action.tool_version else []
-
-
-def _masked_text(text: str, sensitive: list[str]) -> str:
-    """The text byte for byte where nothing in it is secret."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    safe = masked(value, sensitive)
-    return text if safe == value else canonical(safe).decode()
 
 
 class ActionIn(StrictFields):

@@ -93,6 +93,12 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     approved_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     result = models.JSONField(null=True, blank=True)
+    result_mismatch = models.TextField(
+        blank=True, db_default="", help_text="Where the result is not what the tool promises."
+    )
+    called_off_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its run ended while it was under way: nothing more."
+    )
     source_event = models.CharField(max_length=40, blank=True)
     correlation_id = models.CharField(max_length=128)
 

@@ -18,6 +18,9 @@ class Execution(Row):
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="executions")
     attempt = models.PositiveIntegerField(help_text="The fencing token.")
+    action_version = models.PositiveIntegerField(
+        default=1, db_default=1, help_text="The version of the action that it carries out."
+    )
     status = models.CharField(
         max_length=20, choices=ExecutionStatus.choices, default=ExecutionStatus.CLAIMED
     )
@@ -25,7 +28,16 @@ class Execution(Row):
     connection = models.CharField(max_length=80, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    request = models.JSONField(
+        null=True, blank=True, help_text="What was sent, redacted; null where nothing was."
+    )
     response = models.JSONField(null=True, blank=True, help_text="Redacted.")
+    looked_up = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What the service said, asked by key about earlier attempts: {state, at, detail, "
+        "result}, redacted.",
+    )
     error = models.TextField(blank=True)
 
     class Meta:

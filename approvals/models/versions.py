@@ -33,6 +33,7 @@ class ActionVersion(Row):
         RETURNED = "returned", "Returned to review"
         REDEFINED = "redefined", "Tool redefined"
         UNDONE = "undone", "Approval undone"
+        DRIFTED = "drifted", "Target moved"
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()

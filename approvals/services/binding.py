@@ -14,7 +14,7 @@ from approvals.digest import (
 )
 from approvals.models import Action, Approval, Delegation
 from approvals.requirement import Requirement, requirement_hash
-from audit.canonical import canonical, digest
+from audit.canonical import NotCanonical, canonical, digest
 from gateway.connectors import registry
 from gateway.connectors.base import Unknown
 from gateway.lib import ids
@@ -80,10 +80,35 @@ def requirement_of(action: Action) -> Requirement:
 
 def _material(action: Action) -> Any:
     """The state before that the reviewer saw; the named material paths, or all of it."""
-    paths = action.tool_version.material if action.tool_version else []
-    if not paths or not isinstance(action.before, dict):
-        return action.before
-    return {path: _found(action.before, steps(path)) for path in paths}
+    return _picked(action.before, action.tool_version.material if action.tool_version else [])
+
+
+def moved(before: Any, now: Any, paths: list[str]) -> list[str]:
+    """The named paths at which two states differ; without paths, the members of either that do.
+
+    States without members are compared as a whole; it is then called `the state`.
+    """
+    old, new = _picked(before, paths), _picked(now, paths)
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return [] if _same(old, new) else ["the state"]
+    names = [*old, *(name for name in new if name not in old)]
+    return [
+        name for name in names if not (name in old and name in new and _same(old[name], new[name]))
+    ]
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Equal as JSON; what has no one canonical form is never the same."""
+    try:
+        return canonical(old) == canonical(new)
+    except NotCanonical:
+        return False
+
+
+def _picked(state: Any, paths: list[str]) -> Any:
+    if not paths or not isinstance(state, dict):
+        return state
+    return {path: _found(state, steps(path)) for path in paths}
 
 
 def _found(value: Any, path: tuple[str, ...]) -> Any:

@@ -142,7 +142,7 @@ def send_to_execution(action: Action, by: Principal, vote: Approval, *, hold_s: 
     spending.set_aside(action)
     move(
         action, ActionStatus.APPROVED, approved_at=Now(), due_at=Now() + hold,
-        execute_by=Now() + EXECUTE_WITHIN + hold,
+        execute_by=Now() + EXECUTE_WITHIN + hold, code="", reason="",
     )  # fmt: skip
     _record(action, AuditAction.ACTION_APPROVED, vote, by, before=before)
     ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=int(hold.total_seconds() * 1000))

@@ -1,10 +1,12 @@
 """Masking with this deployment's key, so that a mask's fingerprint cannot be guessed back."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from approvals.models import Action, ActionVersion
 from approvals.redact import redact, restore
+from audit.canonical import canonical
 from gateway.lib.pointer import pointer, steps
 from gateway.lib.sealing import mask_key
 
@@ -29,3 +31,21 @@ def in_request(paths: Iterable[str]) -> list[str]:
     """Paths of arguments, and the same places where a request holds the arguments as they are."""
     named = list(paths)
     return [*named, *(pointer(("arguments", *steps(path))) for path in named)]
+
+
+def shown_request(rendered: Any, sensitive: Iterable[str]) -> Any:
+    """The exact request, without its secrets; a body that holds masked members is text as well."""
+    paths = list(sensitive)
+    if isinstance(body := rendered.get("body"), str):
+        rendered = {**rendered, "body": _masked_text(body, paths)}
+    return masked(rendered, in_request(paths))
+
+
+def _masked_text(text: str, sensitive: list[str]) -> str:
+    """The text byte for byte where nothing in it is secret."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    safe = masked(value, sensitive)
+    return text if safe == value else canonical(safe).decode()

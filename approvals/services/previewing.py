@@ -1,6 +1,6 @@
 """The read-only look at what an action would touch, before anybody decides."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,13 @@ from approvals.sensitive import Hit, PreviewState
 from approvals.services.masking import masked
 from approvals.services.outside import account_of, connector_request
 from gateway.connectors import registry
+from gateway.connectors.base import ConnectorRequest
 from gateway.http.door import door
 from gateway.http.errors import OutsideError
 from gateway.lib.errors import DomainError
 from gateway.lib.sealing import CannotUnseal
 from gateway.lib.wordlists import NO_LISTS, WordLists
-from gateway.tools.models import Tool
+from gateway.tools.models import Tool, ToolVersion
 
 log = structlog.get_logger(__name__)
 PREVIEW_DEADLINE_S = 5.0
@@ -55,10 +56,20 @@ def preview_of(
                 version, sender, arguments=arguments, rendered=rendered,
                 idempotency_key="preview", deadline_s=PREVIEW_DEADLINE_S,
             )  # fmt: skip
-            found = registry.connector(version.connector).preview(request)
-    except (OutsideError, DomainError, CannotUnseal) as error:
-        log.warning("preview_failed", tool=tool.name, reason=str(error))
-        return Preview(error=f"The present state could not be read: {error}"[:300])
+            return read(version, request, lists=lists)
+    except (DomainError, CannotUnseal) as error:
+        return _unread(version, error)
+
+
+def read(
+    version: ToolVersion, request: ConnectorRequest, *, lists: WordLists = NO_LISTS
+) -> Preview | None:
+    """The state as it is now, through a request that is made already; None without a preview."""
+    asked = replace(request, deadline_s=min(request.deadline_s, PREVIEW_DEADLINE_S))
+    try:
+        found = registry.connector(version.connector).preview(asked)
+    except (OutsideError, DomainError) as error:
+        return _unread(version, error)
     if found is None:
         return None
     return Preview(
@@ -70,3 +81,8 @@ def preview_of(
         as_of=found.as_of,
         sensitive=tuple(sensitive.find({"before": found.before, "after": found.after}, lists)),
     )
+
+
+def _unread(version: ToolVersion, error: Exception) -> Preview:
+    log.warning("preview_failed", tool=version.tool.name, reason=str(error))
+    return Preview(error=f"The present state could not be read: {error}"[:300])

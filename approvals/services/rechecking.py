@@ -29,6 +29,9 @@ def may_still_run(action: Action) -> bool:
     if action.status == ActionStatus.EXECUTING:
         # A repetition of what was approved and begun: same key, same bytes.
         return _is_bound(action)
+    if action.called_off_at is not None:
+        _end(action, ActionStatus.CANCELED, "canceled", "Its run ended before it was tried again.")
+        return False
     if action.execute_by and action.execute_by <= timezone.now():
         _end(action, ActionStatus.EXPIRED, "expired", "It could not be executed in time.")
         return False
@@ -156,6 +159,7 @@ def _end(action: Action, to: ActionStatus, code: str, reason: str) -> None:
     move(action, to, code=code, reason=reason, settled_at=settled, due_at=None, lease_until=None)
     what = {
         ActionStatus.EXPIRED: AuditAction.ACTION_EXPIRED,
+        ActionStatus.CANCELED: AuditAction.ACTION_CANCELED,
         ActionStatus.UNKNOWN: AuditAction.ACTION_UNKNOWN,
     }.get(to, AuditAction.ACTION_DENIED)
     trail.record(action, what, before=before, reason=code)

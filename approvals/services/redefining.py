@@ -9,26 +9,22 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.db.models.functions import Now
 
 from approvals.models import Action, ActionVersion
-from approvals.requirement import Requirement, stricter_of
-from approvals.services import binding, spending, trail, versions
+from approvals.services import afresh, spending
+from approvals.services.afresh import Because
 from approvals.services.checking import check
-from approvals.services.locking import lock, touch
-from approvals.services.proposing import RECORDED_AS, look
-from approvals.services.rejudging import columns_of, judged, wish_of
+from approvals.services.locking import lock
+from approvals.services.proposing import look
+from approvals.services.rejudging import judged, wish_of
 from approvals.services.wishes import read_arguments
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
-from gateway.budgets.services import Exceeded
-from gateway.lib.states import move
 from gateway.lib.work import FREE
 
 CHUNK = 200
 REASON = "The tool's definition changed"
 CODE = "definition_changed"
-WAY: dict[str, Any] = {"origin": ActionVersion.Origin.REDEFINED, "comment": f"{REASON}."}
 
 
 def behind() -> QuerySet[Any]:
@@ -77,78 +73,10 @@ def follow(action: Action) -> Action:
         if locked.row_version == seen.row_version and is_behind(locked):
             if locked.status == ActionStatus.APPROVED:
                 spending.give_back(locked)
-            _apply(locked, judged(locked, wish, preview))
+            was = locked.tool_version
+            meta = {"from_definition": was.number if was else None}
+            because = Because(
+                ActionVersion.Origin.REDEFINED, CODE, REASON, AuditAction.ACTION_REDEFINED, meta
+            )
+            afresh.apply(locked, judged(locked, wish, preview), because)
     return locked
-
-
-def _apply(action: Action, found: Action) -> None:
-    if found.status not in {ActionStatus.PENDING, ActionStatus.APPROVED}:
-        _end(action, found)
-        return
-    before, was, no_room = action.status, action.tool_version, None
-    if action.requirement is None and found.status == ActionStatus.APPROVED:
-        # Nobody was asked before, and nobody is now: it goes on, bound to the new definition.
-        touch(action, **versions.begin(action, requirement=None, **WAY, **columns_of(found)))
-        no_room = _no_room(action)
-    else:
-        _ask_again(action, found)
-    trail.record(
-        action, AuditAction.ACTION_REDEFINED, before=before, reason=CODE,
-        meta={"from_definition": was.number if was else None, "rule": action.rule},
-    )  # fmt: skip
-    if no_room is not None:
-        _deny(action, no_room)
-
-
-def _no_room(action: Action) -> Exceeded | None:
-    """Set aside what it takes of budgets now; why there is no room, where there is none."""
-    try:
-        spending.set_aside(action)
-    except Exceeded as error:
-        return error
-    return None
-
-
-def _deny(action: Action, no_room: Exceeded) -> None:
-    """One that fits no budget any more ends; left as it is, it would stop those behind it."""
-    before = action.status
-    reason = f"{REASON} while the action waited. {no_room.detail}"
-    move(
-        action, ActionStatus.DENIED, code=no_room.code, reason=reason, refusal=no_room.extra,
-        settled_at=Now(), due_at=None,
-    )  # fmt: skip
-    spending.follow(action)
-    trail.record(action, AuditAction.ACTION_DENIED, before=before, reason=no_room.code)
-
-
-def _ask_again(action: Action, found: Action) -> None:
-    """Whoever was asked stays asked, with what the definition of now asks for beside it."""
-    requirement = _requirement(action, found)
-    if action.status == ActionStatus.APPROVED:
-        versions.return_to_review(action, requirement, **WAY, **columns_of(found))
-        return
-    wanted = requirement.as_dict()
-    touch(action, **versions.begin(action, requirement=wanted, **WAY, **columns_of(found)))
-
-
-def _requirement(action: Action, found: Action) -> Requirement:
-    now, before = binding.requirement_of(found), binding.requirement_of(action)
-    if found.requirement is None or action.requirement is None:
-        return before if found.requirement is None else now
-    return stricter_of(now, before)
-
-
-def _end(action: Action, found: Action) -> None:
-    before = action.status
-    reason = f"{REASON} while the action waited. {found.reason}"
-    if found.status == ActionStatus.INVALID and before == ActionStatus.APPROVED:
-        # Approved actions leave by way of review, so that their votes are void in the record, too.
-        versions.return_to_review(action, binding.requirement_of(action), comment=f"{REASON}.")
-        trail.record(action, AuditAction.ACTION_RETURNED, before=before, reason=CODE)
-        before = action.status
-    move(
-        action, found.status, code=found.code, reason=reason, refusal=found.refusal,
-        settled_at=Now(), due_at=None,
-    )  # fmt: skip
-    spending.follow(action)
-    trail.record(action, RECORDED_AS[ActionStatus(found.status)], before=before, reason=CODE)

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from approvals.models import Action
 from approvals.services import spending, trail
-from approvals.services.locking import attempt, lock
+from approvals.services.locking import attempt, lock, touch
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.errors import Denied, StaleState
@@ -30,14 +30,29 @@ def cancel(*, action: Action, by: Principal, reason: str = "") -> Action:
 
 
 def cancel_run_actions(run_id: uuid.UUID, by: Principal, *, reason: str) -> int:
-    """Withdraw what a run that ended left open and not begun; how many there were."""
+    """Withdraw what a run that ended left open and not begun; how many there were.
+
+    What is under way is called off: settled, looked up or left unknown, but never tried again.
+    """
     waiting = Action.objects.filter(run_id=run_id, status__in=CANCELABLE)
     with transaction.atomic():
+        # Those under way first: one that comes back meanwhile is found among the waiting.
+        _call_off(run_id, by)
         found = list(waiting.select_for_update(of=("self",)).select_related("environment__tenant"))
         for action in found:
             _cancel(action, by, reason=reason)
         spending.follow(*found)
     return len(found)
+
+
+def _call_off(run_id: uuid.UUID, by: Principal) -> None:
+    under_way = Action.objects.filter(
+        run_id=run_id, status=ActionStatus.EXECUTING, called_off_at=None
+    )
+    rows = under_way.select_for_update(of=("self",)).select_related("environment__tenant")
+    for action in rows:
+        touch(action, called_off_at=Now())
+        trail.record(action, AuditAction.ACTION_CALLED_OFF, before=action.status, actor=by.actor)
 
 
 def _cancel(action: Action, by: Principal, *, reason: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from gateway.http.messages import RetryClass, Sender
 
@@ -175,9 +175,14 @@ class Limited(Protocol):
         ...
 
 
+@runtime_checkable
 class Searchable(Protocol):
     """A connector that can say, by idempotency key, whether an attempt took effect."""
 
     def lookup(self, request: ConnectorRequest) -> Outcome | None:
-        """The outcome as the service remembers it; None where it has none for this key."""
+        """The outcome as the service remembers it; None where it has none for this key.
+
+        An outcome that is `unknown` says that the service is not done with it yet. Raises
+        OutsideError where the service cannot be asked.
+        """
         ...

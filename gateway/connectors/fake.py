@@ -19,18 +19,26 @@ from gateway.http.messages import RetryClass
 
 @dataclass
 class FakeConnector:
-    """`echo` gives its arguments back, `fail` is refused, `lose` acts without an answer."""
+    """`echo` gives its arguments back, `fail` is refused, `lose` acts without an answer.
+
+    `mumble` is `lose` where the service can be asked by key afterwards; echo can be, too.
+    """
 
     name = "fake"
     operations = by_name(
         *(
             Operation(name, title, side_effect="write", retry_class=RetryClass.UNSAFE,
-                      has_preview=True, has_lookup=True)
-            for name, title in (("echo", "Give back"), ("fail", "Refuse"), ("lose", "Say nothing"))
+                      has_preview=True, has_lookup=name != "lose")
+            for name, title in (
+                ("echo", "Give back"), ("fail", "Refuse"), ("lose", "Say nothing"),
+                ("mumble", "Say nothing, but remember"),
+            )
         )
     )  # fmt: skip
     calls: list[ConnectorRequest] = field(default_factory=list)
     effects: dict[str, Any] = field(default_factory=dict)
+    # What became of the state before since a tool's configuration named it.
+    world: dict[str, Any] = field(default_factory=dict)
 
     def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Any configuration will do; raises Unknown for another operation."""
@@ -49,7 +57,10 @@ class FakeConnector:
             return None
         affected = (Affected("fake", request.operation),)
         after = dict(request.arguments)
-        return Preview(request.config["before"], after, affected, datetime.now(UTC))
+        before = request.config["before"]
+        if isinstance(before, Mapping):
+            before = {**before, **self.world}
+        return Preview(before, after, affected, datetime.now(UTC))
 
     def execute(self, request: ConnectorRequest) -> Outcome:
         """Counts one effect per idempotency key, however often it is called."""
@@ -59,7 +70,7 @@ class FakeConnector:
                 OutcomeStatus.FAILED, error="The fake service refused.", reason="refused"
             )
         result = self.effects.setdefault(request.idempotency_key, dict(request.arguments))
-        if request.operation == "lose":
+        if request.operation in ("lose", "mumble"):
             return Outcome(
                 OutcomeStatus.UNKNOWN,
                 error="The fake service did not answer.",

@@ -70,8 +70,21 @@ def move(row: Any, to: str, *, only_if: Any = None, **fields: Any) -> None:
         changed = changed.filter(only_if)
     if changed.update(status=to, **fields, **announcement(row)) != 1:
         raise StaleState(f"{row} is no longer {old}: it changed meanwhile.", row=str(row))
-    row.refresh_from_db()
+    refresh(row)
     announce(row)
+
+
+def refresh(row: Any) -> None:
+    """Read the row's own columns again; related rows that it holds already stay with it."""
+    held = {
+        field: field.get_cached_value(row)
+        for field in row._meta.concrete_fields
+        if field.is_relation and field.is_cached(row)
+    }
+    row.refresh_from_db()
+    for field, related in held.items():
+        if related is not None and getattr(row, field.attname) == related.pk:
+            field.set_cached_value(row, related)
 
 
 def move_many(queryset: models.QuerySet[Any], old: str, to: str, **fields: Any) -> list[uuid.UUID]:

@@ -70,10 +70,12 @@ class ToolAnswer:
     """The answer to one tool call: `error` where there is one, else `result` (any JSON value).
 
     `effective_arguments` are those that ran, where a reviewer had changed the agent's own.
+    `result_mismatch` says where the result is not what the tool promises; the call happened.
     """
 
     call_id: str
     result: Any = None
+    result_mismatch: str = ""
     error: ToolError | None = None
     effective_arguments: Any = None
 

@@ -68,6 +68,8 @@ class GenericProvider:
             body["error"] = asdict(answer.error)
         else:
             body["result"] = answer.result
+            if answer.result_mismatch:
+                body["result_mismatch"] = answer.result_mismatch
         if answer.effective_arguments is not None:
             body |= {"arguments_changed": True, "effective_arguments": answer.effective_arguments}
         _post(request, f"/v1/runs/{quote(run_id, safe='')}/tools/resolve", body)

@@ -75,7 +75,7 @@ def fakes() -> Iterator[tuple[FakeConnector, FakeProvider]]:
     assert isinstance(connector, FakeConnector)
     assert isinstance(provider, FakeProvider)
     kept: list[Any] = [
-        connector.calls, connector.effects, provider.started, provider.answers, provider.canceled,
+        connector.calls, connector.effects, connector.world, provider.started, provider.answers, provider.canceled,
         provider.fail_at,
     ]  # fmt: skip
     for memory in kept:

@@ -13,7 +13,7 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from approvals import executor
+from approvals.execution import looking
 from approvals.models.switches import KillSwitchQuerySet
 from approvals.services import reading, rechecking, withdrawing
 from gateway.connectors.fake import FakeConnector
@@ -60,7 +60,7 @@ def kill_switches_stop_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def unsafe_calls_are_repeated(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(executor, "_may_repeat", lambda action: True)
+    patch.setattr(looking, "may_repeat", lambda action: True)
 
 
 def cancelling_leaves_no_record(patch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,11 @@ def _answer(action: Action) -> dict[str, Any]:
 def _outcome(action: Action) -> dict[str, Any]:
     """Typed fields; words of people and services stay data."""
     if action.status == ActionStatus.SUCCEEDED:
-        return {"result": action.result}
+        told = {"result": action.result}
+        if action.result_mismatch:
+            # It ran all the same: doing it once more would be a second effect.
+            told["result_mismatch"] = action.result_mismatch
+        return told
     at_once = action.status == ActionStatus.DENIED and action.code in TOLD_AT_ONCE
     own = at_once or action.status == ActionStatus.INVALID or action.code in TOLD_BY_CODE
     code = action.code if own else action.status

@@ -91,6 +91,7 @@ def _answer(report: Report) -> ToolAnswer:
     return ToolAnswer(
         call_id=report.call_id,
         result=report.answer.get("result"),
+        result_mismatch=report.answer.get("result_mismatch", ""),
         error=ToolError(error["code"], error["message"], error["retryable"]) if error else None,
         effective_arguments=report.answer.get("effective_arguments"),
     )

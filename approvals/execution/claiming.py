@@ -1,0 +1,130 @@
+"""Taking a due action: the one transaction in which everything is looked at again, and the intent.
+
+Whoever holds the newest attempt's number may finish it; a lost worker's attempt is settled first.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Exists, F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from approvals.execution.finishing import move_final
+from approvals.execution.looking import may_go_on
+from approvals.models import Action, Execution, KillSwitch
+from approvals.services import rechecking, redefining, stopping, trail
+from approvals.states import ActionStatus, ExecutionStatus
+from audit import context
+from audit.actions import AuditAction
+from gateway.lib.broker import JobName, ring
+from gateway.lib.errors import StaleState
+from gateway.lib.states import move
+from gateway.tools import services as tools
+
+LEASE = timedelta(seconds=60)
+
+
+@transaction.atomic
+def claim(pk: str) -> Execution | None:
+    """Take the action and commit the intent; None when there is nothing to do (any more)."""
+    action = _lock(pk)
+    if action is None:
+        return None
+    context.adopt(action.correlation_id)
+    if action.status == ActionStatus.EXECUTING and not _take_over(action):
+        return None
+    if action.status not in {ActionStatus.APPROVED, ActionStatus.EXECUTING}:
+        return None
+    if stopping(action):
+        _park(action)
+        return None
+    if action.status == ActionStatus.APPROVED and _waits_for_definition(action):
+        return None
+    if not rechecking.may_still_run(action):
+        return None
+    return _claim(action)
+
+
+def _lock(pk: str) -> Action | None:
+    """The row, locked, if it is due now and nobody else holds it."""
+    action = (
+        Action.objects.select_for_update(of=("self",))
+        .select_related(
+            "environment__tenant", "agent__owner__user", "tool_version__tool",
+            "tool_version__connection", "requester_owner",
+        )
+        .filter(pk=pk, status__in=[ActionStatus.APPROVED, ActionStatus.EXECUTING])
+        .first()
+    )  # fmt: skip
+    now = timezone.now()
+    if action is None or (action.lease_until and action.lease_until > now):
+        return None
+    is_orphan = action.status == ActionStatus.EXECUTING and action.lease_until is not None
+    is_due = action.due_at is not None and action.due_at <= now
+    return action if is_due or is_orphan else None
+
+
+def _take_over(action: Action) -> bool:
+    """Settle the attempt of a worker that is gone; True when another attempt may follow."""
+    last = action.executions.order_by("attempt").last()
+    if last is None or last.status not in {ExecutionStatus.CLAIMED, ExecutionStatus.SENT}:
+        return True
+    last.action = action
+    if last.status == ExecutionStatus.CLAIMED:
+        move(last, ExecutionStatus.RELEASED, finished_at=Now(), error="The worker was lost.")
+        trail.record_execution(last, AuditAction.EXECUTION_RELEASED)
+        return True
+    move(last, ExecutionStatus.UNKNOWN, finished_at=Now(), error="The worker was lost.")
+    trail.record_execution(last, AuditAction.EXECUTION_UNKNOWN)
+    if may_go_on(action):
+        return True
+    move_final(
+        action, ActionStatus.UNKNOWN, code="worker_lost",
+        reason="The worker was lost when the request may have left: look at the service.",
+    )  # fmt: skip
+    return False
+
+
+def _waits_for_definition(action: Action) -> bool:
+    """Whether the tool's definition changed, or may have: the action is judged again first."""
+    version = action.tool_version
+    if version is None or not version.tool.is_enabled:
+        return False
+    if redefining.is_behind(action):
+        ring(JobName.FOLLOW_TOOL, str(version.tool_id))
+        return True
+    return tools.is_waiting(version.tool)
+
+
+def _park(action: Action) -> None:
+    """Leave it to whoever turns the kill switch off; a lost worker's attempt is settled already."""
+    if action.lease_until is not None:
+        Action.objects.filter(pk=action.pk).update(lease_until=None, due_at=Now())
+
+
+def _claim(action: Action) -> Execution | None:
+    """None where a kill switch was turned on since the action was looked at."""
+    before = action.status
+    try:
+        move(
+            action, ActionStatus.EXECUTING, only_if=~Exists(KillSwitch.objects.over(action)),
+            lease_until=Now() + LEASE, due_at=None, attempts=F("attempts") + 1,
+        )  # fmt: skip
+    except StaleState:
+        return None
+    version = action.tool_version
+    connection = version.connection if version else None
+    execution = Execution.objects.create(
+        action=action,
+        attempt=action.attempts,
+        action_version=action.version,
+        # One key per intended operation: every attempt of this action carries the same.
+        idempotency_key=action.public_id,
+        connection=f"{connection.public_id} r{connection.revision}" if connection else "",
+    )
+    trail.record(
+        action, AuditAction.ACTION_CLAIMED, before=before, meta={"attempt": action.attempts}
+    )
+    trail.record_execution(execution, AuditAction.EXECUTION_CLAIMED)
+    return execution

@@ -1,0 +1,227 @@
+"""What came of an attempt: settled, tried again later, sent back to people, or not known.
+
+Nothing is guessed. An attempt that may have happened leaves the action where nobody can cancel it,
+until it is repeated by its class, looked up by its key, or a person says what they saw.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from approvals.execution.looking import NotSent, lost_before, may_go_on
+from approvals.models import Action, Execution
+from approvals.services import drifting, spending, trail
+from approvals.services.definitions import definition_of
+from approvals.services.masking import masked
+from approvals.states import ActionStatus, ExecutionStatus
+from audit.actions import AuditAction
+from gateway.connectors.base import Outcome, OutcomeStatus
+from gateway.lib.broker import JobName, ring
+from gateway.lib.errors import StaleState
+from gateway.lib.states import move
+from gateway.lib.work import backoff_s
+from gateway.tools import schema
+
+log = structlog.get_logger(__name__)
+MAX_ATTEMPTS = 8
+# A state that cannot be read again for half a minute is for people to look at.
+MAX_LOOKS = 6
+LONGEST_WAIT_S = 60
+# No call takes longer: what a service does not know by then, it was never asked.
+REMEMBERED_WITHIN = timedelta(seconds=30)
+SHOWN_PROBLEMS = 5
+FINISHED_AS = {
+    ActionStatus.SUCCEEDED: (ExecutionStatus.SUCCEEDED, AuditAction.ACTION_SUCCEEDED),
+    ActionStatus.FAILED: (ExecutionStatus.FAILED, AuditAction.ACTION_FAILED),
+    ActionStatus.UNKNOWN: (ExecutionStatus.UNKNOWN, AuditAction.ACTION_UNKNOWN),
+}
+CLOSED_AS = {
+    ExecutionStatus.SUCCEEDED: AuditAction.EXECUTION_SUCCEEDED,
+    ExecutionStatus.FAILED: AuditAction.EXECUTION_FAILED,
+    ExecutionStatus.UNKNOWN: AuditAction.EXECUTION_UNKNOWN,
+}
+
+
+def finish(execution: Execution, outcome: Outcome | NotSent) -> None:
+    """Commit what came of it, if this attempt is still the newest one."""
+    again = None
+    if isinstance(outcome, NotSent) and outcome.reason == "target_drifted":
+        again = drifting.asked_anew(execution.action, outcome.preview)
+    with transaction.atomic():
+        action = (
+            Action.objects.select_for_update(of=("self",))
+            .select_related("environment__tenant", "agent__owner__user", "tool_version__tool")
+            .get(pk=execution.action_id)
+        )
+        if action.attempts != execution.attempt or action.status != ActionStatus.EXECUTING:
+            log.warning("late_result_refused", action=action.public_id, attempt=execution.attempt)
+            return
+        execution.action = action
+        lost = lost_before(execution)
+        if isinstance(outcome, NotSent):
+            _release(execution, outcome, lost=lost)
+            _after_release(action, outcome, lost=lost, again=again)
+        elif _again(action, outcome):
+            _repeat(execution, outcome, lost=lost)
+        else:
+            _settle(execution, outcome, lost=lost)
+
+
+def _release(execution: Execution, held: NotSent, *, lost: Execution | None) -> None:
+    move(
+        execution, ExecutionStatus.RELEASED, finished_at=Now(), error=held.detail,
+        looked_up=execution.looked_up,
+    )  # fmt: skip
+    about = {"about": lost.public_id} if held.memory and lost else {}
+    trail.record_execution(execution, AuditAction.EXECUTION_RELEASED, reason=held.reason, **about)
+
+
+def _after_release(
+    action: Action, held: NotSent, *, lost: Execution | None, again: drifting.Anew | None
+) -> None:
+    if held.memory and held.memory.outcome:
+        _move_as(action, ActionStatus(held.memory.outcome.status.value), held.memory.outcome)
+    elif lost is not None:
+        _wait_or_ask(action, held, lost)
+    elif held.reason == "not_sent":
+        move_final(action, ActionStatus.FAILED, code=held.reason, reason=held.detail)
+    else:
+        _hold_back(action, held, again=again)
+
+
+def _wait_or_ask(action: Action, held: NotSent, lost: Execution) -> None:
+    """Ask the service once more, a little later; within a bound, then a person is asked."""
+    is_late = lost.sent_at is None or lost.sent_at <= timezone.now() - REMEMBERED_WITHIN
+    is_over = action.attempts >= MAX_ATTEMPTS or held.reason == "not_sent"
+    if is_over or (held.reason == "absent" and is_late):
+        reason = f"An answer was lost, and the service could not be asked for it: {held.detail}"
+        if held.reason == "absent":
+            reason = f"An answer was lost, and the call is not repeated. {held.detail}"
+        move_final(action, ActionStatus.UNKNOWN, code=f"lookup_{held.reason}", reason=reason)
+        return
+    _wait(action, ActionStatus.EXECUTING, wait_s=_backoff_s(action))
+
+
+def _hold_back(action: Action, held: NotSent, *, again: drifting.Anew | None) -> None:
+    """Nothing had left: back to approved, and from there to people where they are needed."""
+    wait_s = 0.0 if again else _backoff_s(action)
+    # The page says why it does not run yet.
+    _wait(action, ActionStatus.APPROVED, wait_s=wait_s, code=held.reason, reason=held.detail)
+    trail.record(
+        action, AuditAction.ACTION_RELEASED, before=ActionStatus.EXECUTING, reason=held.reason
+    )
+    if action.called_off_at is not None:
+        return
+    if again is not None:
+        drifting.follow(action, again, detail=held.detail)
+    elif action.attempts >= MAX_LOOKS:
+        drifting.ask_people(action, detail=held.detail)
+
+
+def _again(action: Action, outcome: Outcome) -> bool:
+    """Whether another attempt follows: nothing happened, or finding out is harmless."""
+    if outcome.status == OutcomeStatus.SUCCEEDED or action.attempts >= MAX_ATTEMPTS:
+        return False
+    if outcome.status == OutcomeStatus.FAILED and not outcome.may_have_happened:
+        return outcome.retryable
+    return may_go_on(action)
+
+
+def _repeat(execution: Execution, outcome: Outcome, *, lost: Execution | None) -> None:
+    action = execution.action
+    status = ExecutionStatus.UNKNOWN if outcome.may_have_happened else ExecutionStatus.FAILED
+    _close(execution, status, outcome)
+    wait_s = outcome.retry_after or _backoff_s(action)
+    if outcome.may_have_happened or lost is not None:
+        # Still executing: it may have happened, so nobody may cancel or change it now.
+        _wait(action, ActionStatus.EXECUTING, wait_s=wait_s)
+        return
+    _wait(action, ActionStatus.APPROVED, wait_s=wait_s)
+    trail.record(
+        action, AuditAction.ACTION_RELEASED, before=ActionStatus.EXECUTING, reason=outcome.reason
+    )
+
+
+def _wait(action: Action, to: ActionStatus, *, wait_s: float, **columns: str) -> None:
+    due_at = Now() + timedelta(seconds=wait_s)
+    move(action, to, lease_until=None, due_at=due_at, **columns)
+    ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=int(wait_s * 1000))
+
+
+def _backoff_s(action: Action) -> float:
+    return backoff_s(action.attempts, limit_s=LONGEST_WAIT_S)
+
+
+def _settle(execution: Execution, outcome: Outcome, *, lost: Execution | None) -> None:
+    to = ActionStatus(outcome.status.value)
+    did_fail = outcome.status == OutcomeStatus.FAILED
+    _close(execution, _attempt_status(outcome), outcome)
+    if did_fail and (outcome.may_have_happened or lost is not None):
+        # A refusal of this attempt says nothing about one whose answer was lost.
+        to = ActionStatus.UNKNOWN
+    _move_as(execution.action, to, outcome)
+
+
+def _attempt_status(outcome: Outcome) -> ExecutionStatus:
+    if outcome.status == OutcomeStatus.FAILED and outcome.may_have_happened:
+        return ExecutionStatus.UNKNOWN
+    return FINISHED_AS[ActionStatus(outcome.status.value)][0]
+
+
+def _move_as(action: Action, to: ActionStatus, outcome: Outcome) -> None:
+    mismatch = _mismatch(action, outcome.result) if to == ActionStatus.SUCCEEDED else ""
+    move_final(
+        action, to, code=outcome.reason or str(to), reason=outcome.error,
+        result=masked(outcome.result, definition_of(action).sensitive), result_mismatch=mismatch,
+    )  # fmt: skip
+
+
+def _mismatch(action: Action, result: Any) -> str:
+    """Where the result is not what the tool's definition promises; it happened all the same."""
+    promised = definition_of(action).output_schema
+    if promised is None:
+        return ""
+    found = schema.problems(promised, result)
+    shown = [f"{one.path or 'result'}: {one.message}" for one in found[:SHOWN_PROBLEMS]]
+    more = len(found) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more else "")
+
+
+def _close(execution: Execution, status: ExecutionStatus, outcome: Outcome) -> None:
+    reply = outcome.response
+    response = None
+    if reply is not None:
+        response = {"status": reply.status, "headers": dict(reply.headers), "body": reply.body}
+    move(
+        execution, status, finished_at=Now(), error=outcome.error,
+        response=masked(response, definition_of(execution.action).sensitive),
+    )  # fmt: skip
+    trail.record_execution(
+        execution, CLOSED_AS[status], http_status=reply.status if reply else None,
+        reason=outcome.reason,
+    )  # fmt: skip
+
+
+def move_final(
+    action: Action, to: ActionStatus, *, code: str, reason: str, result: Any = None,
+    result_mismatch: str = "",
+) -> None:  # fmt: skip
+    """Move where no worker has anything to do any more, with its record and its budgets."""
+    before = action.status
+    settled = Now() if to != ActionStatus.UNKNOWN else None
+    code = "" if to == ActionStatus.SUCCEEDED else code
+    try:
+        move(
+            action, to, lease_until=None, due_at=None, settled_at=settled, code=code[:40],
+            reason=reason, result=result, result_mismatch=result_mismatch,
+        )  # fmt: skip
+    except StaleState:
+        log.warning("result_came_too_late", action=action.public_id)
+        raise
+    meta = {"result_mismatch": True} if result_mismatch else None
+    trail.record(action, FINISHED_AS[to][1], before=before, reason=code, meta=meta)
+    spending.follow(action)

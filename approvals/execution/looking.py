@@ -1,0 +1,102 @@
+"""The last looks at the outside before anything is sent; they only read.
+
+After an attempt whose answer was lost the service is asked by key what became of it. Before any
+other attempt the entity is read again: what people approved, or rules allowed, was its state then.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from approvals.models import Action, Execution
+from approvals.services import binding, previewing, remembering
+from approvals.services.definitions import (
+    can_look_up,
+    definition_of,
+    material_of,
+    may_repeat,
+)
+from approvals.services.previewing import Preview
+from approvals.services.remembering import Memory
+from approvals.states import ExecutionStatus
+from gateway.connectors.base import ConnectorRequest
+from gateway.lib import wordlists
+
+log = structlog.get_logger(__name__)
+Reason = Literal[
+    "found", "absent", "unreadable", "target_drifted", "state_unreadable", "not_sent"
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """Why an attempt asked nothing of the service: it was settled by a look, or held by one.
+
+    `found`, `absent` and `unreadable` answer the look-up, with its `memory`; `target_drifted` and
+    `state_unreadable` the second look at the entity, with its `preview`; `not_sent` says that the
+    credential or the connector was missing.
+    """
+
+    reason: Reason
+    detail: str
+    memory: Memory | None = None
+    preview: Preview | None = None
+
+
+def before_sending(execution: Execution, request: ConnectorRequest) -> NotSent | None:
+    """What keeps this attempt from being sent; None where nothing does."""
+    action = execution.action
+    if lost_before(execution) is None:
+        return _drifted(action, request)
+    if not can_look_up(action):
+        return None
+    memory = remembering.look_up(action, request)
+    execution.looked_up = memory.as_dict(action)
+    if memory.state == "absent" and may_send_again(action):
+        return None
+    return NotSent(memory.state, memory.detail, memory=memory)
+
+
+def lost_before(execution: Execution) -> Execution | None:
+    """The latest attempt before this one of which nobody knows what became."""
+    if execution.attempt == 1:
+        return None
+    earlier = execution.action.executions.filter(
+        attempt__lt=execution.attempt, status=ExecutionStatus.UNKNOWN
+    )
+    return earlier.order_by("attempt").last()
+
+
+def may_send_again(action: Action) -> bool:
+    """Whether an attempt may follow one that may have happened: by its class, with the same key."""
+    return may_repeat(action) and action.called_off_at is None
+
+
+def may_go_on(action: Action) -> bool:
+    """Whether anything is left to do about a lost answer but to ask a person."""
+    return may_send_again(action) or can_look_up(action)
+
+
+def _drifted(action: Action, request: ConnectorRequest) -> NotSent | None:
+    if action.previewed_at is None:
+        # Nothing was read when it was decided, and the card said so: nothing can have moved.
+        return None
+    seen = _read(action, request)
+    if seen is None or seen.error:
+        detail = seen.error if seen else "The tool does not say any more what it would change."
+        return NotSent("state_unreadable", detail, preview=seen)
+    moved = binding.moved(action.before, seen.before, material_of(definition_of(action)))
+    if not moved:
+        return None
+    detail = f"What it would change moved since it was decided: {', '.join(moved)}."
+    return NotSent("target_drifted", detail, preview=seen)
+
+
+def _read(action: Action, request: ConnectorRequest) -> Preview | None:
+    lists = wordlists.load(action.environment.word_lists)
+    try:
+        return previewing.read(definition_of(action), request, lists=lists)
+    except Exception as error:  # a connector's bug: the state was not read
+        log.exception("preview_crashed", action=action.public_id)
+        return Preview(error=f"The connector failed: {type(error).__name__}")

@@ -1,0 +1,62 @@
+"""Asking a service, by idempotency key, what became of an attempt whose answer was lost."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import structlog
+from django.utils import timezone
+
+from approvals.models import Action
+from approvals.services.definitions import definition_of
+from approvals.services.masking import masked
+from gateway.connectors import registry
+from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus, Searchable
+from gateway.http.errors import OutsideError
+
+log = structlog.get_logger(__name__)
+LOOK_UP_DEADLINE_S = 10.0
+State = Literal["found", "absent", "unreadable"]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the service said: it has an `outcome` under the key, or none, or it could not be read.
+
+    A service that is not done with the call yet cannot be read either: only its last word counts.
+    """
+
+    state: State
+    outcome: Outcome | None = None
+    detail: str = ""
+
+    def as_dict(self, action: Action) -> dict[str, Any]:
+        """As it is kept with the attempt, redacted."""
+        result = self.outcome.result if self.outcome else None
+        return {
+            "state": self.state,
+            "at": timezone.now().isoformat(),
+            "status": self.outcome.status.value if self.outcome else None,
+            "detail": self.detail[:300],
+            "result": masked(result, definition_of(action).sensitive),
+        }
+
+
+def look_up(action: Action, request: ConnectorRequest) -> Memory:
+    """Ask under the request's key. Never raises for what the outside, or a connector, does."""
+    version = definition_of(action)
+    connector = registry.connector(version.connector)
+    if not isinstance(connector, Searchable):
+        return Memory("unreadable", detail=f"The {version.connector} connector cannot look up.")
+    asked = replace(request, deadline_s=min(request.deadline_s, LOOK_UP_DEADLINE_S))
+    try:
+        outcome = connector.lookup(asked)
+    except OutsideError as error:
+        return Memory("unreadable", detail=error.detail)
+    except Exception as error:  # a connector's bug: nothing was learned
+        log.exception("lookup_crashed", action=action.public_id)
+        return Memory("unreadable", detail=f"The connector failed: {type(error).__name__}")
+    if outcome is None:
+        return Memory("absent", detail="The service knows nothing under this key.")
+    if outcome.status == OutcomeStatus.UNKNOWN:
+        return Memory("unreadable", detail=outcome.error or "The service is not done with it yet.")
+    return Memory("found", outcome, detail=outcome.error)
