@@ -75,8 +75,8 @@ def fakes() -> Iterator[tuple[FakeConnector, FakeProvider]]:
     assert isinstance(connector, FakeConnector)
     assert isinstance(provider, FakeProvider)
     kept: list[Any] = [
-        connector.calls, connector.effects, connector.world, provider.started, provider.answers, provider.canceled,
-        provider.fail_at,
+        connector.calls, connector.effects, connector.world, provider.started, provider.answers,
+        provider.canceled, provider.fail_at,
     ]  # fmt: skip
     for memory in kept:
         memory.clear()
