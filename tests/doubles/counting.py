@@ -2,7 +2,8 @@
 
 `python -m tests.doubles.counting PORT JOURNAL` serves in a process of its own, which nothing that
 happens to us can touch; `counting()` serves in a thread. POST `/idempotent` has one effect per key,
-however often it is asked; POST `/unsafe` has one effect per request. `trouble` makes it a bad one.
+however often it is asked; POST to any other path has one effect per request. `trouble` makes it a
+bad one.
 """
 
 import argparse
@@ -59,7 +60,7 @@ class Line:
     at: float
     path: str
     key: str
-    note: str
+    body: str
     effect: bool
     trouble: str
 
@@ -80,6 +81,7 @@ class Counting:
 
     journal: Path
     trouble: Troubles = lambda key, number: Trouble.NONE
+    before_answer: Callable[[str], None] = lambda key: None
     pause_s: float = 0.0
     silent_s: float = 60.0
     slow_s: float = 0.2
@@ -102,7 +104,7 @@ class Counting:
         """Where it answers."""
         return f"http://{self.place}"
 
-    def take(self, path: str, key: str, note: str) -> Trouble:
+    def take(self, path: str, key: str, body: str) -> Trouble:
         """Do what is asked, write it down, and say what is to go wrong."""
         time.sleep(self.pause_s)
         with self.lock:
@@ -112,8 +114,9 @@ class Counting:
             effect = trouble.has_effect and not is_known
             if effect:
                 self.done.add(key)
-            line = Line(time.time(), path, key, note, effect, trouble)
+            line = Line(time.time(), path, key, body, effect, trouble)
             os.write(self.file, json.dumps(line.__dict__).encode() + b"\n")
+        self.before_answer(key)
         return trouble
 
 
@@ -130,8 +133,8 @@ class Handler(BaseHTTPRequestHandler):
         if len(body) < length:
             self.close_connection = True
             return
-        key, note = self.headers.get("idempotency-key", ""), json.loads(body)["note"]
-        self._answer(self.service.take(self.path, key, note))
+        key = self.headers.get("idempotency-key", "")
+        self._answer(self.service.take(self.path, key, body.decode()))
 
     def _answer(self, trouble: Trouble) -> None:
         match trouble:
