@@ -1,12 +1,13 @@
 """Making the request that a connector gets: the one place that opens a credential for a tool."""
 
+from collections.abc import Callable
 from typing import Any
 
 from audit.context import correlation_id
 from gateway.connections import accounts
 from gateway.connections import services as connections
 from gateway.connectors import registry
-from gateway.connectors.base import ConnectorRequest
+from gateway.connectors.base import ConnectorRequest, Secret
 from gateway.http.limits import Account, Limits
 from gateway.http.messages import Sender
 from gateway.tools.models import ToolVersion
@@ -29,7 +30,7 @@ def connector_request(
     idempotency_key: str,
     deadline_s: float,
 ) -> ConnectorRequest:
-    """One attempt's request, with the revealed credential."""
+    """One attempt's request, with the revealed credential, and a way to another after a 401."""
     secret = connections.reveal(version.connection) if version.connection else None
     return ConnectorRequest(
         client=sender,
@@ -43,4 +44,12 @@ def connector_request(
         idempotency_key=idempotency_key,
         deadline_s=deadline_s,
         correlation_id=correlation_id(),
+        renew=_renewal(version, secret),
     )
+
+
+def _renewal(version: ToolVersion, secret: Secret | None) -> Callable[[], Secret | None] | None:
+    connection = version.connection
+    if connection is None or secret is None:
+        return None
+    return lambda: connections.renew(connection, secret)

@@ -4,11 +4,17 @@ Every kind has one secret, its `value`; everything else about it is `config` and
 forms, the API's checks and `docs/connections.md` follow what stands here.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 MAX_TEXT = 2000
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+RESERVED = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "idempotency-key",
+     "x-correlation-id"}
+)  # fmt: skip
 CLIENT_AUTH = ("basic", "body")
 Fault = tuple[str, str]
 
@@ -80,11 +86,23 @@ def _fault(field: Field, value: object) -> str:
         return f"{field.label} is needed." if field.required and not field.default else ""
     if len(value) > MAX_TEXT or not value.isprintable():
         return f"At most {MAX_TEXT} printable characters."
+    if field.name.endswith("header") and (fault := _header_fault(field.name, value)):
+        return fault
     if field.choices and value not in field.choices:
         return f"One of {', '.join(field.choices)}."
     if field.is_address and not is_address(value):
         return "A whole address is needed, as in https://api.example.com/token, without a password."
     return ""
+
+
+def _header_fault(name: str, value: str) -> str:
+    """A header's name, and for the version its value: nothing that another header could hide in."""
+    header, _, version = value.partition(":")
+    if not HEADER_NAME.fullmatch(header.strip()) or header.strip().lower() in RESERVED:
+        return "A header's name is needed, and not one of those that we write ourselves."
+    if name == "version_header" and not (version.strip() and version.isascii()):
+        return "Name and version are needed, as in Stripe-Version: 2026-01-28."
+    return "Only the name of the header." if name == "header" and ":" in value else ""
 
 
 def is_address(text: str) -> bool:
@@ -103,6 +121,11 @@ CHECK = Field(
     "Read (GET) with the credential by “Try it”: something harmless that only a valid one may see.",
     required=False, is_address=True,
 )  # fmt: skip
+VERSION = Field(
+    "version_header", "API version",
+    "A header that pins it, as in Stripe-Version: 2026-01-28; sent where a tool says none itself.",
+    required=False,
+)  # fmt: skip
 HEADER = Field(
     "header", "Header", "Where the token goes, if not into Authorization: Bearer.", required=False
 )
@@ -120,16 +143,16 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("bearer", "Bearer token", "A token or API key sent as Authorization: Bearer.", "Token",
-             (CHECK,)),
+             (VERSION, CHECK)),
         Kind("basic", "User name and password", "HTTP basic authentication.", "Password",
-             (Field("username", "User name"), CHECK)),
+             (Field("username", "User name"), VERSION, CHECK)),
         Kind("header", "Header", "A token or API key in a header of its own.", "Value",
-             (Field("header", "Header", "Its name, as in X-Api-Key."), CHECK)),
+             (Field("header", "Header", "Its name, as in X-Api-Key."), VERSION, CHECK)),
         Kind("oauth2_client_credentials", "OAuth 2.0 client credentials",
              "Tokens issued to an application, without a person.", "Client secret",
              (CLIENT_ID, TOKEN_URL, SCOPES,
               Field("audience", "Audience", "Where the service asks for one.", required=False),
-              AUTH, HEADER, CHECK), issues=True),
+              AUTH, HEADER, VERSION, CHECK), issues=True),
         Kind("oauth2_authorization_code", "OAuth 2.0 with consent",
              "A person agrees in the browser once; the token is refreshed from then on.",
              "Client secret",
@@ -139,7 +162,7 @@ KINDS: dict[str, Kind] = {
               Field("authorize_url", "Address of the consent page", is_address=True), TOKEN_URL,
               Field("revoke_url", "Address to revoke at", "Used by Disconnect.", required=False,
                     is_address=True),
-              SCOPES, AUTH, HEADER, CHECK),
+              SCOPES, AUTH, HEADER, VERSION, CHECK),
              value_help="Empty for a public client, which has none.", value_required=False,
              issues=True, has_consent=True),
         Kind("github_app", "GitHub App", "Tokens of one installation, an hour each.", "Private key",
@@ -147,7 +170,7 @@ KINDS: dict[str, Kind] = {
               Field("installation_id", "Installation id",
                     "The number at the end of the installation's address."),
               Field("base_url", "API's address", required=False,
-                    default="https://api.github.com", is_address=True), CHECK),
+                    default="https://api.github.com", is_address=True), VERSION, CHECK),
              value_help=_PEM, is_long=True, issues=True),
         Kind("jwt_service_account", "Service account (signed JWT)",
              "A signed statement is exchanged for a token (RFC 7523), as at Google.", "Private key",
@@ -158,7 +181,7 @@ KINDS: dict[str, Kind] = {
                     required=False),
               Field("audience", "Audience", "The token address unless you say else.",
                     required=False),
-              Field("key_id", "Key id", required=False), HEADER, CHECK),
+              Field("key_id", "Key id", required=False), HEADER, VERSION, CHECK),
              value_help=_PEM, is_long=True, issues=True),
         Kind("aws_sigv4", "AWS signature (SigV4)",
              "Each request is signed with an access key; the key itself is never sent.",

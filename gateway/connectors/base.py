@@ -26,13 +26,18 @@ class Secret:
     """A revealed credential, in the form it is used.
 
     `bearer` token, `basic` user and password, a named `header`, `dsn` (the address of a database
-    or mail server, with its password) or `aws_sigv4` (`username` is the access key's id).
+    or mail server, with its password) or `aws_sigv4` (`username` is the access key's id; `region`
+    and `service` are what the signature names). `pinned` are headers that go with it, such as the
+    version of the service's API, where the request does not say them itself.
     """
 
     kind: str
     value: str = field(repr=False)
     username: str = ""
     header: str = ""
+    region: str = ""
+    service: str = ""
+    pinned: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class ConnectorRequest:
     """One attempt. `rendered` is what was approved, without secrets; it is sent as it stands.
 
     `deadline_s` is what is left for the whole attempt. `renew` gives a fresh credential in place of
-    one that the service no longer takes (401); None where there is no way to get one.
+    one that the service no longer takes (401), or None where there is none to get.
     """
 
     client: Sender
@@ -52,7 +57,7 @@ class ConnectorRequest:
     idempotency_key: str
     deadline_s: float
     correlation_id: str
-    renew: Callable[[], Secret] | None = None
+    renew: Callable[[], Secret | None] | None = None
 
 
 @dataclass(frozen=True)

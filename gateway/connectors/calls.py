@@ -3,11 +3,14 @@
 Shared by the connectors that speak HTTP, so that "did it happen?" is answered in one place.
 """
 
-import base64
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus, Reply, Secret
+from gateway.connectors.credentials import with_credential
 from gateway.http.errors import OutsideError
 from gateway.http.messages import MAX_BODY_BYTES, Answer, Request, RetryClass
 from gateway.http.retry import RETRIED_STATUSES
@@ -24,6 +27,10 @@ KEPT_HEADERS = (
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 Judge = Callable[[Answer, Outcome], Outcome]
 Refusal = Callable[[Answer], OutsideError]
+UNAUTHORIZED_STATUS = 401
+UNAUTHORIZED = f"http_{UNAUTHORIZED_STATUS}"
+# Below this there is no time for an answer, and a change would only become unknown.
+LEAST_S = 1.0
 MASK = "[secret]"
 # A shorter value would be found by chance in ordinary text.
 SHORTEST_MASKED = 6
@@ -33,8 +40,68 @@ def perform(request: ConnectorRequest, *, judge: Judge | None = None) -> Outcome
     """Send what was approved, once, and say how it ended. Never raises for what happens outside.
 
     `judge` is for services whose status does not tell the whole truth (an error under status 200):
-    it gets the answer and the outcome as the status alone gives it.
+    it gets the answer and the outcome as the status alone gives it. A credential that is refused
+    (`http_401`, which a judge may say as well: the service did not act) is renewed once, and the
+    request sent once more.
     """
+    began = monotonic()
+    outcome = _attempt(request, judge)
+    if outcome.reason != UNAUTHORIZED or outcome.may_have_happened:
+        return outcome
+    left_s = request.deadline_s - (monotonic() - began)
+    if left_s < LEAST_S or (fresh := _renewed(request)) is None:
+        return outcome
+    left_s = request.deadline_s - (monotonic() - began)
+    return _attempt(replace(request, secret=fresh, deadline_s=max(left_s, LEAST_S)), judge)
+
+
+def read(
+    request: ConnectorRequest, rendered: dict[str, Any], *, refusal: Refusal | None = None
+) -> Any:
+    """The JSON (or text) of a harmless GET, None where there is nothing (404).
+
+    A refused credential is renewed once. Raises OutsideError where the present state cannot be
+    read; `refusal` is for services whose status does not tell whether it passes.
+    """
+    try:
+        answer = _look(request, rendered)
+        if answer.status == UNAUTHORIZED_STATUS and (fresh := _renewed(request)):
+            request = replace(request, secret=fresh)
+            answer = _look(request, rendered)
+        if not answer.ok and answer.status != 404:
+            raise refusal(answer) if refusal else refused(answer, service="The service")
+    except OutsideError as error:
+        # Whatever became of it: reading changes nothing.
+        error.may_have_happened = False
+        raise
+    return None if answer.status == 404 else _value(answer, request.secret)
+
+
+def outgoing(request: ConnectorRequest, rendered: Any, *, is_reading: bool = False) -> Request:
+    """The rendered request with what is never rendered: credential, key, correlation id.
+
+    Raises OutsideError where the credential is of another protocol.
+    """
+    headers = {str(name): str(value) for name, value in (rendered.get("headers") or {}).items()}
+    ours = {"X-Correlation-ID": request.correlation_id}
+    if not is_reading:
+        ours["Idempotency-Key"] = request.idempotency_key
+    taken = {name.lower() for name in ours}
+    headers = {name: value for name, value in headers.items() if name.lower() not in taken} | ours
+    body = rendered.get("body")
+    plain = Request(
+        str(rendered["method"]),
+        str(rendered["url"]),
+        headers,
+        None if body is None else str(body).encode(),
+    )
+    try:
+        return with_credential(plain, request.secret, at=datetime.now(UTC))
+    except ValueError as error:
+        raise OutsideError("credential_unfit", True, False, detail=f"{error}.") from error
+
+
+def _attempt(request: ConnectorRequest, judge: Judge | None) -> Outcome:
     try:
         answer = request.client.send(
             outgoing(request, request.rendered), deadline_s=request.deadline_s, attempts=1
@@ -46,58 +113,21 @@ def perform(request: ConnectorRequest, *, judge: Judge | None = None) -> Outcome
     return judge(answer, outcome) if judge else outcome
 
 
-def read(
-    request: ConnectorRequest, rendered: dict[str, Any], *, refusal: Refusal | None = None
-) -> Any:
-    """The JSON (or text) of a harmless GET, None where there is nothing (404).
-
-    Raises OutsideError where the present state cannot be read; `refusal` is for services whose
-    status does not tell whether it passes.
-    """
-    try:
-        answer = request.client.send(
-            outgoing(request, rendered, is_reading=True),
-            retry_class=RetryClass.SAFE,
-            deadline_s=min(request.deadline_s, PREVIEW_DEADLINE_S),
-            attempts=PREVIEW_ATTEMPTS,
-        )
-        if not answer.ok and answer.status != 404:
-            raise refusal(answer) if refusal else refused(answer, service="The service")
-    except OutsideError as error:
-        # Whatever became of it: reading changes nothing.
-        error.may_have_happened = False
-        raise
-    return None if answer.status == 404 else _value(answer, request.secret)
-
-
-def outgoing(request: ConnectorRequest, rendered: Any, *, is_reading: bool = False) -> Request:
-    """The rendered request with what is never rendered: credential, key, correlation id."""
-    headers = {str(name): str(value) for name, value in (rendered.get("headers") or {}).items()}
-    ours = {"X-Correlation-ID": request.correlation_id} | _credential(request.secret)
-    if not is_reading:
-        ours["Idempotency-Key"] = request.idempotency_key
-    taken = {name.lower() for name in ours}
-    headers = {name: value for name, value in headers.items() if name.lower() not in taken} | ours
-    body = rendered.get("body")
-    return Request(
-        str(rendered["method"]),
-        str(rendered["url"]),
-        headers,
-        None if body is None else str(body).encode(),
+def _look(request: ConnectorRequest, rendered: dict[str, Any]) -> Answer:
+    return request.client.send(
+        outgoing(request, rendered, is_reading=True),
+        retry_class=RetryClass.SAFE,
+        deadline_s=min(request.deadline_s, PREVIEW_DEADLINE_S),
+        attempts=PREVIEW_ATTEMPTS,
     )
 
 
-def _credential(secret: Secret | None) -> dict[str, str]:
-    if secret is None:
-        return {}
-    if secret.kind == "bearer":
-        return {"Authorization": f"Bearer {secret.value}"}
-    if secret.kind == "basic":
-        pair = base64.b64encode(f"{secret.username}:{secret.value}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
-    if secret.kind == "header" and secret.header:
-        return {secret.header: secret.value}
-    raise ValueError(f"a credential of kind {secret.kind!r} cannot be sent over HTTP")
+def _renewed(request: ConnectorRequest) -> Secret | None:
+    """Another credential than the one that was refused; None where there is none."""
+    if request.renew is None or request.secret is None:
+        return None
+    fresh = request.renew()
+    return fresh if fresh != request.secret else None
 
 
 def _no_answer(error: OutsideError) -> Outcome:

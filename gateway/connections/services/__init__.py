@@ -3,6 +3,6 @@
 from gateway.connections.services.archiving import archive
 from gateway.connections.services.creating import create
 from gateway.connections.services.editing import rotate, update
-from gateway.connections.services.revealing import reveal
+from gateway.connections.services.revealing import renew, reveal
 
-__all__ = ["archive", "create", "reveal", "rotate", "update"]
+__all__ = ["archive", "create", "renew", "reveal", "rotate", "update"]

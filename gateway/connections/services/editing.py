@@ -19,7 +19,7 @@ CHANGEABLE = frozenset({"name", "config", "limits", "region", "rotate_after_days
 # What an approval was given for: another account, another place. The rest only says how to call.
 ACTING = frozenset({"config", "region"})
 # What a token that was issued does not depend on.
-APART = frozenset({"check_url", "header", "revoke_url"})
+APART = frozenset({"check_url", "header", "revoke_url", "version_header"})
 
 
 @transaction.atomic
