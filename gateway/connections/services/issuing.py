@@ -38,7 +38,9 @@ def ask(
     """What the token endpoint answers to this request; raises TokenRefused."""
     try:
         with door() as sender:
-            answer = sender.send(request, retry_class=retry_class, deadline_s=DEADLINE_S, attempts=2)
+            answer = sender.send(
+                request, retry_class=retry_class, deadline_s=DEADLINE_S, attempts=2
+            )
     except OutsideError as error:
         detail = f"The service that issues tokens could not be asked: {error.detail}"
         raise TokenRefused(detail, permanent=error.permanent, code=error.reason) from error

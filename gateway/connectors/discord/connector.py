@@ -124,8 +124,6 @@ def _id(arguments: Mapping[str, Any], name: str) -> str:
 
 def _as_bot(request: ConnectorRequest) -> ConnectorRequest:
     """A bot's token is sent as `Bot`, where others write `Bearer`."""
-    if request.secret is None:
-        return request
     renew = request.renew
     return replace(
         request,
@@ -134,8 +132,8 @@ def _as_bot(request: ConnectorRequest) -> ConnectorRequest:
     )
 
 
-def _bot(secret: Secret) -> Secret:
-    if secret.kind != "bearer":
+def _bot(secret: Secret | None) -> Secret | None:
+    if secret is None or secret.kind != "bearer":
         return secret
     return Secret("header", f"Bot {secret.value}", header="Authorization")
 
