@@ -138,4 +138,8 @@ class AuditAction(StrEnum):
     EVENT_BODY_READ = "webhooks.event.body_read"
     DOCUMENT_FETCHED = "webhooks.document.fetched"
     SUBSCRIPTION_CONFIRMED = "webhooks.subscription.confirmed"
+    ROWS_PRUNED = "retention.rows.pruned"
+    SUBJECT_SEARCHED = "retention.subject.searched"
+    SUBJECT_EXPORTED = "retention.subject.exported"
+    SUBJECT_ERASED = "retention.subject.erased"
     RECORDS_EXPORTED = "audit.records.exported"

@@ -47,6 +47,13 @@ TRUSTED_PROXIES = env.number("COUNTERSIGN_TRUSTED_PROXIES", 0)
 OUTBOUND_ALLOW = env.items("COUNTERSIGN_OUTBOUND_ALLOW")
 MAX_BODY_BYTES = env.number("COUNTERSIGN_MAX_BODY_BYTES", 1024 * 1024, at_least=1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+# How long things stay, in days; 0 is for ever. docs/privacy.md says what each is about.
+KEEP_EVENTS_DAYS = env.number("COUNTERSIGN_KEEP_EVENTS_DAYS", 90, at_least=0)
+KEEP_ACTIONS_DAYS = env.number("COUNTERSIGN_KEEP_ACTIONS_DAYS", 400, at_least=0)
+KEEP_RUNS_DAYS = env.number("COUNTERSIGN_KEEP_RUNS_DAYS", 400, at_least=0)
+KEEP_REFUSALS_DAYS = env.number("COUNTERSIGN_KEEP_REFUSALS_DAYS", 400, at_least=0)
+KEEP_INVITATIONS_DAYS = env.number("COUNTERSIGN_KEEP_INVITATIONS_DAYS", 90, at_least=0)
+KEEP_ANSWERS_DAYS = KEEP_SESSIONS_DAYS = 1
 ADMIN_PATH = env.text("COUNTERSIGN_ADMIN_PATH", "admin/").strip("/") + "/"
 LOG_LEVEL = env.choice("COUNTERSIGN_LOG_LEVEL", "info", of=("debug", "info", "warning", "error"))
 

@@ -92,6 +92,9 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     execute_by = models.DateTimeField(null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
+    pruned_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when what it asked for is gone."
+    )
     result = models.JSONField(null=True, blank=True)
     result_mismatch = models.TextField(
         blank=True, db_default="", help_text="Where the result is not what the tool promises."

@@ -9,7 +9,7 @@ from approvals.services.delegating import delegate, revoke_delegation, substitut
 from approvals.services.due import escalate_due, expire_due, remind_due, sweep
 from approvals.services.editing import edit
 from approvals.services.emergencies import break_glass, review_break_glass, unreviewed
-from approvals.services.masking import shown_arguments
+from approvals.services.masking import masked_columns, shown_arguments
 from approvals.services.policies import change_policy, move_policy, restore, save_policy
 from approvals.services.proposing import propose
 from approvals.services.quorums import warnings_of
@@ -65,6 +65,7 @@ __all__ = [
     "follow_tool",
     "latest_deadline",
     "let_go",
+    "masked_columns",
     "may_decide",
     "may_decide_alone",
     "must_step_up",

@@ -27,6 +27,12 @@ def shown_arguments(row: Action | ActionVersion) -> Any:
     return masked(row.arguments_value, sensitive)
 
 
+def masked_columns(values: dict[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """A row's columns, masked wherever they hold the arguments, whole or as a request's body."""
+    places = (("arguments",), ("rendered", "arguments"), ("rendered", "body"), ("facts", "args"))
+    return masked(values, [pointer((*place, *steps(path))) for path in paths for place in places])
+
+
 def in_request(paths: Iterable[str]) -> list[str]:
     """Paths of arguments, and the same places where a request holds the arguments as they are."""
     named = list(paths)

@@ -27,6 +27,12 @@ class Note:
 def notes_of(action: Action, *, marks: tuple[Span, ...], now: datetime) -> list[Note]:
     """The warnings that hold for this action now."""
     found = []
+    if action.pruned_at is not None:
+        text = (
+            f"What was asked for was removed on {action.pruned_at:%Y-%m-%d}, after its retention "
+            "time or for a person's sake. Who decided, when, and its digest stay."
+        )
+        found.append(Note("", "eye-off", "The content is gone", text))
     if marks:
         found.append(_hidden(marks))
     if action.status == ActionStatus.PENDING and (missing := services.shortfall(action)):

@@ -49,6 +49,8 @@ ADMINISTER = frozenset(
     {
         "tenants.change_environment",
         "tenants.change_member",
+        "tenants.export_subject",
+        "tenants.erase_subject",
         "agents.change_agent",
         "budgets.change_budget",
         "agents.change_api_key",
