@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -15,6 +16,7 @@ from audit import roles, triggers
 from gateway import database_roles
 from gateway.embedded import redis
 from gateway.lib import broker, heartbeat
+from gateway.tools import services as tools
 
 TOO_MUCH = "the role of DATABASE_URL owns the audit tables and can drop what protects them"
 
@@ -46,6 +48,7 @@ def examine() -> Iterator[Finding]:
     yield from _processes()
     yield _address()
     yield _outbound()
+    yield _connectors()
 
 
 def _when_in_production(condition: bool) -> Grade:
@@ -166,6 +169,17 @@ def _address() -> Finding:
 def _outbound() -> Finding:
     allowed = ", ".join(settings.OUTBOUND_ALLOW) or "nothing"
     return Finding(Grade.OK, "outbound", f"private addresses that may be called: {allowed}")
+
+
+def _connectors() -> Finding:
+    try:
+        return Finding(
+            Grade.OK,
+            "connectors",
+            ", ".join(dict.fromkeys(one.connector for one in tools.offers())),
+        )
+    except ImproperlyConfigured as error:
+        return Finding(Grade.WRONG, "connectors", str(error))
 
 
 KEY_NAMES = (

@@ -45,6 +45,8 @@ ALLOWED_HOSTS = env.items(
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 TRUSTED_PROXIES = env.number("COUNTERSIGN_TRUSTED_PROXIES", 0)
 OUTBOUND_ALLOW = env.items("COUNTERSIGN_OUTBOUND_ALLOW")
+# Classes of the deployment's own connectors, as dotted paths: docs/connectors.md.
+CONNECTORS = env.items("COUNTERSIGN_CONNECTORS")
 MAX_BODY_BYTES = env.number("COUNTERSIGN_MAX_BODY_BYTES", 1024 * 1024, at_least=1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # How long things stay, in days; 0 is for ever. docs/privacy.md says what each is about.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from gateway.lib.generated import written_between
 from webhooks.schemes.base import Algorithm, Fallback, Place, Scheme, Where
 
 BEGIN = "<!-- The table is written by `manage.py scheme_table --write`. -->"
@@ -35,11 +36,7 @@ def table(schemes: Iterable[Scheme]) -> str:
 
 def written_into(text: str, schemes: Iterable[Scheme]) -> str:
     """The page with the table of now between its marks; raises ValueError where it has none."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"The page has to contain {BEGIN} and, further down, {END}")
-    return f"{before}{BEGIN}\n\n{table(schemes)}\n\n{END}{after}"
+    return written_between(text, BEGIN, END, content=table(schemes))
 
 
 def _row(scheme: Scheme) -> tuple[str, ...]:

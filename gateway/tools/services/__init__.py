@@ -3,7 +3,14 @@
 from gateway.tools.services.defining import definition_of, save
 from gateway.tools.services.drifting import accept_drift, keep_pinned, proposal_of
 from gateway.tools.services.importing import Reading, import_tools, read_document
-from gateway.tools.services.offering import Offer, offer, offers, with_offer
+from gateway.tools.services.offering import (
+    Offer,
+    listed_operations,
+    offer,
+    offers,
+    operations_written_into,
+    with_offer,
+)
 from gateway.tools.services.promoting import bind
 from gateway.tools.services.reading import enabled, is_waiting, missing_blocks
 from gateway.tools.services.switching import archive, restore, switch
@@ -19,9 +26,11 @@ __all__ = [
     "import_tools",
     "is_waiting",
     "keep_pinned",
+    "listed_operations",
     "missing_blocks",
     "offer",
     "offers",
+    "operations_written_into",
     "proposal_of",
     "read_document",
     "restore",

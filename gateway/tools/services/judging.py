@@ -32,7 +32,7 @@ def check(environment: Environment, values: dict[str, Any], *, is_draft: bool = 
             render.check_effect(values["effect"], values["input_schema"])
         _check_affected(values)
         _check_material(values)
-        if not (is_draft and values["connector"] not in registry.KNOWN):
+        if not (is_draft and values["connector"] not in registry.known()):
             _check_connector(values)
         for reviewer in values["reviewers"]:
             _check_reviewer(environment, reviewer)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.connectors import registry
+from gateway.connectors import document, registry
 from gateway.connectors.base import Operation
 from gateway.lib.errors import Refused
 
@@ -28,7 +28,7 @@ def offers() -> list[Offer]:
     """Everything a tool can be made of, in the connectors' order."""
     return [
         Offer(name, operation)
-        for name in registry.CONNECTORS
+        for name in registry.offered()
         for operation in registry.connector(name).operations.values()
     ]
 
@@ -50,6 +50,16 @@ def with_offer(definition: dict[str, Any]) -> dict[str, Any]:
     key = f"{definition.get('connector')}.{definition.get('operation')}"
     found = next((one.operation for one in offers() if one.key == key), None)
     return {**_offered(found), **definition} if found and found.schema else definition
+
+
+def listed_operations() -> str:
+    """What the connectors can do, as Markdown; the deployment's own included."""
+    return document.listing(map(registry.connector, registry.offered()))
+
+
+def operations_written_into(page: str) -> str:
+    """The page of the connectors, brought up to date; raises ValueError where it has no marks."""
+    return document.written_into(page, map(registry.connector, registry.offered()))
 
 
 def _offered(operation: Operation) -> dict[str, Any]:

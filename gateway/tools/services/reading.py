@@ -45,7 +45,7 @@ def missing(values: Mapping[str, Any]) -> list[str]:
     found = []
     if values["side_effect"] != SideEffect.READ and not values["effect"].strip():
         found.append("effect (the sentence of what will happen)")
-    is_known = values["connector"] in registry.KNOWN
+    is_known = values["connector"] in registry.known()
     if not is_known and not values["affected"]:
         found.append("affected (who is affected: no connector gives a target)")
     if not is_known:
