@@ -1,6 +1,7 @@
 """The connection: to a checked address, within a deadline, remembering whether bytes left."""
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -89,7 +90,8 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Options | None = None,
     ) -> httpcore.NetworkStream:
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in self._guard.addresses(host, port):
+        allowed = self._attempt.within(timeout, httpcore.ConnectTimeout)
+        for address in _looked_up(self._guard, host, port, within_s=allowed):
             allowed = self._attempt.within(timeout, httpcore.ConnectTimeout)
             try:
                 stream = self._inner.connect_tcp(
@@ -108,6 +110,31 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Options | None = None,
     ) -> httpcore.NetworkStream:
         raise httpcore.ConnectError("unix sockets are never called")
+
+
+def _looked_up(guard: Guard, host: str, port: int, *, within_s: float) -> tuple[str, ...]:
+    """The checked addresses of the name; raises OutsideError, or ConnectTimeout where it is slow.
+
+    The system's look-up knows no time-out and cannot be stopped, so it is left behind: its thread
+    ends with it, at the latest when the resolver gives up.
+    """
+    found: list[tuple[str, ...]] = []
+    failed: list[Exception] = []
+
+    def look_up() -> None:
+        try:
+            found.append(guard.addresses(host, port))
+        except Exception as error:  # told to the caller, who waits for it
+            failed.append(error)
+
+    thread = threading.Thread(target=look_up, name="look-up", daemon=True)
+    thread.start()
+    thread.join(within_s)
+    if failed:
+        raise failed[0]
+    if not found:
+        raise httpcore.ConnectTimeout(f"the name {host} was not looked up in time")
+    return found[0]
 
 
 class GuardedTransport(httpx.BaseTransport):

@@ -5,9 +5,9 @@ import gzip
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,39 +22,10 @@ from gateway.http.errors import OutsideError
 from gateway.http.guard import Guard
 from gateway.http.limits import Limits
 from gateway.http.messages import Request, RetryClass
+from tests.gateway.http.making import Sleeper, closing, make
 
 Respond = Callable[..., Any]
 SECRET = "csk-very-secret"  # noqa: S105  a marker that must not show up, not a credential
-
-
-@dataclass
-class Sleeper:
-    """Time that passes only by sleeping, so that waits are counted and not lived through."""
-
-    slept: list[float] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    def clock(self) -> float:
-        return time.monotonic() + sum(self.slept)
-
-
-def make(peer: Any, sleeper: Sleeper | None = None, **more: Any) -> Client:
-    timing = sleeper or Sleeper()
-    return Client(
-        guard=more.pop("guard", None) or Guard.of([peer.host_port]),
-        sleep=timing.sleep,
-        clock=timing.clock,
-        chance=more.pop("chance", lambda: 0.5),
-        **more,
-    )
-
-
-def closing(peer: Any, connection: socket.socket) -> None:
-    """Reads the request and hangs up."""
-    peer.read_request(connection)
 
 
 def test_exactly_the_given_bytes_arrive(peer: Any, answering: Respond) -> None:
@@ -249,74 +220,6 @@ def test_an_answer_that_is_not_http_says_that_it_may_have_happened(peer: Any) ->
     assert caught.value.may_have_happened
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-@pytest.mark.parametrize("retry_class", [RetryClass.SAFE, RetryClass.IDEMPOTENT])
-def test_passing_statuses_are_tried_again_with_growing_waits(
-    peer: Any, answering: Respond, status: int, retry_class: RetryClass
-) -> None:
-    sleeper = Sleeper()
-    peer.scripts = [answering(status), answering(status), answering(200)]
-    assert make(peer, sleeper).send(Request("PUT", peer.url), retry_class=retry_class).ok
-    assert sleeper.slept == [2.0, 3.5]
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 410, 422, 501])
-def test_final_statuses_are_never_tried_again(peer: Any, answering: Respond, status: int) -> None:
-    peer.scripts = [answering(status), answering(200)]
-    answer = make(peer).send(Request("GET", peer.url), retry_class=RetryClass.SAFE)
-    assert (answer.status, peer.accepted) == (status, 1)
-
-
-def test_an_unsafe_call_that_was_answered_is_never_tried_again(
-    peer: Any, answering: Respond
-) -> None:
-    peer.scripts = [answering(503), answering(200)]
-    assert make(peer).send(Request("POST", peer.url)).status == 503
-    assert peer.accepted == 1
-
-
-def test_an_idempotent_call_is_tried_again_after_a_broken_connection(
-    peer: Any, answering: Respond
-) -> None:
-    peer.scripts = [closing, answering(200)]
-    door = make(peer)
-    assert door.send(Request("POST", peer.url), retry_class=RetryClass.IDEMPOTENT).ok
-    assert peer.accepted == 2
-
-
-def test_an_unsafe_call_is_tried_again_where_nothing_had_left() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    sleeper = Sleeper()
-    door = client(allow=[f"127.0.0.1:{port}"], sleep=sleeper.sleep)
-    with pytest.raises(OutsideError):
-        door.send(Request("POST", f"http://127.0.0.1:{port}/"), attempts=3)
-    assert len(sleeper.slept) == 2
-
-
-def test_a_wait_that_the_other_side_asks_for_is_honoured(peer: Any, answering: Respond) -> None:
-    sleeper = Sleeper()
-    peer.scripts = [answering(429, "Retry-After: 7"), answering(200)]
-    assert make(peer, sleeper).send(Request("GET", peer.url), retry_class=RetryClass.SAFE).ok
-    assert sleeper.slept == [7.0]
-
-
-def test_a_wait_beyond_the_deadline_is_handed_to_the_caller(peer: Any, answering: Respond) -> None:
-    sleeper = Sleeper()
-    peer.scripts = [answering(503, "Retry-After: 3600")]
-    answer = make(peer, sleeper).send(Request("GET", peer.url), retry_class=RetryClass.SAFE)
-    assert (answer.status, answer.retry_after, sleeper.slept) == (503, 3600.0, [])
-
-
-def test_repeating_stays_within_the_deadline(peer: Any, answering: Respond) -> None:
-    sleeper = Sleeper()
-    peer.scripts = [answering(500)]
-    make(peer, sleeper).send(
-        Request("GET", peer.url), retry_class=RetryClass.SAFE, deadline_s=6, attempts=50
-    )
-    assert sleeper.slept == [2.0, 3.5]
-
-
 def test_secrets_stay_out_of_texts_and_errors(
     peer: Any, answering: Respond, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -395,3 +298,20 @@ def test_the_certificate_is_checked_against_the_name_and_not_the_address(
         door.send(request, attempts=1)
     assert (caught.value.reason, caught.value.may_have_happened) == ("connect", False)
     assert peer.requests == []
+
+
+def test_a_name_that_is_looked_up_for_ever_does_not_outlast_the_deadline() -> None:
+    ended = threading.Event()
+
+    def slow(host: str, port: int) -> tuple[str, ...]:
+        ended.wait(10)
+        return ("127.0.0.1",)
+
+    started = time.monotonic()
+    with pytest.raises(OutsideError) as caught:
+        Client(guard=Guard.of([], resolve=slow)).send(
+            Request("POST", "https://slow.example/"), deadline_s=0.1
+        )
+    ended.set()
+    assert (caught.value.reason, caught.value.may_have_happened) == ("timeout", False)
+    assert time.monotonic() - started < 5
