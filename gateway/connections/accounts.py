@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.connections.models import Connection
-from gateway.http.health import Health, health
+from gateway.http.health import Health, Told, health, notices
 from gateway.http.limits import Account, Limits
 
 
@@ -17,3 +17,8 @@ def account_of(connection: Connection, preset: Mapping[str, Any] | None = None) 
 def health_of(connection: Connection, preset: Mapping[str, Any] | None = None) -> list[Health]:
     """How each host stands that it was used for in the last week."""
     return health(account_of(connection, preset))
+
+
+def told_to(connection: Connection) -> list[Told]:
+    """What its services told in passing: a call that will end, another version that answered."""
+    return notices(account_of(connection))

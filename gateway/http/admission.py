@@ -18,11 +18,16 @@ RATE_LIMITED, CIRCUIT_OPEN = "rate_limited", "circuit_open"
 
 @dataclass(frozen=True)
 class Standing:
-    """What is remembered of one account at one host; `paused_until` in seconds since 1970."""
+    """What is remembered of one account at one host; times in seconds since 1970.
+
+    `paused_until` is the end of a pause that the service asked for, `listed_at` when the host was
+    last put on the account's list of hosts.
+    """
 
     circuit: Circuit = field(default_factory=Circuit)
     buckets: Mapping[str, Bucket] = field(default_factory=dict)
     paused_until: float = 0.0
+    listed_at: float = 0.0
 
     @classmethod
     def of(cls, stored: Mapping[str, Any] | None) -> "Standing":
@@ -30,7 +35,8 @@ class Standing:
         if not stored:
             return cls()
         buckets = {name: Bucket(**one) for name, one in stored["buckets"].items()}
-        return cls(Circuit(**stored["circuit"]), buckets, stored["paused_until"])
+        circuit = Circuit(**stored["circuit"])
+        return cls(circuit, buckets, stored["paused_until"], stored["listed_at"])
 
     def stored(self) -> dict[str, Any]:
         """Its JSON form."""

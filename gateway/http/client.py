@@ -15,6 +15,7 @@ from gateway.http.exchange import checked, default_tls, exchange, host_and_port,
 from gateway.http.guard import Guard, Resolver, system_resolver
 from gateway.http.limits import Account, Limits
 from gateway.http.messages import Answer, Request, RetryClass
+from gateway.http.notices import notices
 from gateway.http.retry import PAUSING_STATUSES, RETRIED_STATUSES, decorrelated_s, may_repeat
 from gateway.http.turnstile import Ticket, Turnstile
 from gateway.http.wire import Attempt, Clock
@@ -160,6 +161,9 @@ class Client:
         if ticket:
             asked = answer.retry_after if answer.status in PAUSING_STATUSES else None
             ticket.done(status=answer.status, pause_s=asked or 0.0)
+            # Not the path: it is the secret of some services' addresses.
+            if told := notices(outgoing.method, outgoing.headers, answer):
+                ticket.told(told)
         return answer
 
     def _timeout(self) -> dict[str, float]:

@@ -8,7 +8,8 @@ from gateway.http import admission
 from gateway.http.admission import Standing
 from gateway.http.breaker import CircuitState
 from gateway.http.limits import Account
-from gateway.http.turnstile import hosts_key, standing_key
+from gateway.http.notices import Notice, NoticeKind
+from gateway.http.turnstile import hosts_key, notices_key, standing_key
 from gateway.lib import shared
 
 
@@ -36,6 +37,32 @@ def health(account: Account) -> list[Health]:
     """Each host that this account called in the last week, by name."""
     places, _ = shared.read(hosts_key(account))
     return [_of(account, place) for place in sorted(places or [])]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notice as it is shown: which host told it, and when it was first seen."""
+
+    host: str
+    notice: Notice
+    seen_at: datetime
+
+
+def notices(account: Account) -> list[Told]:
+    """What services told this account in passing, newest first."""
+    stored, _ = shared.read(notices_key(account))
+    told = [
+        Told(
+            one["host"],
+            Notice(
+                NoticeKind(one["kind"]), one["method"], one["value"], _moment(one["at"] or 0.0),
+                one["link"],
+            ),
+            datetime.fromtimestamp(one["seen_at"], UTC),
+        )
+        for one in (stored or {}).values()
+    ]  # fmt: skip
+    return sorted(told, key=lambda one: one.seen_at, reverse=True)
 
 
 def _of(account: Account, place: str) -> Health:

@@ -4,7 +4,7 @@ While Redis is away each process counts for itself: then the service may see as 
 limit as there are processes, but no call waits for Redis.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
@@ -14,12 +14,15 @@ from gateway.http.admission import Admission, Standing
 from gateway.http.breaker import CircuitState
 from gateway.http.errors import OutsideError
 from gateway.http.limits import Account
+from gateway.http.notices import Notice
 from gateway.lib import shared
 
 log = structlog.get_logger(__name__)
 # How long the page of a connection remembers a service that nobody calls.
-KEPT_S = 7 * 24 * 3600
+KEPT_S = 7 * 24 * 3600.0
+LISTED_AGAIN_S = 24 * 3600.0
 MAX_HOSTS = 20
+MAX_NOTICES = 20
 
 
 class Store(Protocol):
@@ -31,6 +34,11 @@ class Store(Protocol):
 def hosts_key(account: Account) -> str:
     """Where the hosts are kept that this account has called."""
     return f"door:{account.key}"
+
+
+def notices_key(account: Account) -> str:
+    """Where is kept what services told this account in passing."""
+    return f"door:{account.key}:notices"
 
 
 def standing_key(account: Account, place: str) -> str:
@@ -67,6 +75,26 @@ class Ticket:
                 "circuit", account=self.account.key, host=self.place, state=after, error=error
             )
 
+    def told(self, found: list[Notice]) -> None:
+        """Keep what the service told in passing; what is new is logged, once."""
+
+        def keep(stored: Any, now: float) -> tuple[Any, list[Notice]]:
+            known = dict(stored or {})
+            fresh = [one for one in found if _mark(self.place, one) not in known]
+            for one in fresh:
+                known[_mark(self.place, one)] = {
+                    "host": self.place, "seen_at": now, "kind": one.kind, "method": one.method,
+                    "value": one.value, "link": one.link, "at": one.at and one.at.timestamp(),
+                }  # fmt: skip
+            return dict(list(known.items())[-MAX_NOTICES:]), fresh
+
+        fresh = self.change(notices_key(self.account), keep, ttl_s=KEPT_S)
+        for one in fresh:
+            log.warning(
+                "service_notice", account=self.account.key, host=self.place, kind=one.kind,
+                method=one.method, value=one.value,
+            )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Turnstile:
@@ -87,19 +115,22 @@ class Turnstile:
             after, admitted = admission.admit(
                 before, limits, points=points, now=now, patience_s=patience_s, lease_s=lease_s
             )
-            answer = (admitted, stored is None, before)
-            return (after.stored() if after != before or stored is None else stored), answer
+            is_unlisted = now - before.listed_at > LISTED_AGAIN_S
+            if is_unlisted:
+                after = replace(after, listed_at=now)
+            answer = (admitted, is_unlisted, before)
+            return (after.stored() if after != before else stored), answer
 
-        admitted, is_new, standing = self.change(
+        admitted, is_unlisted, standing = self.change(
             standing_key(self.account, place), admit, ttl_s=KEPT_S
         )
-        if is_new:
-            self._remember(place)
+        if is_unlisted:
+            self._list(place)
         if admitted.refused:
             raise _refusal(self.account, place, admitted, standing)
         return Ticket(self.account, place, admitted.wait_s, admitted.epoch, self.change)
 
-    def _remember(self, place: str) -> None:
+    def _list(self, place: str) -> None:
         def add(stored: Any, _now: float) -> tuple[Any, None]:
             known = [one for one in stored or [] if one != place]
             return [*known, place][-MAX_HOSTS:], None
@@ -110,6 +141,11 @@ class Turnstile:
 def _told(standing: Standing) -> CircuitState:
     """The state as it is told in the log: whether the circuit is closed or not."""
     return CircuitState.OPEN if standing.circuit.opened_at else CircuitState.CLOSED
+
+
+def _mark(place: str, notice: Notice) -> str:
+    """What makes it the same notice: one deprecation of all calls is one notice."""
+    return f"{place} {notice.kind} {notice.value}"
 
 
 def _refusal(account: Account, place: str, admitted: Admission, standing: Standing) -> OutsideError:
