@@ -23,6 +23,11 @@ from gateway.lib.states import move
 from gateway.tools import services as tools
 
 LEASE = timedelta(seconds=60)
+LOST = "The worker was lost."
+# An action that so many workers died of is not tried again: it may be what kills them.
+MAX_LOST = 3
+NEVER_SENT = f"Nothing was sent: the worker was lost {MAX_LOST} times before."
+SENT_AND_LOST = "The worker was lost when the request may have left: look at the service."
 
 
 @transaction.atomic
@@ -71,19 +76,27 @@ def _take_over(action: Action) -> bool:
     if last is None or last.status not in {ExecutionStatus.CLAIMED, ExecutionStatus.SENT}:
         return True
     last.action = action
-    if last.status == ExecutionStatus.CLAIMED:
-        move(last, ExecutionStatus.RELEASED, finished_at=Now(), error="The worker was lost.")
+    was_sent = last.status == ExecutionStatus.SENT
+    if was_sent:
+        move(last, ExecutionStatus.UNKNOWN, finished_at=Now(), error=LOST)
+        trail.record_execution(last, AuditAction.EXECUTION_UNKNOWN)
+    else:
+        move(last, ExecutionStatus.RELEASED, finished_at=Now(), error=LOST)
         trail.record_execution(last, AuditAction.EXECUTION_RELEASED)
+    is_deadly = action.executions.filter(error=LOST).count() >= MAX_LOST
+    if not is_deadly and (may_go_on(action) or not was_sent):
         return True
-    move(last, ExecutionStatus.UNKNOWN, finished_at=Now(), error="The worker was lost.")
-    trail.record_execution(last, AuditAction.EXECUTION_UNKNOWN)
-    if may_go_on(action):
-        return True
-    move_final(
-        action, ActionStatus.UNKNOWN, code="worker_lost",
-        reason="The worker was lost when the request may have left: look at the service.",
-    )  # fmt: skip
+    _give_up(action)
     return False
+
+
+def _give_up(action: Action) -> None:
+    """Risk no other worker: whether anything may have left decides what is said."""
+    if action.executions.filter(status=ExecutionStatus.UNKNOWN).exists():
+        to, reason = ActionStatus.UNKNOWN, SENT_AND_LOST
+    else:
+        to, reason = ActionStatus.FAILED, NEVER_SENT
+    move_final(action, to, code="worker_lost", reason=reason)
 
 
 def _waits_for_definition(action: Action) -> bool:
