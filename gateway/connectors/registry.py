@@ -14,6 +14,7 @@ from gateway.connectors.fake import FakeConnector
 from gateway.connectors.github.connector import GithubConnector
 from gateway.connectors.http import HttpConnector
 from gateway.connectors.sandbox import SandboxConnector
+from gateway.connectors.shopify.connector import ShopifyConnector
 from gateway.connectors.slack.connector import SlackConnector
 from gateway.connectors.stripe.connector import StripeConnector
 
@@ -27,6 +28,7 @@ BUILT_IN: dict[str, Connector] = {
         GithubConnector(),
         SlackConnector(),
         DiscordConnector(),
+        ShopifyConnector(),
         StripeConnector(),
         SandboxConnector(),
         FakeConnector(),

@@ -37,6 +37,8 @@ class GithubConnector:
 
     name = "github"
     operations = by_name(*(call.operation for call in CALLS.values()))
+    # What a person's token and most installations of an app may ask for.
+    limits: Mapping[str, Any] = {"requests": "5000/h"}
 
     def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Judge a tool's definition; raises Unknown or RenderError."""

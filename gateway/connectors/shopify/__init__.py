@@ -1,0 +1,1 @@
+"""Shopify: orders, tags, cancellations, refunds, inventory and draft orders."""
