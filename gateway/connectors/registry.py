@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 
 from gateway.connectors.base import Connector, Unknown
 from gateway.connectors.discord.connector import DiscordConnector
+from gateway.connectors.email.connector import EmailConnector
 from gateway.connectors.fake import FakeConnector
 from gateway.connectors.github.connector import GithubConnector
 from gateway.connectors.http import HttpConnector
@@ -29,6 +30,7 @@ BUILT_IN: dict[str, Connector] = {
         SlackConnector(),
         DiscordConnector(),
         ShopifyConnector(),
+        EmailConnector(),
         StripeConnector(),
         SandboxConnector(),
         FakeConnector(),

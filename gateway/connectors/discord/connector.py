@@ -124,12 +124,12 @@ def _id(arguments: Mapping[str, Any], name: str) -> str:
 
 def _as_bot(request: ConnectorRequest) -> ConnectorRequest:
     """A bot's token is sent as `Bot`, where others write `Bearer`."""
-    renew = request.renew
-    return replace(
-        request,
-        secret=_bot(request.secret),
-        renew=None if renew is None else (lambda: _bot(renew())),
-    )
+    return replace(request, secret=_bot(request.secret), renew=lambda: _fresh(request))
+
+
+def _fresh(request: ConnectorRequest) -> Secret | None:
+    fresh = request.renew() if request.renew else None
+    return fresh and _bot(fresh)
 
 
 def _bot(secret: Secret | None) -> Secret | None:

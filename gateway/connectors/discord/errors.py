@@ -7,7 +7,6 @@ from gateway.connectors.base import Outcome, OutcomeStatus
 from gateway.http.messages import Answer
 from gateway.lib.strictjson import Ambiguous, parse
 
-UNAUTHORIZED = "unauthorized"
 # Discord's number: our stable code, and a sentence that says what to do.
 REFUSALS = {
     10003: ("unknown_channel", "There is no such channel, or the bot cannot see it."),
@@ -15,7 +14,7 @@ REFUSALS = {
     10015: ("unknown_webhook", "The webhook was removed: make a new one."),
     20028: ("channel_rate_limit", "The channel has reached its limit of messages."),
     30046: ("too_many_edits", "An old message was changed too often: wait before the next change."),
-    40001: (UNAUTHORIZED, "Discord does not accept the token: connect Discord again."),
+    40001: ("unauthorized", "Discord does not accept the token: connect Discord again."),
     40002: ("verify_account", "The bot's owner has to verify the account first."),
     40005: ("too_large", "The message is larger than Discord takes."),
     40062: ("resource_rate_limited", "Discord limits how often this may be used: wait."),
@@ -46,7 +45,8 @@ def judged(answer: Answer, outcome: Outcome) -> Outcome:
     if answer.status == 429:
         return _limited(answer, body, outcome)
     if answer.status == 401:
-        return replace(outcome, reason=UNAUTHORIZED, error=REFUSALS[40001][1])
+        # The reason stays: it is what has a credential renewed.
+        return replace(outcome, error=REFUSALS[40001][1])
     if outcome.may_have_happened or not body:
         return outcome
     code = body.get("code")

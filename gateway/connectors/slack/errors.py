@@ -13,6 +13,8 @@ HALF_DONE = frozenset({"internal_error", "fatal_error"})
 PASSING = frozenset(
     {"ratelimited", "rate_limited", "service_unavailable", "message_limit_exceeded"}
 )
+# A token that rotates: the reason is what has a credential renewed, and the call made once more.
+EXPIRED = {"token_expired": "http_401"}
 RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 SENTENCES = {
     "account_inactive": "The bot's account or its workspace was deactivated: connect Slack again.",
@@ -109,7 +111,7 @@ def _refused(body: Mapping[str, Any], outcome: Outcome, answer: Answer) -> Outco
         outcome,
         status=OutcomeStatus.UNKNOWN if may_have_happened else OutcomeStatus.FAILED,
         result=None,
-        reason="ratelimited" if code in RATE_LIMITED else code,
+        reason="ratelimited" if code in RATE_LIMITED else EXPIRED.get(code, code),
         error=_sentence(body),
         may_have_happened=may_have_happened,
         retryable=may_have_happened or code in PASSING,

@@ -187,7 +187,7 @@ def test_refusals_say_what_to_do(discord: Discord, ask: Make) -> None:
     assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "missing_permissions")
     assert "lacks a permission" in outcome.error
     wrong = ask("create_message", HELLO, secret=Secret("bearer", "guessed"))
-    assert DISCORD.execute(wrong).reason == "unauthorized"
+    assert DISCORD.execute(wrong).reason == "http_401"
     with pytest.raises(OutsideError, match="401"):
         DISCORD.preview(wrong)
     theirs = discord.says("Mine")

@@ -1,0 +1,1 @@
+"""E-mail over SMTP: approved templates to recipients that rules allow."""
