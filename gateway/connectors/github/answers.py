@@ -5,18 +5,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from gateway.connectors.base import Outcome, OutcomeStatus
 from gateway.connectors.github.catalogue import Call
 from gateway.connectors.rest import json_of, plain
 from gateway.http.errors import OutsideError
 from gateway.http.messages import Answer
+from gateway.http.paging import Page, links
 from gateway.http.status import refused
 
 # What GitHub asks for after a secondary limit that names no time.
 SECONDARY_WAIT_S = 60.0
 MOVED = frozenset({301, 302, 307, 308})
-_NEXT = re.compile(r'<[^>]*[?&]page=(\d{1,6})[^>]*>; *rel="next"')
 _SECONDARY = re.compile(r"secondary rate limit|abuse detection", re.IGNORECASE)
 MAX_WORDS = 300
 
@@ -69,10 +70,10 @@ def limit_wait_s(answer: Answer) -> float | None:
     return None
 
 
-def next_page(answer: Answer) -> int | None:
+def next_page(answer: Answer) -> str | None:
     """The number of the page that follows, as the Link header says; None after the last."""
-    found = _NEXT.search(answer.headers.get("link", ""))
-    return int(found[1]) if found else None
+    query = parse_qs(urlsplit(links(answer).get("next", "")).query)
+    return query.get("page", [None])[-1]
 
 
 def words(answer: Answer) -> str:
@@ -142,8 +143,7 @@ def _success(
     except (LookupError, TypeError, AttributeError):
         return _unreadable(call, outcome)
     if call.method == "GET" and isinstance(kept, list):
-        following = next_page(answer)
-        kept = {"items": kept, "has_more": following is not None, "next_page": following}
+        kept = Page(tuple(kept), next_page(answer)).result()
     return _ignored(arguments, replace(outcome, result=kept))
 
 

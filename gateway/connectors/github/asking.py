@@ -7,7 +7,9 @@ from gateway.connectors.base import ConnectorRequest
 from gateway.connectors.calls import read
 from gateway.connectors.github.answers import refusal
 from gateway.connectors.rest import base_url
+from gateway.http import paging
 from gateway.http.errors import OutsideError
+from gateway.http.paging import Page, numbered
 from gateway.tools.render import RenderError, render_http
 
 API = "https://api.github.com"
@@ -15,7 +17,6 @@ API = "https://api.github.com"
 VERSION = "2022-11-28"
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
 PER_PAGE = 100
-MAX_PAGES = 10
 
 
 def get(request: ConnectorRequest, path: str, **query: str | int) -> Any:
@@ -39,19 +40,15 @@ def find(request: ConnectorRequest, path: str, *, mark: str, **query: str | int)
 
     Raises OutsideError where the list is longer than is looked through: then nobody knows.
     """
-    for page in range(1, MAX_PAGES + 1):
-        items = get(request, path, per_page=PER_PAGE, page=page, **query)
+
+    def fetch(cursor: str | None) -> Page:
+        number = int(cursor or 1)
+        items = get(request, path, per_page=PER_PAGE, page=number, **query)
         if not isinstance(items, list):
             raise bad_answer()
-        for item in items:
-            if mark in str(item.get("body") or ""):
-                return item
-        if len(items) < PER_PAGE:
-            return None
-    raise OutsideError(
-        "too_many", True, False,
-        detail=f"More than {MAX_PAGES * PER_PAGE} entries: it was not found among the first.",
-    )  # fmt: skip
+        return numbered(items, page=number, per_page=PER_PAGE)
+
+    return paging.find(fetch, lambda item: mark in str(item.get("body") or ""))
 
 
 def bad_answer() -> OutsideError:

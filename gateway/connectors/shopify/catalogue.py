@@ -200,14 +200,14 @@ _CALLS = (
     ),
     Call(
         _write("add_order_tags", "Add tags to an order", page="tagsAdd", risk="low",
-               material=("tags",), undo="remove_order_tags",
+               material=("tags",),
                effect="Add tags {{ tags }} to order {{ order_id }}.",
                schema=_schema("order_id tags", order_id=ORDER, tags=TAGS)),
         documents.ADD_TAGS, "tagsAdd", lambda args: {"id": args["order_id"], "tags": args["tags"]},
     ),
     Call(
         _write("remove_order_tags", "Remove tags from an order", page="tagsRemove", risk="low",
-               material=("tags",), undo="add_order_tags",
+               material=("tags",),
                effect="Remove tags {{ tags }} from order {{ order_id }}.",
                schema=_schema("order_id tags", order_id=ORDER, tags=TAGS)),
         documents.REMOVE_TAGS, "tagsRemove",

@@ -10,9 +10,9 @@ from gateway.connectors.shopify import documents
 from gateway.connectors.shopify.answers import bad_answer, draft_state, refund_state
 from gateway.connectors.shopify.asking import ask
 from gateway.connectors.shopify.catalogue import ACTION, ATTRIBUTE, MARK
+from gateway.http import paging
 from gateway.http.errors import OutsideError
-
-MAX_PAGES = 10
+from gateway.http.paging import Page, cursored
 
 
 def lookup(request: ConnectorRequest) -> Outcome | None:
@@ -55,20 +55,18 @@ def _cancellation(request: ConnectorRequest) -> Any:
 
 def _draft(request: ConnectorRequest) -> Any:
     """The newest first, back to when the action was proposed: no search, whose index lags."""
-    moment, after = proposed_at(request.idempotency_key), None
-    for _ in range(MAX_PAGES):
-        page = ask(request, documents.FIND_DRAFT, after=after)["draftOrders"]
-        for draft in page["nodes"]:
-            if _carries(draft, request.idempotency_key):
-                return draft_state(draft)
-            if moment is not None and _moment(draft["createdAt"]) < moment:
-                return None
-        if not page["pageInfo"]["hasNextPage"]:
-            return None
-        after = page["pageInfo"]["endCursor"]
-    raise OutsideError(
-        "too_many", True, False, detail="It was not found among the newest draft orders."
-    )
+    moment = proposed_at(request.idempotency_key)
+
+    def fetch(cursor: str | None) -> Page:
+        page = ask(request, documents.FIND_DRAFT, after=cursor)["draftOrders"]
+        return cursored(page["nodes"], page["pageInfo"], at="endCursor", more="hasNextPage")
+
+    def ends(draft: Any) -> bool:
+        is_older = moment is not None and _moment(draft["createdAt"]) < moment
+        return is_older or _carries(draft, request.idempotency_key)
+
+    found = paging.find(fetch, ends)
+    return draft_state(found) if found and _carries(found, request.idempotency_key) else None
 
 
 def _deletion(request: ConnectorRequest) -> Any:

@@ -30,8 +30,10 @@ def judge(call: Call, answer: Answer, outcome: Outcome) -> Outcome:
         )  # fmt: skip
     if error.get("type") == "idempotency_error":
         return replace(outcome, reason="idempotency_error", retryable=False, error=words(answer))
+    # A refused key keeps the reason by which a fresh credential is asked for.
+    reason = outcome.reason if answer.status == 401 else code or outcome.reason
     return replace(
-        outcome, reason=code or outcome.reason, error=words(answer),
+        outcome, reason=reason, error=words(answer),
         retryable=_passes(answer, outcome.retryable or code == LOCKED),
     )  # fmt: skip
 

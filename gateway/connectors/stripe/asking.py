@@ -10,7 +10,9 @@ from gateway.connectors.calls import read
 from gateway.connectors.rest import base_url, reading
 from gateway.connectors.stripe.answers import kept_of, refusal, settled
 from gateway.connectors.stripe.catalogue import CALLS, MARK
+from gateway.http import paging
 from gateway.http.errors import OutsideError
+from gateway.http.paging import Page
 from gateway.tools.render import RenderError
 
 API = "https://api.stripe.com"
@@ -101,19 +103,19 @@ def _charge_of(request: ConnectorRequest) -> Any:
 def _find_refund(request: ConnectorRequest) -> Any:
     """The refund that carries this action's id, among all of the payment."""
     names = ("charge", "payment_intent")
-    query = {name: str(request.arguments[name]) for name in names if name in request.arguments}
-    for _ in range(MAX_PAGES):
-        page = _get(request, "/v1/refunds", limit=str(PER_PAGE), **query)
-        for item in page["data"]:
-            if (item.get("metadata") or {}).get(MARK) == request.idempotency_key:
-                return kept_of("refund", item)
-        if not page["has_more"]:
-            return None
-        query["starting_after"] = page["data"][-1]["id"]
-    raise OutsideError(
-        "too_many", True, False,
-        detail=f"More than {MAX_PAGES * PER_PAGE} refunds: it was not found among the first.",
-    )  # fmt: skip
+    of = {name: str(request.arguments[name]) for name in names if name in request.arguments}
+
+    def fetch(cursor: str | None) -> Page:
+        after = {"starting_after": cursor} if cursor else {}
+        page = _get(request, "/v1/refunds", limit=str(PER_PAGE), **of, **after)
+        following = page["data"][-1]["id"] if page["has_more"] else None
+        return Page(tuple(page["data"]), following)
+
+    def is_ours(refund: Any) -> bool:
+        return (refund.get("metadata") or {}).get(MARK) == request.idempotency_key
+
+    found = paging.find(fetch, is_ours, max_pages=MAX_PAGES)
+    return kept_of("refund", found) if found else None
 
 
 def _find_capture(request: ConnectorRequest) -> Any:

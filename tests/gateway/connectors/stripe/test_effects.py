@@ -56,7 +56,7 @@ def test_another_actions_refund_is_not_ours_however_many_there_are(bank, ask, st
     found = stripe_connector.lookup(ask("refund", **REFUND, key="act_0"))
     assert found.result["id"] == "re_1"
     bank.refunds += [first | {"id": f"re_y{n}", "metadata": {}} for n in range(250)]
-    with pytest.raises(OutsideError, match="More than 500"):
+    with pytest.raises(OutsideError, match="more than 5 pages"):
         stripe_connector.lookup(ask("refund", **REFUND))
 
 
