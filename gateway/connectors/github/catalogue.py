@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.connectors.base import Operation
+from gateway.connectors.github import outputs
 from gateway.http.messages import RetryClass
 
 PROOF = (
@@ -87,11 +88,24 @@ def _page(**more: Any) -> dict[str, Any]:
     } | more
 
 
+def _affected(schema: dict[str, Any]) -> str:
+    """The CEL that names what is touched, as previews name it: what stands narrowest."""
+    place = "args.owner + '/' + args.repo"
+    for name, kind, mark in (
+        ("number", "issue", "#"), ("comment_id", "comment", "/"),
+        ("workflow", "workflow", "/"), ("path", "file", "/"),
+    ):  # fmt: skip
+        if name in schema["required"]:
+            return f"['{kind}:' + {place} + '{mark}' + string(args.{name})]"
+    return f"['repository:' + {place}]"
+
+
 def _read(name: str, title: str, page: str, schema: dict[str, Any]) -> Operation:
     where = SPOT if "number" in schema["required"] else PLACE
     return Operation(
         name, title, side_effect="read", retry_class=RetryClass.SAFE, risk="low", schema=schema,
-        effect=f"{title}: {where}.", documentation=DOCS + page, proof=PROOF,
+        effect=f"{title}: {where}.", affected=_affected(schema), documentation=DOCS + page,
+        proof=PROOF, output_schema=outputs.OF.get(name),
     )  # fmt: skip
 
 
@@ -108,6 +122,7 @@ def _write(
     """A write that is previewed. What is repeated without harm needs no look-up."""
     return Operation(
         name, title, schema=schema, effect=effect, retry_class=retry, has_preview=True,
+        affected=_affected(schema), output_schema=outputs.OF.get(name),
         has_lookup=retry is RetryClass.UNSAFE, documentation=DOCS + page, proof=PROOF,
         **{"side_effect": "write"} | more,
     )  # fmt: skip
@@ -284,6 +299,7 @@ _CALLS = (
         Operation(
             "dispatch_workflow", "Start a workflow", side_effect="destructive", risk="high",
             retry_class=RetryClass.UNSAFE, has_preview=True, material=("name", "path", "state"),
+            affected="['workflow:' + args.owner + '/' + args.repo + '/' + args.workflow]",
             effect=f"Start the workflow {{{{ workflow }}}} of {PLACE} on {{{{ ref }}}}.",
             schema=_schema(
                 "workflow", "ref", ref=REF,

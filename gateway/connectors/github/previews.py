@@ -76,7 +76,8 @@ def _pull(request: ConnectorRequest) -> Preview:
 
 def _workflow(request: ConnectorRequest) -> Preview:
     workflow = get(request, REPOSITORY + "/actions/workflows/{workflow}")
-    affected = [_place(request), Affected("workflow", str(request.arguments["workflow"]))]
+    name = f"{_name(request)}/{request.arguments['workflow']}"
+    affected = [_place(request), Affected("workflow", name)]
     if workflow is None:
         return _seen(None, None, affected)
     before = {name: workflow[name] for name in ("name", "path", "state")} | {"run": None}
@@ -96,7 +97,8 @@ def _file(request: ConnectorRequest) -> Preview:
 
 def _note(request: ConnectorRequest) -> Preview:
     comment = get(request, REPOSITORY + "/issues/comments/{comment_id}")
-    affected = [_place(request)]
+    name = f"{_name(request)}/{request.arguments['comment_id']}"
+    affected = [_place(request), Affected("comment", name)]
     if comment is None:
         return _seen(None, None, affected)
     author = comment["user"]["login"] if comment["user"] else None
@@ -165,8 +167,10 @@ _PREVIEWS: dict[str, Callable[[ConnectorRequest], Preview]] = {
 
 
 def _touched(request: ConnectorRequest, thing: Mapping[str, Any]) -> list[Affected]:
-    kind = "pull_request" if "head" in thing else "issue"
-    spot = Affected(kind, f"{_name(request)}#{thing['number']}", str(thing["title"])[:200])
+    # To GitHub a pull request is an issue, too: under one name both wait for each other.
+    is_pull = "head" in thing or "pull_request" in thing
+    label = f"{'Pull request: ' if is_pull else ''}{thing['title']}"[:200]
+    spot = Affected("issue", f"{_name(request)}#{thing['number']}", label)
     author = thing["user"]["login"] if thing["user"] else None
     people = _people(request.arguments, *([author] if author else ()))
     return [_place(request), spot, *people]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.connectors.base import Operation
-from gateway.connectors.shopify import documents
+from gateway.connectors.shopify import documents, outputs
 from gateway.http.messages import RetryClass
 
 VERSION = "2026-10"
@@ -77,17 +77,29 @@ def _schema(required: str, **properties: Any) -> dict[str, Any]:
     }
 
 
+def _affected(schema: Mapping[str, Any]) -> str:
+    """The CEL that names what is touched, as previews name it; empty where nothing is yet."""
+    for name, kind in (
+        ("order_id", "order"), ("inventory_item_id", "inventory_item"),
+        ("draft_order_id", "draft_order"),
+    ):  # fmt: skip
+        if name in schema["required"]:
+            return f"['{kind}:' + args.{name}]"
+    return ""
+
+
 def _read(name: str, title: str, *, page: str, effect: str, schema: Any) -> Operation:
     return Operation(
         name, title, side_effect="read", retry_class=RetryClass.SAFE, risk="low", schema=schema,
-        effect=effect, documentation=DOCS + page, proof=PROOF,
+        effect=effect, affected=_affected(schema), output_schema=outputs.OF[name],
+        documentation=DOCS + page, proof=PROOF,
     )  # fmt: skip
 
 
 def _write(name: str, title: str, *, page: str, effect: str, schema: Any, **more: Any) -> Operation:
     return Operation(
-        name, title, schema=schema, effect=effect, has_preview=True,
-        documentation=f"{DOCS}mutations/{page}", proof=PROOF,
+        name, title, schema=schema, effect=effect, has_preview=True, affected=_affected(schema),
+        output_schema=outputs.OF[name], documentation=f"{DOCS}mutations/{page}", proof=PROOF,
         **{"side_effect": "write", "retry_class": RetryClass.IDEMPOTENT} | more,
     )  # fmt: skip
 

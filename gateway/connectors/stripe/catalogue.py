@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.connectors.base import Operation
+from gateway.connectors.stripe import outputs
 from gateway.http.messages import RetryClass
 
 PROOF = (
@@ -61,10 +62,22 @@ def _schema(*required: str, one_of: tuple[str, ...] = (), **properties: Any) -> 
     return schema
 
 
+def _affected(schema: Mapping[str, Any]) -> str:
+    """The CEL that names what is touched, as previews name it."""
+    charge, intent = "['charge:' + args.charge]", "['payment_intent:' + args.payment_intent]"
+    names = schema["properties"]
+    if "charge" in names and "payment_intent" in names:
+        return f"has(args.charge) ? {charge} : {intent}"
+    if "refund" in names:
+        return "['refund:' + args.refund]"
+    return charge if "charge" in names else intent
+
+
 def _read(name: str, title: str, page: str, effect: str, schema: Mapping[str, Any]) -> Operation:
     return Operation(
         name, title, side_effect="read", retry_class=RetryClass.SAFE, risk="low", schema=schema,
-        effect=effect, documentation=DOCS + page, proof=PROOF,
+        effect=effect, affected=_affected(schema), output_schema=outputs.OF[name],
+        documentation=DOCS + page, proof=PROOF,
     )  # fmt: skip
 
 
@@ -74,7 +87,8 @@ def _write(
     """A movement of money: previewed, and repeated only under the key that Stripe remembers."""
     return Operation(
         name, title, side_effect="destructive", retry_class=RetryClass.IDEMPOTENT, risk="high",
-        schema=schema, effect=effect, has_preview=True, has_lookup=True,
+        schema=schema, effect=effect, affected=_affected(schema), output_schema=outputs.OF[name],
+        has_preview=True, has_lookup=True,
         documentation=DOCS + page, proof=PROOF, **more,
     )  # fmt: skip
 

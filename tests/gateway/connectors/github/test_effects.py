@@ -7,6 +7,8 @@ import pytest
 from gateway.connectors.base import OutcomeStatus
 from gateway.http.errors import OutsideError
 from gateway.lib import ids
+from gateway.lib.cel import compile_expression
+from gateway.tools.schema import problems
 from tests.doubles.github import BEFORE, HEAD, user
 from tests.doubles.serving import Said
 
@@ -42,10 +44,21 @@ LOST = [
 
 
 @pytest.mark.parametrize(("operation", "arguments", "effect"), EVERY, ids=lambda v: str(v)[:20])
+def test_what_is_touched_is_named_alike_before_and_by_the_preview(
+    ask, github, operation, arguments, effect
+):
+    request = ask(operation, **arguments)
+    expression = compile_expression(github.operations[operation].affected, ("args",))
+    named = expression.evaluate({"args": dict(request.arguments)})
+    assert set(named) <= {f"{one.kind}:{one.id}" for one in github.preview(request).affected}
+
+
+@pytest.mark.parametrize(("operation", "arguments", "effect"), EVERY, ids=lambda v: str(v)[:20])
 def test_each_operation_has_its_one_effect(hub, ask, github, operation, arguments, effect):
     outcome = github.execute(ask(operation, **arguments))
     assert (outcome.status, outcome.error) == (DONE, "")
     assert hub.effects == [effect]
+    assert problems(github.operations[operation].output_schema or {}, outcome.result) == ()
     assert hub.asked[-1].headers["x-correlation-id"] == "cor_1"
 
 
@@ -77,6 +90,7 @@ def test_an_effect_whose_answer_was_lost_is_found(hub, ask, github, operation, a
     found = github.lookup(request)
     assert found is not None
     assert (found.status, len(hub.effects)) == (DONE, 1)
+    assert problems(github.operations[operation].output_schema, found.result) == ()
 
 
 def test_what_never_arrived_is_not_found(hub, ask, github):

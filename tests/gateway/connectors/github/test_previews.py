@@ -9,7 +9,7 @@ from tests.doubles.serving import Said
 
 PLACE = Affected("repository", "acme/shop")
 ISSUE = Affected("issue", "acme/shop#7", "Checkout fails")
-PULL = Affected("pull_request", "acme/shop#8", "Mend checkout")
+PULL = Affected("issue", "acme/shop#8", "Pull request: Mend checkout")
 MARA = Affected("user", "mara")
 
 

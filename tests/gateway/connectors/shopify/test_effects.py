@@ -8,7 +8,9 @@ import pytest
 from gateway.connectors.base import Affected, OutcomeStatus, Secret
 from gateway.http.errors import OutsideError
 from gateway.lib import ids
+from gateway.lib.cel import compile_expression
 from gateway.tools.render import RenderError
+from gateway.tools.schema import problems
 from tests.doubles.serving import Said
 from tests.doubles.shopify import ITEM, ORDER, PAYMENT, PLACE, VARIANT, error, money, throttled
 from tests.gateway.connectors.shopify.samples import ADJUST, CANCEL, DRAFT, REFUND, SAMPLES, SET
@@ -26,11 +28,14 @@ def test_each_operation_does_what_it_says(shop, ask, shopify, operation, argumen
         shopify.execute(ask("create_draft_order", **DRAFT))
         shop.effects.clear()
     request = ask(operation, **arguments)
-    shopify.preview(request)
+    seen = shopify.preview(request)
     assert shop.effects == []
+    if seen is not None and (expression := shopify.operations[operation].affected):
+        named = compile_expression(expression, ("args",)).evaluate({"args": arguments})
+        assert set(named) <= {f"{one.kind}:{one.id}" for one in seen.affected}
     outcome = shopify.execute(request)
     assert (outcome.status, outcome.error) == (DONE, "")
-    assert outcome.result is not None
+    assert problems(shopify.operations[operation].output_schema, outcome.result) == ()
     reads = shopify.operations[operation].side_effect == "read"
     assert len(shop.effects) == (0 if reads else 1)
 

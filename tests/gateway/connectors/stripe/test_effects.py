@@ -6,6 +6,8 @@ import pytest
 
 from gateway.connectors.base import Affected, OutcomeStatus
 from gateway.http.errors import OutsideError
+from gateway.lib.cel import compile_expression
+from gateway.tools.schema import problems
 from tests.doubles.serving import Said
 from tests.doubles.stripe import HELD, problem
 
@@ -29,6 +31,8 @@ def test_repeated_under_its_key_each_change_happens_once(
     outcomes = [stripe_connector.execute(ask(operation, **arguments)) for _ in range(3)]
     assert [outcome.status for outcome in outcomes] == [DONE] * 3
     assert bank.effects == [effect]
+    schema = stripe_connector.operations[operation].output_schema
+    assert problems(schema, outcomes[0].result) == ()
     assert [outcome.result.get("replayed", False) for outcome in outcomes] == [False, True, True]
     assert bank.asked[0].headers["idempotency-key"] == "act_1"
 
@@ -88,6 +92,8 @@ def test_a_refund_shows_the_money_before_and_after_and_whose_it_is(bank, ask, st
         }  # fmt: skip
         assert seen.after == seen.before | {"refunded": 500, "refundable": 4500}
         ((kind, value),) = named.items()
+        expression = compile_expression(stripe_connector.operations["refund"].affected, ("args",))
+        assert expression.evaluate({"args": named}) == [f"{kind}:{value}"]
         assert seen.affected == (
             Affected(kind, value),
             Affected("customer", "cus_1", "Mara Lindqvist"),
