@@ -14,6 +14,7 @@ from gateway.connectors.email.connector import EmailConnector
 from gateway.connectors.fake import FakeConnector
 from gateway.connectors.github.connector import GithubConnector
 from gateway.connectors.http import HttpConnector
+from gateway.connectors.mcp.connector import McpConnector
 from gateway.connectors.sandbox import SandboxConnector
 from gateway.connectors.shopify.connector import ShopifyConnector
 from gateway.connectors.slack.connector import SlackConnector
@@ -31,6 +32,7 @@ BUILT_IN: dict[str, Connector] = {
         DiscordConnector(),
         ShopifyConnector(),
         EmailConnector(),
+        McpConnector(),
         StripeConnector(),
         SandboxConnector(),
         FakeConnector(),

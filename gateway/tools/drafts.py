@@ -70,15 +70,20 @@ def from_openapi(document: dict[str, Any], *, server: str = "") -> list[Draft]:
     return _with_names_apart(found)
 
 
-def from_mcp(document: dict[str, Any]) -> list[Draft]:
-    """A draft for each tool of an answer to `tools/list`. Raises Unfit for another document."""
+def from_mcp(document: dict[str, Any], *, server: str = "") -> list[Draft]:
+    """A draft for each tool of an answer to `tools/list`. Raises Unfit for another document.
+
+    `server` is where the tools are called: the answer itself does not say.
+    """
     inner = document.get("result", document)
     tools = inner.get("tools") if isinstance(inner, dict) else None
     if not isinstance(tools, list):
         raise Unfit("This is no answer to tools/list: it has no list `tools`.")
     if len(tools) > MAX_OPERATIONS:
         raise Unfit(f"The server lists more than {MAX_OPERATIONS} tools.")
-    return _with_names_apart([_mcp_tool(tool) for tool in tools if isinstance(tool, dict)])
+    if urlsplit(server).scheme not in ("http", "https"):
+        raise Unfit("A tool list names no server: say where its tools are called (server).")
+    return _with_names_apart([_mcp_tool(tool, server) for tool in tools if isinstance(tool, dict)])
 
 
 def _base(document: dict[str, Any], server: str) -> str:
@@ -173,7 +178,7 @@ def _body(converter: Converter, operation: dict[str, Any]) -> tuple[dict[str, An
     raise Unfit("its body is no JSON")
 
 
-def _mcp_tool(tool: dict[str, Any]) -> Draft:
+def _mcp_tool(tool: dict[str, Any], server: str) -> Draft:
     key = str(tool.get("name", ""))[:200]
     hints = tool.get("annotations")
     claims = {k: v for k, v in (hints or {}).items() if isinstance(v, bool)}
@@ -193,8 +198,8 @@ def _mcp_tool(tool: dict[str, Any]) -> Draft:
             "retry_class": "unsafe",
             "risk": "",
             "connector": "mcp",
-            "operation": key[:80],
-            "config": {},
+            "operation": "call_tool",
+            "config": {"url": server, "tool": key},
             "effect": "",
         }
         notes = tuple(dict.fromkeys(converter.notes))

@@ -52,7 +52,11 @@ def read_document(
     try:
         parsed = documents.read(document)
         is_openapi = kind == Upstream.Kind.OPENAPI
-        made = drafts.from_openapi(parsed, server=server) if is_openapi else drafts.from_mcp(parsed)
+        made = (
+            drafts.from_openapi(parsed, server=server)
+            if is_openapi
+            else drafts.from_mcp(parsed, server=server)
+        )
     except (documents.Unreadable, Unfit) as error:
         raise Refused("document_invalid", str(error)) from error
     upstream = Upstream.objects.within(environment).filter(name=name).first()

@@ -141,7 +141,7 @@ def test_hints_of_a_server_never_make_a_read():
                 "$defs": {"n": {"type": "object", "properties": {"m": {"$ref": "#/$defs/n"}}}}}},
         ]
     }  # fmt: skip
-    look, drop = from_mcp({"result": listed})
+    look, drop = from_mcp({"result": listed}, server="https://mcp.example/mcp")
     assert (look.definition["side_effect"], drop.definition["side_effect"]) == (
         "write",
         "destructive",
@@ -294,15 +294,18 @@ def test_a_tool_that_is_listed_no_more_is_in_doubt(here, drifted):
         services.accept_drift(tool, sha256=Pin.objects.get(tool=tool).seen_sha256)
 
 
-def test_tools_of_an_mcp_server_stay_off_until_something_speaks_to_it(here):
-    listed = {"tools": [{"name": "look", "inputSchema": {"type": "object"}}]}
+def test_tools_of_an_mcp_server_are_called_where_the_import_says(here):
+    listed = json.dumps({"tools": [{"name": "look", "inputSchema": {"type": "object"}}]})
+    with pytest.raises(Refused, match="say where its tools are called"):
+        services.import_tools(here.environment, kind="mcp", name="notes", document=listed)
     made = services.import_tools(
-        here.environment, kind="mcp", name="notes", document=json.dumps(listed)
-    )
+        here.environment, kind="mcp", name="notes", document=listed,
+        server="https://mcp.example/mcp",
+    )  # fmt: skip
     (tool,) = [item.tool for item in made.found]
-    missing = services.missing_blocks(tool.current)
-    assert any("'mcp'" in text for text in missing)
-    with pytest.raises(Refused, match="mcp"):
+    assert tool.current.config == {"url": "https://mcp.example/mcp", "tool": "look"}
+    assert (tool.current.connector, tool.current.operation) == ("mcp", "call_tool")
+    with pytest.raises(Refused, match="risk"):
         services.switch(tool, on=True)
 
 
