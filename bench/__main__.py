@@ -7,6 +7,7 @@ and what counts is the ratio inside a round: its median, and its lowest and high
 import argparse
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,9 @@ from bench.peers import hook
 from bench.places import DRF, OURS, Place
 from bench.plan import Measuring
 
+EXECUTE = "execute"
+# Figures that are measured and printed on their own.
+OWN = [GATE, EXECUTE]
 PEERS = ["drf", "webhook", "limit"]
 QUICK = {"rounds": 1, "seconds": 0.8, "sizes": [1024], "servers": ["uvicorn"], "backlog": 4000}
 
@@ -28,7 +32,9 @@ def main() -> int:
     options = _options()
     if GATE in options.figures:
         print("\n".join(gate.measure().lines()), flush=True)
-        options.figures = [figure for figure in options.figures if figure != GATE]
+    if EXECUTE in options.figures:
+        subprocess.run([sys.executable, "-m", "bench.execute"], check=True)
+    options.figures = [figure for figure in options.figures if figure not in OWN]
     if not options.figures:
         return 0
     # PostgreSQL would outlive us: end as after Ctrl-C.
@@ -72,7 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workers", type=_words, default=["stopped", "running"])
     parser.add_argument("--peers", type=_words, default=PEERS, help="beside FastAPI, or `none`")
     parser.add_argument(
-        "--figures", type=_words, default=[*FIGURES, GATE], help=", ".join([*FIGURES, GATE])
+        "--figures", type=_words, default=[*FIGURES, *OWN], help=", ".join([*FIGURES, *OWN])
     )
     parser.add_argument("--backlog", type=int, default=12_000, help="events for the worker")
     parser.add_argument("--keep", action="store_true", help="keep the servers' logs")

@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -129,30 +129,42 @@ class Stage:
         written.write_text(f"{point}@{nth}{subject}")
         written.rename(self.orders)
 
+    def pid(self, kind: str) -> int:
+        """The one process of this kind."""
+        (pid,) = until(lambda: self.place.tree.pids(kind), f"there is a {kind}", within_s=60)
+        return pid
+
+    def is_gone(self, kind: str, pid: int) -> bool:
+        """Whether this process has ended."""
+        return pid not in self.place.tree.pids(kind)
+
     def die(self, point: Point, nth: int, numbers: range) -> None:
         """Deliver these events while somebody dies at the point, and look at everything."""
         kind = "intake" if point in AT_THE_ENTRANCE else "worker"
-        (pid,) = until(lambda: self.place.tree.pids(kind), f"there is a {kind}", within_s=60)
+        pid = self.pid(kind)
         self.order(point, nth)
-        doubtful: set[str] = set()
+
+        def strike() -> set[str]:
+            until(lambda: not self.orders.exists(), f"{kind} dies at {point}@{nth}", within_s=90)
+            until(lambda: self.is_gone(kind, pid), f"{kind} is gone")
+            return self.bury(point) if kind == "worker" else set()
+
+        self.settle(self.struck(numbers, strike))
+
+    def struck(self, numbers: range, strike: Callable[[], set[str]]) -> set[str]:
+        """Deliver these events and strike meanwhile; what of it all must end as unknown."""
         with ThreadPoolExecutor(SENDERS) as pool:
             sent = [pool.submit(self.deliver, number) for number in numbers]
-            until(lambda: not self.orders.exists(), f"{kind} dies at {point}@{nth}", within_s=90)
-            until(lambda: pid not in self.place.tree.pids(kind), f"{kind} is gone")
-            if kind == "worker":
-                doubtful = self.bury(point)
+            doubtful = strike()
             for one in sent:
                 one.result()
         self.account.kills += 1
         self.account.events += len(numbers)
-        self.settle(doubtful)
+        return doubtful
 
     def bury(self, point: Point) -> set[str]:
-        """Move the leases of the worker that has just died, before the next one has begun.
-
-        Gives back the actions of which nobody can know what came of them, from the rows alone.
-        """
-        rows = [(action(pk), tool, status) for pk, tool, status in self.sql(UNDER_WAY)]
+        """Hold what the worker that has just died was at against the point; see `abandoned`."""
+        rows = self.under_way()
         victim = self.victim()
         status = {key: status for key, _, status in rows}.get(victim)
         if point in IN_DOUBT:
@@ -161,6 +173,17 @@ class Stage:
             assert status == "claimed", (point, victim, rows)
         else:
             assert status is None, (point, victim, rows)
+        return self.abandoned(rows)
+
+    def under_way(self) -> list[tuple[str, str, str]]:
+        """The attempts that are begun and not ended: action, tool, status."""
+        return [(action(pk), tool, status) for pk, tool, status in self.sql(UNDER_WAY)]
+
+    def abandoned(self, rows: list[tuple[str, str, str]]) -> set[str]:
+        """Move the leases of a worker that is gone, before the next one has begun.
+
+        Gives back the actions of which nobody can know what came of them, from the rows alone.
+        """
         self.sql(f"UPDATE approvals_action SET lease_until = '{PAST}' WHERE status = 'executing'")  # noqa: S608
         self.sql(f"UPDATE runs_report SET lease_until = '{PAST}' WHERE status = 'sending'")  # noqa: S608
         return {key for key, tool, status in rows if status == "sent" and TOOLS[tool] == UNSAFE}
@@ -170,14 +193,18 @@ class Stage:
         line = [line for line in self.place.tree.log().splitlines() if '"failpoint"' in line][-1]
         return next((one for one in re.findall(r"\w+", line) if one.startswith("act_")), "")
 
-    def settle(self, doubtful: set[str]) -> None:
-        """Wait until nothing more happens by itself, then compare with what must be."""
+    def settle(self, doubtful: set[str] | None) -> None:
+        """Wait until nothing more happens by itself, then compare with what must be.
+
+        Without `doubtful` anything that must not be repeated may be unknown, and nothing else.
+        """
         until(lambda: self.sql(OPEN_ROWS)[0][0] == 0, "everything is at its end",
               within_s=SETTLE_WITHIN_S)  # fmt: skip
         actions = self.place.items("actions")
         self.look_at_events(actions)
         unknown = {one["id"] for one in actions if one["status"] == "unknown"}
-        assert unknown == doubtful, "unknown is what was sent by the worker that died, and no more"
+        if doubtful is not None:
+            assert unknown == doubtful, "unknown is what the dead worker had sent, and no more"
         self.account.unknown += len(unknown)
         effects = self.look_at_effects(actions)
         self.account.unknown_done += len(unknown & set(effects))
@@ -211,7 +238,7 @@ class Stage:
         assert set(counted) <= set(allowed), "nothing runs that nobody allowed"
         assert set(counted.values()) <= {1}, "nothing happens twice"
         for key, one in allowed.items():
-            if TOOLS[one["tool"]] == IDEMPOTENT:
+            if TOOLS[one["tool"]] == IDEMPOTENT:  # never unknown: it is repeated
                 assert (counted[key], one["status"]) == (1, "succeeded"), one
             elif one["status"] != "unknown":
                 assert counted[key] == (one["status"] == "succeeded"), one
@@ -257,7 +284,7 @@ def passes(point: Point, count: int, lot: random.Random) -> int:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
+def stage(*, effect_s: float = EFFECT_S) -> Iterator[Stage]:
     """Entrance, worker and scheduler as processes, the service in another, the provider here."""
     with ExitStack() as opened:
         provider = opened.enter_context(outside())
@@ -272,7 +299,7 @@ def stage() -> Iterator[Stage]:
         journal = tree.folder / "journal"
         journal.touch()
         service = counting.Counting(journal, port=port)
-        opened.enter_context(_process(service))
+        opened.enter_context(_process(service, effect_s=effect_s))
         place = configured(tree, provider.url)
         for name, path in TOOLS.items():
             note_tool(place, f"{service.url}{path}", name=name,
@@ -288,11 +315,11 @@ def stage() -> Iterator[Stage]:
 
 
 @contextmanager
-def _process(service: counting.Counting) -> Iterator[None]:
+def _process(service: counting.Counting, *, effect_s: float) -> Iterator[None]:
     """The counting service as a process of its own."""
     command = [sys.executable, "-m", "tests.doubles.counting", str(service.port)]
     process = subprocess.Popen(
-        [*command, str(service.journal), "--pause", str(EFFECT_S)], cwd=ROOT,
+        [*command, str(service.journal), "--pause", str(effect_s)], cwd=ROOT,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     try:
