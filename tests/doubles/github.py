@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.doubles.serving import Asked, Said, Service
+from tests.doubles.serving import Asked, Said, Service, moment
 
 TOKEN = "ghp_test0123456789"
 REPO = "acme/shop"
@@ -30,10 +30,9 @@ def label(name: str) -> dict[str, Any]:
 
 @dataclass
 class Github(Service):
-    """`members` may be assigned; `fresh` is the time of what is written now."""
+    """`members` may be assigned."""
 
     members: tuple[str, ...] = ("ana", "bo")
-    fresh: str = "2026-11-26T04:00:00Z"
     comments: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
     issues: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -118,7 +117,7 @@ class Github(Service):
                             labels=wanted.get("labels", []))  # fmt: skip
         # People without push access are left out in silence.
         issue["assignees"] = [user(n) for n in wanted.get("assignees", []) if n in self.members]
-        issue["updated_at"] = issue["created_at"] = self.fresh
+        issue["updated_at"] = issue["created_at"] = moment()
         self.issues[number] = issue
         self.effects.append(("issue", number))
         return Said(201, issue)
@@ -128,7 +127,7 @@ class Github(Service):
             return Said(403, {"message": "Unable to create comment because issue is locked."})
         comment = {
             "id": 1000 + len(self.comments), "body": wanted["body"], "user": user("countersign"),
-            "created_at": self.fresh, "updated_at": self.fresh,
+            "created_at": moment(), "updated_at": moment(),
             "html_url": f"https://github.example/{REPO}/issues/{issue['number']}#c",
             "issue_url": f"https://api.github.example/repos/{REPO}/issues/{issue['number']}",
         }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import graphql
 
-from tests.doubles.serving import Asked, Said, Service
+from tests.doubles.serving import Asked, Said, Service, moment
 from tests.vendor import described
 
 TOKEN = "shpat_0123456789abcdef"
@@ -48,13 +48,16 @@ def throttled(available: float) -> Said:
 
 @dataclass
 class Shopify(Service):
-    """`keys` are the payloads remembered under an idempotency key, with what was asked."""
+    """`keys` are the payloads remembered under an idempotency key, with what was asked.
+
+    `refuse_once` names the field whose next query or mutation is throttled.
+    """
 
     keys: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     drafts: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
-    fresh: str = "2026-11-26T04:00:00Z"
     hides_customers: bool = False
+    refuse_once: str = ""
 
     def __post_init__(self) -> None:
         schema()
@@ -78,6 +81,9 @@ class Shopify(Service):
         if asked.headers.get("x-shopify-access-token") != TOKEN:
             return Said(401, {"errors": "[API] Invalid API key or access token"})
         asks = asked.json
+        if self.refuse_once and self.refuse_once in asks["query"]:
+            self.refuse_once = ""
+            return throttled(-488.0)
         result = graphql.graphql_sync(
             schema(), asks["query"], self._root(), variable_values=asks["variables"],
             operation_name=asks["operationName"],
@@ -165,7 +171,7 @@ class Shopify(Service):
             message = "Order has already been cancelled"
             said = [{"code": "INVALID", "field": ["orderId"], "message": message}]
             return {"job": None, "orderCancelUserErrors": said}
-        self.order |= {"cancelledAt": self.fresh, "cancelReason": given["reason"],
+        self.order |= {"cancelledAt": moment(), "cancelReason": given["reason"],
                        "cancellation": {"staffNote": given.get("staffNote")}}  # fmt: skip
         if given["refundMethod"]["originalPaymentMethodsRefund"]:
             self.order["totalRefundedSet"] = self.order["totalReceivedSet"]
@@ -213,7 +219,7 @@ class Shopify(Service):
     def _create(self, info: Any, input: dict[str, Any]) -> Any:
         draft = {
             "id": f"gid://shopify/DraftOrder/{len(self.drafts) + 1}", "name": "#D1",
-            "status": "OPEN", "createdAt": self.fresh, "totalPriceSet": money("20.00"),
+            "status": "OPEN", "createdAt": moment(), "totalPriceSet": money("20.00"),
             "customAttributes": input.get("customAttributes", []),
         }  # fmt: skip
         self.drafts.append(draft)

@@ -49,7 +49,13 @@ def with_offer(definition: dict[str, Any]) -> dict[str, Any]:
     """
     key = f"{definition.get('connector')}.{definition.get('operation')}"
     found = next((one.operation for one in offers() if one.key == key), None)
-    return {**_offered(found), **definition} if found and found.schema else definition
+    if found is None or not found.schema:
+        return definition
+    values = _offered(found)
+    if "compensate" in values:
+        # At the same place: else a tool of an own server would be undone at the vendor's.
+        values["compensate"]["config"] = dict(definition.get("config") or {})
+    return {**values, **definition}
 
 
 def listed_operations() -> str:

@@ -33,6 +33,21 @@ def test_a_tool_may_not_ask_for_something_else(schema, named):
         check_schema(COMMENT, schema)
 
 
+UNDONE = {"properties": {"issue": {}}, "required": ["issue"]}
+
+
+@pytest.mark.parametrize("result", [{}, {"properties": {"text": {}}, "required": ["text"]}])
+def test_what_takes_a_call_back_is_given_its_arguments_and_what_it_gave(result):
+    given = UNDONE["properties"] | {"reason": {}, "result": result}
+    check_schema(COMMENT, UNDONE | {"properties": given})
+
+
+def test_what_takes_a_call_back_must_get_all_it_needs():
+    given = UNDONE["properties"] | {"result": {"properties": {"text": {}}, "required": []}}
+    with pytest.raises(RenderError, match="needs text"):
+        check_schema(COMMENT, UNDONE | {"properties": given})
+
+
 def test_an_unknown_operation_is_named():
     with pytest.raises(Unknown, match="mail connector has no operation 'fly'"):
         found(by_name(COMMENT), "fly", connector="mail")
