@@ -16,6 +16,8 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 KEY_DIR = DATA_DIR / "keys"
 if PRODUCTION and env.text(failpoints.VARIABLE, ""):
     raise env.BadSetting(f"{failpoints.VARIABLE} is for tests only: it lets processes die.")
+# SQLite files that connections may name lie here, and nowhere else.
+SQLITE_DIR = Path(env.text("COUNTERSIGN_SQLITE_DIR", str(DATA_DIR / "databases")))
 CONNECTION_DIR = Path(env.text("COUNTERSIGN_CONNECTION_DIR", str(DATA_DIR / "connections")))
 
 

@@ -52,10 +52,15 @@ def _render(wish: Wish, tool: Tool) -> None:
 
 
 def _target(affected: str, wish: Wish) -> list[str]:
-    """The sorted kind:id texts of what is touched; without an expression, method and URL."""
+    """The sorted kind:id texts of what is touched.
+
+    Without an expression, method and URL without its query; of a database's tool the statement.
+    """
     if affected:
         value = compile_expression(affected, ("args",)).evaluate({"args": wish.arguments})
         found = value if isinstance(value, list) else [value]
         return sorted({str(item) for item in found})
+    if statement := wish.rendered.get("sql"):
+        return [str(statement)]
     url = str(wish.rendered.get("url", "")).partition("?")[0]
     return [f"{wish.rendered.get('method', '')} {url}".strip() or wish.tool_name]

@@ -15,9 +15,11 @@ from gateway.connectors.fake import FakeConnector
 from gateway.connectors.github.connector import GithubConnector
 from gateway.connectors.http import HttpConnector
 from gateway.connectors.mcp.connector import McpConnector
+from gateway.connectors.postgresql import PostgresqlConnector
 from gateway.connectors.sandbox import SandboxConnector
 from gateway.connectors.shopify.connector import ShopifyConnector
 from gateway.connectors.slack.connector import SlackConnector
+from gateway.connectors.sqlite import SqliteConnector
 from gateway.connectors.stripe.connector import StripeConnector
 
 __all__ = ["Unknown", "connector", "known", "limits", "offered"]
@@ -34,6 +36,8 @@ BUILT_IN: dict[str, Connector] = {
         EmailConnector(),
         McpConnector(),
         StripeConnector(),
+        PostgresqlConnector(),
+        SqliteConnector(),
         SandboxConnector(),
         FakeConnector(),
     )

@@ -108,7 +108,9 @@ def _check_key(secret: str) -> None:
 def _check_dsn(secret: str) -> None:
     try:
         parts = urlsplit(secret)
-        is_whole = bool(parts.scheme and parts.hostname) and parts.port != 0
+        # A SQLite file has no host: sqlite:///shop.db, in the folder that is set aside for them.
+        has_place = parts.hostname or (parts.scheme == "sqlite" and parts.path.strip("/"))
+        is_whole = bool(parts.scheme and has_place) and parts.port != 0
     except ValueError:
         is_whole = False
     if not is_whole or not secret.isprintable():
