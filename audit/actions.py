@@ -142,4 +142,8 @@ class AuditAction(StrEnum):
     SUBJECT_SEARCHED = "retention.subject.searched"
     SUBJECT_EXPORTED = "retention.subject.exported"
     SUBJECT_ERASED = "retention.subject.erased"
+    CHECKPOINT_SIGNED = "audit.checkpoint.signed"
+    KEY_ANNOUNCED = "audit.key.announced"
+    OUTLET_OPENED = "outlets.outlet.opened"
+    OUTLET_CLOSED = "outlets.outlet.closed"
     RECORDS_EXPORTED = "audit.records.exported"

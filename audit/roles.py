@@ -21,7 +21,8 @@ APPEND: Rights = READ | {"INSERT"}
 # Nobody but the owner changes, removes or empties anything that is evidence. Intake records
 # nothing: an event is evidence itself.
 MAY: dict[str, dict[str, Rights]] = {
-    RECORDS: {"runtime": APPEND, "scheduler": READ},
+    # The scheduler records which heads it signed, in the log that belongs to no tenant.
+    RECORDS: {"runtime": APPEND, "scheduler": APPEND},
     "audit_leaf": {"runtime": READ, "scheduler": APPEND},
     "audit_checkpoint": {"runtime": READ, "scheduler": APPEND},
     # A trigger inserts with the rights of whoever inserted the record.

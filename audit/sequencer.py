@@ -16,9 +16,12 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit import checkpoints, merkle, published, tree
+from audit import checkpoints, merkle, published, services, tree
+from audit.actions import AuditAction
 from audit.checkpoints import BadNote, Head
+from audit.context import NOWHERE, Target
 from audit.models import AuditRecord, Checkpoint, Leaf, Pending
+from audit.services import SYSTEM_LOG
 
 log_ = structlog.get_logger(__name__)
 # One transaction: on SQLite everybody else who writes waits for it, about ten milliseconds.
@@ -130,8 +133,22 @@ def sign(log: str, size: int) -> Checkpoint:
     note = checkpoints.sign(head, settings.AUDIT_SIGNING_KEY)
     published.publish(head, note)
     row = Checkpoint(log=log, size=size, root=head.root.hex(), note=note)
-    row.save()
+    with transaction.atomic():
+        row.save()
+        if log != SYSTEM_LOG:
+            _anchor(head)
     return row
+
+
+def _anchor(head: Head) -> None:
+    """The head of a tenant's log becomes a leaf of the deployment's: whoever keeps heads of that
+    one log has them all, and no tenant learns of another."""
+    services.record(
+        AuditAction.CHECKPOINT_SIGNED,
+        target=Target("log", head.log),
+        scope=NOWHERE,
+        meta={"size": head.size, "root": head.root.hex()},
+    )
 
 
 def _prove(earlier: Head, later: Head) -> None:

@@ -18,11 +18,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit import checkpoints, evidence, published, roles, tree, triggers
+from audit.actions import AuditAction
 from audit.canonical import NotCanonical, canonical
 from audit.checkpoints import BadNote, Head
 from audit.evidence import Evidence
 from audit.merkle import HASH_BYTES, Frontier, leaf_hash
 from audit.models import AuditRecord, Checkpoint, Leaf
+from audit.services import SYSTEM_LOG
 
 CHUNK = 500
 # A record that is older than this has its place, unless nobody gives places.
@@ -182,6 +184,7 @@ class _LogCheck:
         self.sources = [
             _Heads(self._stored()),
             _Heads(self._published()),
+            _Heads(self._anchored()),
             _Heads(("a checkpoint kept elsewhere", head) for head in external),
         ]
 
@@ -325,6 +328,19 @@ class _LogCheck:
                 self.report.add("checkpoint", text, leaf_index=row.size, field="note")
                 continue
             yield "a stored checkpoint", head
+
+    def _anchored(self) -> Iterator[tuple[str, Head]]:
+        """The heads of this log that are leaves of the deployment's."""
+        rows = AuditRecord.objects.filter(
+            log=SYSTEM_LOG, action=AuditAction.CHECKPOINT_SIGNED, target_id=self.log
+        )
+        for body in rows.order_by("pk").values_list("body", flat=True).iterator(CHUNK):
+            try:
+                meta = json.loads(body)["meta"]
+                head = Head(self.log, int(meta["size"]), bytes.fromhex(meta["root"]))
+            except (ValueError, KeyError, TypeError):
+                continue  # its own leaf says that it was changed
+            yield f"the head in log {SYSTEM_LOG}", head
 
     def _published(self) -> Iterator[tuple[str, Head]]:
         try:

@@ -16,6 +16,8 @@ from audit import roles, triggers
 from gateway import database_roles
 from gateway.embedded import redis
 from gateway.lib import broker, heartbeat
+from gateway.outlets import services as outlets
+from gateway.outlets.models import Outlet
 from gateway.tools import services as tools
 
 TOO_MUCH = "the role of DATABASE_URL owns the audit tables and can drop what protects them"
@@ -46,6 +48,7 @@ def examine() -> Iterator[Finding]:
     yield from _database()
     yield _queue()
     yield from _processes()
+    yield from _outlets()
     yield _address()
     yield _outbound()
     yield _connectors()
@@ -157,6 +160,15 @@ def _processes() -> Iterator[Finding]:
         missing = not heartbeat.alive(kind)
         text = f"no sign of life: {without}" if missing else "gives signs of life"
         yield Finding(_when_in_production(missing), kind, text)
+
+
+def _outlets() -> Iterator[Finding]:
+    for row in Outlet.objects.failing():
+        text = f"{outlets.behind(row)} leaves behind, {row.failures} tries failed: {row.reason}"
+        yield Finding(Grade.WRONG, f"audit, {row}", text)
+    if not settings.AUDIT_CUSTODIANS:
+        text = "nobody elsewhere keeps checkpoints: COUNTERSIGN_AUDIT_CUSTODIANS"
+        yield Finding(Grade.NOTE, "audit custodian", text)
 
 
 def _address() -> Finding:

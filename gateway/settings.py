@@ -33,6 +33,10 @@ APPROVAL_VERIFY_KEY = env.text("COUNTERSIGN_APPROVAL_VERIFY_KEY", "")
 # Only the scheduler holds it; its public half and what it signed are kept in the folder below.
 AUDIT_SIGNING_KEY = _key("COUNTERSIGN_AUDIT_SIGNING_KEY")
 AUDIT_DIR = DATA_DIR / "audit"
+# Where checkpoints and records go besides: https:, file: and, for checkpoints, mailto:.
+AUDIT_CUSTODIANS = env.items("COUNTERSIGN_AUDIT_CUSTODIANS")
+AUDIT_EXPORT_TO = env.items("COUNTERSIGN_AUDIT_EXPORT_TO")
+AUDIT_OUTLET_TOKEN = env.text("COUNTERSIGN_AUDIT_OUTLET_TOKEN", "")
 
 # Which kind of process this is; `up` and the worker set it.
 PROCESS = env.text("COUNTERSIGN_PROCESS", "manage")
@@ -88,6 +92,7 @@ INSTALLED_APPS = [
     "gateway.budgets",
     "gateway.runs",
     "gateway.notices",
+    "gateway.outlets",
     "gateway.desk",
     "gateway.demo",
     "approvals",

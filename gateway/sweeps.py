@@ -2,10 +2,12 @@
 
 from approvals import services as approvals
 from gateway.budgets import services as budgets
+from gateway.outlets import services as outlets
 from gateway.runs import services as runs
 from webhooks import services as webhooks
 
 
 def sweep() -> int:
     """Ring again for everything due in the whole deployment; how many rows that were."""
-    return webhooks.sweep() + approvals.sweep() + runs.sweep() + budgets.sweep()
+    acting = webhooks.sweep() + approvals.sweep() + runs.sweep() + budgets.sweep()
+    return acting + outlets.sweep()

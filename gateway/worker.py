@@ -25,6 +25,7 @@ from dramatiq.middleware import Middleware  # noqa: E402
 
 import approvals.tasks  # noqa: E402, F401 - declare their tasks, as the four below
 import gateway.notices.tasks  # noqa: E402
+import gateway.outlets.tasks  # noqa: E402
 import gateway.runs.tasks  # noqa: E402
 import gateway.tasks  # noqa: E402, F401
 import webhooks.tasks  # noqa: E402, F401

@@ -12,6 +12,7 @@ from tests.factories import (
     budgets,
     connections,
     gateway,
+    outlets,
     runs,
     tenants,
     tools,
@@ -19,7 +20,19 @@ from tests.factories import (
 )
 from tests.factories.approvals import ActionFactory, ApprovalFactory
 
-MODULES = (agents, approvals, audit, budgets, connections, gateway, runs, tenants, tools, webhooks)
+MODULES = (
+    agents,
+    approvals,
+    audit,
+    budgets,
+    connections,
+    gateway,
+    outlets,
+    runs,
+    tenants,
+    tools,
+    webhooks,
+)
 ROOTS = {"gateway", "approvals", "webhooks", "audit"}
 FACTORIES = {
     value._meta.model: value

@@ -35,6 +35,7 @@ class JobName(StrEnum):
     ANNOUNCE = "announce"
     REPORT_RESULT = "report_result"
     FOLLOW_TOOL = "follow_tool"
+    DELIVER_OUTLETS = "deliver_outlets"
     SWEEP = "sweep"
 
 
@@ -49,6 +50,7 @@ QUEUES = {
     JobName.ANNOUNCE: "actions",
     JobName.REPORT_RESULT: "actions",
     JobName.FOLLOW_TOOL: "actions",
+    JobName.DELIVER_OUTLETS: "sweeps",
     JobName.SWEEP: "sweeps",
 }
 

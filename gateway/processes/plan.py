@@ -17,12 +17,13 @@ MANAGE = str(settings.BASE_DIR / "manage.py")
 SIGNING = "COUNTERSIGN_APPROVAL_SIGNING_KEY"
 VERIFYING = "COUNTERSIGN_APPROVAL_VERIFY_KEY"
 AUDIT_SIGNING = "COUNTERSIGN_AUDIT_SIGNING_KEY"
+OUTLET_TOKEN = "COUNTERSIGN_AUDIT_OUTLET_TOKEN"  # noqa: S105 - a name, not a secret
 OWN = frozenset({"COUNTERSIGN_SECRET_KEY", "COUNTERSIGN_ENCRYPTION_KEYS"})
-KEYS = OWN | {SIGNING, VERIFYING, AUDIT_SIGNING, KEY_VARIABLE}
+KEYS = OWN | {SIGNING, VERIFYING, AUDIT_SIGNING, OUTLET_TOKEN, KEY_VARIABLE}
 # DESIGN §6: what each kind of process may hold. The demo plays the outside and holds nothing.
 MAY_HOLD = {
     "web": OWN | {SIGNING, VERIFYING},
-    "worker": OWN | {VERIFYING},
+    "worker": OWN | {VERIFYING, OUTLET_TOKEN},
     "scheduler": OWN | {AUDIT_SIGNING},
     "intake": OWN,
     "demo": frozenset[str](),

@@ -196,11 +196,25 @@ def test_a_checkpoint_kept_elsewhere_shows_what_nothing_here_does(log, published
     unguard()
     forget(log[45:])
     Checkpoint._base_manager.filter(size__gt=40)._raw_delete("default")
+    AuditRecord._base_manager.filter(log="system")._raw_delete("default")
     (published_in / LOG / "checkpoints.txt").unlink()
     assert findings() == []
     reports = verify(public_keys=published.public_keys(), external=[kept])
     (found,) = [finding for report in reports[1:] for finding in report.findings]
     assert (found.check, found.leaf_index) == ("truncated", 45)
+
+
+def test_a_log_and_all_its_own_checkpoints_made_anew_still_disagree_with_the_deployments_log(
+    log, published_in
+):
+    """Whoever keeps the heads of that one log has those of all."""
+    unguard()
+    change(log[7], body='{"forged":true}')
+    Checkpoint._base_manager.filter(log=LOG)._raw_delete("default")
+    (published_in / LOG / "checkpoints.txt").unlink()
+    rebuild([AuditRecord.objects.get(pk=row.pk) for row in log])
+    texts = [finding.text for finding in findings()]
+    assert any("the head in log system of 10 leaves has another root" in text for text in texts)
 
 
 def test_a_record_without_a_place_is_named_once_it_is_old(log):

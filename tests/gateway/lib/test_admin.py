@@ -54,6 +54,7 @@ WITHOUT_PAGE = {
     "Pending",
     "IdempotencyKey",  # remembered answers of a day
     "Lease",  # which process ticks just now
+    "Outlet",  # the deployment's, no tenant's: `doctor` shows it
 }
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\sstyle=|\son[a-z]+=", re.IGNORECASE)
 

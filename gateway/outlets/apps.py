@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class OutletsConfig(AppConfig):
+    name = "gateway.outlets"
+    label = "outlets"
+    verbose_name = "Outlets"
