@@ -69,7 +69,7 @@ def _http(rendered: dict[str, Any], sensitive: tuple[str, ...]) -> Request:
     url = rendered["url"]
     host = urlsplit(url).netloc
     before, _, after = url.partition(host) if host else (url, "", "")
-    body, masked = _masked(rendered.get("body") or "", sensitive)
+    body, masked = _masked(rendered.get("body") or rendered.get("body_base64") or "", sensitive)
     headers = tuple(sorted((rendered.get("headers") or {}).items()))
     return Request(rendered["method"], before, host, after, headers, body, masked)
 

@@ -3,6 +3,7 @@
 Shared by the connectors that speak HTTP, so that "did it happen?" is answered in one place.
 """
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -88,17 +89,19 @@ def outgoing(request: ConnectorRequest, rendered: Any, *, is_reading: bool = Fal
         ours["Idempotency-Key"] = request.idempotency_key
     taken = {name.lower() for name in ours}
     headers = {name: value for name, value in headers.items() if name.lower() not in taken} | ours
-    body = rendered.get("body")
-    plain = Request(
-        str(rendered["method"]),
-        str(rendered["url"]),
-        headers,
-        None if body is None else str(body).encode(),
-    )
+    plain = Request(str(rendered["method"]), str(rendered["url"]), headers, _bytes(rendered))
     try:
         return with_credential(plain, request.secret, at=datetime.now(UTC))
     except ValueError as error:
         raise OutsideError("credential_unfit", True, False, detail=f"{error}.") from error
+
+
+def _bytes(rendered: Any) -> bytes | None:
+    """The rendered body: text, or in base64 where it is none."""
+    if (encoded := rendered.get("body_base64")) is not None:
+        return base64.b64decode(str(encoded))
+    body = rendered.get("body")
+    return None if body is None else str(body).encode()
 
 
 def _attempt(request: ConnectorRequest, judge: Judge | None) -> Outcome:

@@ -12,6 +12,7 @@ from gateway.connectors.base import Connector, Unknown
 from gateway.connectors.discord.connector import DiscordConnector
 from gateway.connectors.email.connector import EmailConnector
 from gateway.connectors.fake import FakeConnector
+from gateway.connectors.files.connector import FilesConnector
 from gateway.connectors.github.connector import GithubConnector
 from gateway.connectors.http import HttpConnector
 from gateway.connectors.mcp.connector import McpConnector
@@ -35,6 +36,7 @@ BUILT_IN: dict[str, Connector] = {
         ShopifyConnector(),
         EmailConnector(),
         McpConnector(),
+        FilesConnector(),
         StripeConnector(),
         PostgresqlConnector(),
         SqliteConnector(),

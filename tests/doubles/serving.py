@@ -110,7 +110,7 @@ def serving(double: Double) -> Iterator[Double]:
                 return
             _send(self, said)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 
         def log_message(self, *_: Any) -> None:
             """Quiet."""
@@ -138,5 +138,5 @@ def _send(handler: BaseHTTPRequestHandler, said: Said) -> None:
         handler.send_header(name, value)
     handler.send_header("Content-Length", "0" if is_empty else str(len(body)))
     handler.end_headers()
-    if not is_empty:
+    if not is_empty and handler.command != "HEAD":
         handler.wfile.write(body)

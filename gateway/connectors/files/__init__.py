@@ -1,0 +1,1 @@
+"""Files: objects of S3-compatible stores, and uploads to workspaces."""
