@@ -9,13 +9,14 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from approvals import executor
+from approvals.models import Action
 from approvals.services import approve
 from gateway.connectors import registry
 from gateway.connectors.document import written_into
 from gateway.lib.errors import Refused
 from gateway.tools import services
 from tests.doubles.serving import Asked, Said, Service, serving
-from tests.invariants.scene import scene
+from tests.invariants.scene import run_out, scene, sweep_once
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "connectors.md"
 CLOSE = {"ticket": "T-7", "answer": "It is on its way."}
@@ -93,6 +94,20 @@ def test_the_ticket_is_closed_once_after_the_approval(asked, desk):
     action.refresh_from_db()
     assert (action.status, desk.effects) == ("succeeded", [action.public_id])
     assert action.result["answer"] == CLOSE["answer"]
+
+
+def test_a_lost_answer_is_looked_up_and_the_ticket_is_closed_once(asked, desk):
+    here, action = asked
+    desk.after = [None]
+
+    executor.execute(str(approved(here, action).pk))
+    run_out(Action.objects.filter(pk=action.pk), "due_at")
+    sweep_once()
+
+    action.refresh_from_db()
+    assert action.status == "succeeded"
+
+    assert desk.effects == [action.public_id]
 
 
 def test_a_tool_that_asks_for_something_else_is_refused(asked, desk):
