@@ -60,6 +60,7 @@ DESK = [
     path("tools/", include("gateway.tools.urls")),
     path("agents/", include("gateway.agents.urls")),
     path("budgets/", include("gateway.budgets.urls")),
+    path("connections/", include("gateway.connections.urls")),
     path("", include("gateway.tenants.urls")),
     path("", include("webhooks.urls")),
 ]

@@ -155,7 +155,7 @@ def read(answer: Answer, *, now: datetime, hidden: tuple[str, ...] = ()) -> Issu
 
     Raises TokenRefused where there is none.
     """
-    body = _body(answer)
+    body = body_of(answer)
     nested = body.get("authed_user")
     access = body.get("access_token") or body.get("token")
     if not access and isinstance(nested, dict):
@@ -196,7 +196,8 @@ def _form(url: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> Re
     return Request("POST", url, {**kind, **headers}, urlencode(fields).encode())
 
 
-def _body(answer: Answer) -> dict[str, Any]:
+def body_of(answer: Answer) -> dict[str, Any]:
+    """The answer's JSON object; empty where it is none."""
     try:
         found = json.loads(answer.body)
     except ValueError:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 MAX_TEXT = 2000
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+")
 RESERVED = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "idempotency-key",
      "x-correlation-id"}
@@ -113,7 +114,7 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     is_web = parts.scheme in ("https", "http") and bool(parts.hostname)
-    return is_web and has_port and "@" not in parts.netloc and " " not in text
+    return is_web and has_port and bool(HOST.fullmatch(parts.netloc)) and " " not in text
 
 
 CHECK = Field(

@@ -22,6 +22,13 @@ PAGES = (
     ("policies", "Policies", "scale", "approvals:policies", "approvals.view_policy"),
     ("budgets", "Budgets", "coins", "budgets:list", "budgets.view_budget"),
     ("sources", "Sources", "transfer-in", "webhooks:sources", "webhooks.view_source"),
+    (
+        "connections",
+        "Connections",
+        "plug",
+        "connections:list",
+        "connections.view_connection",
+    ),
     ("agents", "Agents", "robot", "agents:list", "agents.view_agent"),
     ("kill-switch", "Kill switch", "hand-stop", "approvals:kill_switch", "approvals.view_action"),
     (

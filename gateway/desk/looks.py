@@ -63,6 +63,16 @@ _LOOKS = {
     "justified": Look("ok", "circle-check", "Justified"),
     "unjustified": Look("bad", "circle-x", "Not justified"),
     "reject": Look("off", "ban", "Rejected"),
+    "ready": Look("ok", "circle-check", "Ready"),
+    "not_connected": Look("wait", "link-off", "Not connected"),
+    "reconnect": Look("bad", "link-off", "Reconnect"),
+    "out_of_date": Look("bad", "clock-x", "Expired"),
+    "ends_soon": Look("warn", "clock-exclamation", "Expires soon"),
+    "rotation_due": Look("warn", "rotate-clockwise", "Rotation due"),
+    "trouble": Look("warn", "alert-triangle", "Trouble"),
+    "closed": Look("ok", "circle-check", "Calls pass"),
+    "open": Look("bad", "circle-x", "Broken off"),
+    "half_open": Look("warn", "circle-dashed", "Trying one"),
 }
 RISKS = ("low", "medium", "high", "critical")
 REFUSALS = {

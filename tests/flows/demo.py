@@ -83,6 +83,7 @@ def _look_around(here: Demo) -> None:
         "emergency": _decided_alone(here),
         "delegation": _planned_absence(place),
         "budget": place.items("budgets")[0]["id"],
+        "connection": place.items("connections")[0]["id"],
         "secret": made["url"].rstrip("/").rpartition("/")[2],
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-set/",
     }

@@ -45,6 +45,7 @@ ROWS = (
     "grant",
     "delegation",
     "emergency",
+    "connection",
 )
 # The API's resources and the row that each is asked for.
 RESOURCES = {
