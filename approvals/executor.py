@@ -19,6 +19,7 @@ from approvals.services.masking import shown_request
 from approvals.services.outside import account_of, connector_request
 from approvals.states import ExecutionStatus
 from audit.actions import AuditAction
+from gateway.connections.services import Unavailable
 from gateway.connectors import registry
 from gateway.connectors.base import Connector, ConnectorRequest, Outcome, OutcomeStatus, Unknown
 from gateway.http.door import door
@@ -61,6 +62,8 @@ def call(execution: Execution) -> Outcome | NotSent:
                 return held
             _commit_sent(execution)
             return _reach_out(connector, request, execution)
+    except Unavailable as error:
+        return NotSent("no_token", str(error))
     except (DomainError, CannotUnseal, Unknown) as error:
         return NotSent("not_sent", str(error))
 

@@ -25,7 +25,7 @@ from gateway.lib import wordlists
 
 log = structlog.get_logger(__name__)
 Reason = Literal[
-    "found", "absent", "unreadable", "target_drifted", "state_unreadable", "not_sent"
+    "found", "absent", "unreadable", "target_drifted", "state_unreadable", "no_token", "not_sent"
 ]  # fmt: skip
 
 
@@ -34,8 +34,8 @@ class NotSent:
     """Why an attempt asked nothing of the service: it was settled by a look, or held by one.
 
     `found`, `absent` and `unreadable` answer the look-up, with its `memory`; `target_drifted` and
-    `state_unreadable` the second look at the entity, with its `preview`; `not_sent` says that the
-    credential or the connector was missing.
+    `state_unreadable` the second look at the entity, with its `preview`; `no_token` says that
+    there is no credential just now, `not_sent` that it or the connector is missing.
     """
 
     reason: Reason

@@ -2,7 +2,8 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action as route
 from rest_framework.request import Request
@@ -10,7 +11,7 @@ from rest_framework.response import Response
 
 from gateway.connections import services
 from gateway.connections.kinds import KINDS, MAX_TEXT
-from gateway.connections.models import Connection
+from gateway.connections.models import Connection, Token
 from gateway.lib.rest import EnvironmentViews, StrictFields, checked
 from gateway.tenants.authentication import caller
 from gateway.tenants.idempotency import idempotent
@@ -70,6 +71,17 @@ class NewValueIn(StrictFields):
     revision = serializers.IntegerField(required=False)
 
 
+class TokenOut(serializers.Serializer[Token]):
+    """What a service issued, without itself."""
+
+    obtained_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    refresh_at = serializers.DateTimeField(allow_null=True)
+    scopes = serializers.CharField()
+    failed_at = serializers.DateTimeField(allow_null=True)
+    error = serializers.CharField()
+
+
 class ConnectionOut(serializers.Serializer[Connection]):
     """A connection without its value."""
 
@@ -87,13 +99,40 @@ class ConnectionOut(serializers.Serializer[Connection]):
     rotate_at = serializers.DateTimeField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
+    state = serializers.SerializerMethodField()
+    token = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
+
+    def get_state(self, connection: Connection) -> str:
+        """`ready`, or what somebody has to do about it."""
+        return services.standing(connection, now=timezone.now()).state
+
+    @extend_schema_field(TokenOut(allow_null=True))
+    def get_token(self, connection: Connection) -> Any:
+        """What was issued for it; null where nothing is."""
+        token = services.token_of(connection)
+        return TokenOut(token).data if token else None
+
+
+class CheckOut(serializers.Serializer[services.Trial]):
+    """Whether the credential counts."""
+
+    is_good = serializers.BooleanField()
+    detail = serializers.CharField()
+
+
+class DisconnectedOut(serializers.Serializer[Any]):
+    """What came of the revocation at the service."""
+
+    revocation = serializers.CharField()
 
 
 class ConnectionViews(EnvironmentViews[Connection]):
     """Credentials that tools are carried out with."""
 
-    queryset = Connection.objects.filter(archived_at=None)
+    queryset = Connection.objects.filter(archived_at=None).select_related(
+        "token", "environment__tenant"
+    )
     serializer_class = ConnectionOut
     named_by = "slug"
     permissions: ClassVar[dict[str, str]] = {
@@ -103,6 +142,8 @@ class ConnectionViews(EnvironmentViews[Connection]):
         "partial_update": "connections.change_connection",
         "destroy": "connections.change_connection",
         "rotate": "connections.change_connection",
+        "check": "connections.change_connection",
+        "disconnect": "connections.change_connection",
     }
 
     @extend_schema(request=ConnectionIn, responses={201: ConnectionOut})
@@ -141,6 +182,21 @@ class ConnectionViews(EnvironmentViews[Connection]):
         """Put a new value in the place of the old one."""
         changed = services.rotate(self.get_object(), **checked(NewValueIn, request))
         return Response(ConnectionOut(changed).data)
+
+    @extend_schema(request=None, responses=CheckOut)
+    @route(detail=True, methods=["post"])
+    def check(self, request: Request, id: str) -> Response:
+        """Use the credential for something harmless; the result is kept."""
+        checked(StrictFields, request)
+        return Response(CheckOut(services.check(self.get_object())).data)
+
+    @extend_schema(request=None, responses=DisconnectedOut)
+    @route(detail=True, methods=["post"])
+    def disconnect(self, request: Request, id: str) -> Response:
+        """End a consent: revoke what was issued where the service takes it back, and forget it."""
+        checked(StrictFields, request)
+        note = services.disconnect(self.get_object())
+        return Response(DisconnectedOut({"revocation": note}).data)
 
 
 def _merged(now: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

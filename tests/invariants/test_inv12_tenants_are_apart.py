@@ -45,7 +45,7 @@ COMMANDS: dict[str, dict[str, dict[str, Any]]] = {
     "sources": {"rotate": {}, "secrets": {"value": "k" * 32}},
     "api-keys": {"revoke": {}},
     "budgets": {"archive": {}},
-    "connections": {"rotate": {"value": "x"}},
+    "connections": {"rotate": {"value": "x"}, "check": {}, "disconnect": {}},
 }
 # People and groups belong to the tenant: in its other environments they are the same.
 OF_THE_TENANT = {"member", "group", "invitation"}

@@ -76,3 +76,16 @@ def test_an_archived_connection_is_gone_and_its_name_stays_taken(admin):
     assert admin.get("connections/shop").status_code == 404
     again = admin.post("connections", BODY)
     assert (again.status_code, again.json()["code"]) == (422, "slug_in_use")
+
+
+def test_trying_says_whether_it_counts_and_how_it_stands(admin):
+    admin.post("connections", BODY)
+    answer = admin.post("connections/shop/check")
+    assert (answer.status_code, answer.json()["code"]) == (422, "nothing_to_try")
+    made = admin.post("connections", {"slug": "db", "kind": "dsn", "value": "redis://:pw@db/0"})
+    assert (made.json()["state"], made.json()["token"]) == ("ready", None)
+    tried = admin.post("connections/db/check").json()
+    assert tried["is_good"] is False
+    assert "allow-list" in tried["detail"]
+    assert admin.get("connections/db").json()["state"] == "trouble"
+    assert admin.post("connections/db/disconnect").status_code == 422

@@ -130,3 +130,15 @@ def test_a_refresh_in_between_voids_no_approval(here, approved, authority):
     aged(Connection.objects.get(), refresh_at=timezone.now())
     assert carried_out(second).status == ActionStatus.SUCCEEDED
     assert len(authority.issued) == issued + 1
+
+
+def test_a_token_that_comes_later_only_delays_it(approved, authority):
+    action = approved()
+    authority.before = [Said(503), Said(503)]
+    action = carried_out(action)
+    assert (action.status, action.code) == (ActionStatus.APPROVED, "no_token")
+    assert orders(authority) == []
+    aged(Connection.objects.get(), refresh_at=timezone.now())
+    Action.objects.update(due_at=timezone.now())
+    assert carried_out(action).status == ActionStatus.SUCCEEDED
+    assert orders(authority) == [action.public_id]
