@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from audit.sequencer import Sequencer
 from audit.tree import Broken
 from gateway.lib import heartbeat
-from gateway.lib.broker import JobName, ring_now
+from gateway.lib.broker import JobName, is_behind, ring_now
 from gateway.models import Lease
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,8 @@ def _tick(me: str) -> bool:
     except DatabaseError as error:
         log.warning("scheduler_without_database", error=repr(error))
         return False
-    ring_now(JobName.SWEEP)
+    if not is_behind(JobName.SWEEP):
+        ring_now(JobName.SWEEP)
     heartbeat.beat("scheduler")
     return True
 

@@ -21,6 +21,12 @@ from audit import context
 log = structlog.get_logger(__name__)
 HEARTBEAT_TIMEOUT_MS = 15_000
 MAINTENANCE_CHANCE = 100_000
+NAMESPACE = "countersign"
+# What a sweep adds to a queue ends here: workers that are behind hear of every due row anyway, and
+# bells for the same rows, again each second, would take the time that the work needs.
+MOST_WAITING = 200
+# A sweep that waits will see what the next one would.
+MOST_SWEEPS = 1
 
 
 class JobName(StrEnum):
@@ -108,7 +114,7 @@ def _make_broker() -> dramatiq.Broker:
     return RedisBroker(
         client=redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2),
         middleware=middleware,
-        namespace="countersign",
+        namespace=NAMESPACE,
         heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,
         maintenance_chance=MAINTENANCE_CHANCE,
     )
@@ -149,6 +155,23 @@ def ring_now(name: JobName, *ids: str, delay_ms: int = 0) -> None:
         broker.enqueue(message, delay=delay_ms or None)
     except (dramatiq.ConnectionError, dramatiq.QueueNotFound, redis.RedisError, OSError) as error:
         log.warning("bell_lost", job=name, ids=ids, error=repr(error))
+
+
+def ring_again(name: JobName, *ids: str) -> None:
+    """Ring for rows that may have been forgotten, unless the queue is long enough as it is."""
+    if not is_behind(name):
+        ring(name, *ids)
+
+
+def is_behind(name: JobName) -> bool:
+    """Whether so much waits in the job's queue that ringing once more would only delay it."""
+    if not isinstance(broker, RedisBroker):
+        return False
+    most = MOST_SWEEPS if name == JobName.SWEEP else MOST_WAITING
+    try:
+        return int(broker.client.llen(f"{NAMESPACE}:{QUEUES[name]}")) >= most
+    except redis.RedisError:
+        return False  # the ring itself says what is wrong
 
 
 def is_reachable() -> bool:

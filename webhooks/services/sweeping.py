@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from gateway.lib.broker import JobName, ring
+from gateway.lib.broker import JobName, ring_again
 from webhooks.models import Document, Event
 from webhooks.services.silence import WATCH
 
@@ -11,11 +11,11 @@ def sweep() -> int:
     """Ring once for whatever kind is due; how many rows are."""
     due = Event.objects.due().count()
     if due:
-        ring(JobName.PROCESS_EVENTS)
+        ring_again(JobName.PROCESS_EVENTS)
     wanted = Document.objects.due(timezone.now()).count()
     if wanted:
-        ring(JobName.FETCH_DOCUMENTS)
+        ring_again(JobName.FETCH_DOCUMENTS)
     if Event.objects.filter(sealed_in=None).exists():
-        ring(JobName.SEAL_EVENTS)
+        ring_again(JobName.SEAL_EVENTS)
     WATCH.tick()
     return due + wanted

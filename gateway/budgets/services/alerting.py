@@ -14,7 +14,7 @@ from audit.actions import AuditAction
 from audit.context import Target
 from gateway.budgets.models import Budget, BudgetAlert, Counter
 from gateway.budgets.services.standings import Standing
-from gateway.lib.broker import JobName, ring
+from gateway.lib.broker import JobName, ring_again
 from gateway.lib.states import announce
 
 CHUNK = 200
@@ -96,5 +96,5 @@ def sweep() -> int:
     unheard = BudgetAlert.objects.filter(announce_due_at__lte=Now())
     found = list(unheard.values_list("pk", flat=True)[:CHUNK])
     for pk in found:
-        ring(JobName.ANNOUNCE, BudgetAlert.announces, str(pk))
+        ring_again(JobName.ANNOUNCE, BudgetAlert.announces, str(pk))
     return len(found)

@@ -3,7 +3,7 @@
 from django.db.models.functions import Now
 
 from gateway.lib import work
-from gateway.lib.broker import JobName, ring
+from gateway.lib.broker import JobName, ring_again
 from gateway.runs.models import Report, Run
 from gateway.runs.services import capping
 from gateway.runs.states import ReportStatus, RunStatus
@@ -24,9 +24,9 @@ def sweep() -> int:
     untold = Run.objects.filter(cancel_due_at__lte=Now()).values_list("pk", flat=True)[:CHUNK]
     rings += [(JobName.CANCEL_RUN, str(pk)) for pk in untold]
     for name, pk in rings:
-        ring(name, pk)
+        ring_again(name, pk)
     unannounced = Run.objects.filter(announce_due_at__lte=Now()).values_list("pk", flat=True)
     found = list(unannounced[:CHUNK])
     for pk in found:
-        ring(JobName.ANNOUNCE, Run.announces, str(pk))
+        ring_again(JobName.ANNOUNCE, Run.announces, str(pk))
     return timed_out + len(rings) + len(found)
