@@ -5,7 +5,7 @@ Shared by the connectors that speak HTTP, so that "did it happen?" is answered i
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus, Reply, Secret
 from gateway.connectors.credentials import with_credential
 from gateway.http.errors import OutsideError
-from gateway.http.messages import MAX_BODY_BYTES, Answer, Request, RetryClass
+from gateway.http.messages import MAX_BODY_BYTES, Answer, Request, RetryClass, Sender
 from gateway.http.retry import RETRIED_STATUSES
 from gateway.http.status import PASSING_STATUSES, refused
 from gateway.lib.strictjson import Ambiguous, parse
@@ -102,6 +102,51 @@ def _bytes(rendered: Any) -> bytes | None:
         return base64.b64decode(str(encoded))
     body = rendered.get("body")
     return None if body is None else str(body).encode()
+
+
+def dwindling(request: ConnectorRequest) -> Callable[[], ConnectorRequest]:
+    """For several calls within one deadline: each time the request with what is left of it.
+
+    The function raises OutsideError where nothing is.
+    """
+    ends_at = monotonic() + request.deadline_s
+
+    def left() -> ConnectorRequest:
+        left_s = ends_at - monotonic()
+        if left_s < LEAST_S:
+            raise OutsideError("timeout", False, False, detail="There was no time to read it all.")
+        return replace(request, deadline_s=left_s)
+
+    return left
+
+
+def costing(request: ConnectorRequest, points: float) -> ConnectorRequest:
+    """The attempt whose calls take so many points of what the service allows the account."""
+    return replace(request, client=_Counted(request.client, points))
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """The door, told what each call costs."""
+
+    door: Sender
+    points: float
+
+    def send(
+        self,
+        request: Request,
+        *,
+        retry_class: RetryClass = RetryClass.UNSAFE,
+        deadline_s: float | None = None,
+        attempts: int | None = None,
+    ) -> Answer:
+        return self.door.send(
+            replace(request, points=self.points), retry_class=retry_class,
+            deadline_s=deadline_s, attempts=attempts,
+        )  # fmt: skip
+
+    def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        return self.door.addresses(host, port)
 
 
 def _attempt(request: ConnectorRequest, judge: Judge | None) -> Outcome:

@@ -37,8 +37,7 @@ def judge(call: Call, arguments: Mapping[str, Any], answer: Answer, outcome: Out
     if answer.status in MOVED:
         return replace(
             outcome, status=OutcomeStatus.FAILED, may_have_happened=False, retryable=False,
-            reason="moved", error="The repository was renamed or moved; GitHub did nothing. "
-            "Name it as it is called now.",
+            reason="moved", error=words(answer),
         )  # fmt: skip
     return replace(outcome, error=words(answer))
 
@@ -80,6 +79,8 @@ def words(answer: Answer) -> str:
     """What GitHub said, and what to do about it."""
     said = _says(answer)
     quoted = f" It says: {said}" if said else ""
+    if answer.status in MOVED:
+        return "The repository was renamed or moved; GitHub did nothing. Name it as it is now."
     if answer.status == 401:
         return f"GitHub does not take the credential: it expired or was revoked.{quoted}"
     if answer.status == 403:

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from gateway.connectors.base import ConnectorRequest
-from gateway.connectors.calls import read
+from gateway.connectors.calls import dwindling, read
 from gateway.connectors.github.answers import refusal
 from gateway.connectors.rest import base_url
 from gateway.http import paging
@@ -41,9 +41,11 @@ def find(request: ConnectorRequest, path: str, *, mark: str, **query: str | int)
     Raises OutsideError where the list is longer than is looked through: then nobody knows.
     """
 
+    left = dwindling(request)
+
     def fetch(cursor: str | None) -> Page:
         number = int(cursor or 1)
-        items = get(request, path, per_page=PER_PAGE, page=number, **query)
+        items = get(left(), path, per_page=PER_PAGE, page=number, **query)
         if not isinstance(items, list):
             raise bad_answer()
         return numbered(items, page=number, per_page=PER_PAGE)

@@ -1,6 +1,7 @@
 """GitHub: issues, comments, labels, reviews, merges, workflows and files, over its REST API."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from gateway.connectors.base import ConnectorRequest, Outcome, Preview
-from gateway.connectors.calls import perform
+from gateway.connectors.calls import costing, perform
 from gateway.connectors.github import lookups, previews
 from gateway.connectors.github.answers import judge
 from gateway.connectors.github.asking import API, HEADERS
@@ -22,7 +23,7 @@ from gateway.connectors.github.catalogue import (
     Call,
 )
 from gateway.connectors.operations import by_name, check_schema, found
-from gateway.connectors.rest import base_url, check_fields, given
+from gateway.connectors.rest import base_url, check_fields, given, marked
 from gateway.tools.render import RenderError, render_http
 
 CONFIG_FIELDS = frozenset({"base_url"})
@@ -38,7 +39,8 @@ class GithubConnector:
     name = "github"
     operations = by_name(*(call.operation for call in CALLS.values()))
     # What a person's token and most installations of an app may ask for.
-    limits: Mapping[str, Any] = {"requests": "5000/h"}
+    # Each change takes a point, of which GitHub's limit on new content allows so many.
+    limits: Mapping[str, Any] = {"requests": "5000/h, burst 100", "points": "80/m"}
 
     def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Judge a tool's definition; raises Unknown or RenderError."""
@@ -72,7 +74,8 @@ class GithubConnector:
     def execute(self, request: ConnectorRequest) -> Outcome:
         """Send it once, with the action's mark where the text has a place for it."""
         call, request = _call(request.operation), _own(request)
-        return perform(_marked(call, request), judge=partial(judge, call, request.arguments))
+        sent = costing(_marked(call, request), 0.0 if call.method == "GET" else 1.0)
+        return perform(sent, judge=partial(judge, call, request.arguments))
 
     def lookup(self, request: ConnectorRequest) -> Outcome | None:
         """What GitHub shows of an attempt; None where it shows that nothing happened."""
@@ -114,13 +117,13 @@ def _filled(call: Call, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if "per_page" in call.query:
         filled.setdefault("per_page", PAGE)
     if call.about == "file":
-        filled["content"] = base64.b64encode(str(arguments["text"]).encode()).decode()
+        filled["content"] = base64.b64encode(str(arguments.get("text", "")).encode()).decode()
     return filled
 
 
 def _marked(call: Call, request: ConnectorRequest) -> ConnectorRequest:
     if not call.marked:
         return request
-    body = str(request.rendered["body"])
+    text = str(json.loads(request.rendered["body"])[call.marked])
     mark = lookups.mark(request.idempotency_key)
-    return replace(request, rendered={**request.rendered, "body": body.replace(MARK_PLACE, mark)})
+    return marked(request, {call.marked: text.replace(MARK_PLACE, mark)})

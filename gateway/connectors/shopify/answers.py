@@ -92,7 +92,8 @@ def throttle_wait_s(body: Mapping[str, Any]) -> float:
 def _failed(body: Mapping[str, Any], outcome: Outcome, *, is_started: bool) -> Outcome:
     """By GraphQL's own rule an answer without `data` was refused before anything began."""
     code = _code(body)
-    unknown = is_started and code not in BEFORE_ALL
+    is_refused = code in BEFORE_ALL and not any(map(_is_below, body["errors"]))
+    unknown = is_started and not is_refused
     return replace(
         outcome, status=OutcomeStatus.UNKNOWN if unknown else OutcomeStatus.FAILED, result=None,
         reason="throttled" if code == THROTTLED else code.lower() or "graphql_error",
@@ -154,6 +155,12 @@ def _words(body: Mapping[str, Any]) -> str:
     if _code(body) == "ACCESS_DENIED":
         return f"The token lacks a permission (scope). It says: {_listed(list(errors or ()))}"
     return f"Shopify refused: {_listed(list(errors or ()))}"
+
+
+def _is_below(error: Any) -> bool:
+    """Whether it happened in a mutation's answer: then the mutation may have been made."""
+    path = error.get("path") if isinstance(error, dict) else None
+    return isinstance(path, list) and len(path) > 1
 
 
 def _is_hidden_customer(error: Any) -> bool:

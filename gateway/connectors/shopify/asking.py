@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from gateway.connectors import rest
 from gateway.connectors.base import ConnectorRequest, Secret
-from gateway.connectors.calls import read
+from gateway.connectors.calls import costing, read
 from gateway.connectors.shopify.answers import data_of, refusal
 from gateway.connectors.shopify.catalogue import VERSION
 from gateway.connectors.shopify.documents import name_of
-from gateway.http.messages import Answer, Request, RetryClass, Sender
 from gateway.tools.render import RenderError
 
 TOKEN_HEADER = "X-Shopify-Access-Token"  # noqa: S105  the name of a header
@@ -49,8 +48,7 @@ def authorized(request: ConnectorRequest, *, points: float) -> ConnectorRequest:
     """The attempt with the token in Shopify's own header, and with what it costs."""
     renew = request.renew
     return replace(
-        request,
-        client=_Counted(request.client, points),
+        costing(request, points),
         secret=_in_header(request.secret) if request.secret else None,
         renew=(lambda: _renewed(renew())) if renew else None,
     )
@@ -64,27 +62,3 @@ def _in_header(secret: Secret) -> Secret:
     if secret.kind != "bearer":
         return secret
     return replace(secret, kind="header", header=TOKEN_HEADER)
-
-
-@dataclass(frozen=True)
-class _Counted:
-    """The door, told how many of Shopify's points each call takes."""
-
-    door: Sender
-    points: float
-
-    def send(
-        self,
-        request: Request,
-        *,
-        retry_class: RetryClass = RetryClass.UNSAFE,
-        deadline_s: float | None = None,
-        attempts: int | None = None,
-    ) -> Answer:
-        return self.door.send(
-            replace(request, points=self.points), retry_class=retry_class,
-            deadline_s=deadline_s, attempts=attempts,
-        )  # fmt: skip
-
-    def addresses(self, host: str, port: int) -> tuple[str, ...]:
-        return self.door.addresses(host, port)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus
+from gateway.connectors.calls import dwindling
 from gateway.connectors.rest import proposed_at
 from gateway.connectors.shopify import documents
 from gateway.connectors.shopify.answers import bad_answer, draft_state, refund_state
@@ -55,10 +56,10 @@ def _cancellation(request: ConnectorRequest) -> Any:
 
 def _draft(request: ConnectorRequest) -> Any:
     """The newest first, back to when the action was proposed: no search, whose index lags."""
-    moment = proposed_at(request.idempotency_key)
+    moment, left = proposed_at(request.idempotency_key), dwindling(request)
 
     def fetch(cursor: str | None) -> Page:
-        page = ask(request, documents.FIND_DRAFT, after=cursor)["draftOrders"]
+        page = ask(left(), documents.FIND_DRAFT, after=cursor)["draftOrders"]
         return cursored(page["nodes"], page["pageInfo"], at="endCursor", more="hasNextPage")
 
     def ends(draft: Any) -> bool:

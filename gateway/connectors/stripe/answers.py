@@ -1,10 +1,12 @@
 """What Stripe's answers mean: errors in words, keys in use, and the little that is kept."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from gateway.connectors.base import Outcome, OutcomeStatus
+from gateway.connectors.calls import MASK
 from gateway.connectors.rest import json_of, plain
 from gateway.connectors.stripe.catalogue import Call
 from gateway.http.errors import OutsideError
@@ -13,11 +15,13 @@ from gateway.http.status import refused
 
 # Another request holds the object for a moment.
 LOCKED = "lock_timeout"
+_CLIENT_SECRET = re.compile(r"\b(?:pi|seti|src)_[A-Za-z0-9]+_secret_[A-Za-z0-9]+")
 IN_USE = "idempotency_key_in_use"
 
 
 def judge(call: Call, answer: Answer, outcome: Outcome) -> Outcome:
     """The outcome with Stripe's meaning: a refund may fail under status 200."""
+    outcome = _without_secret(outcome)
     if outcome.status is OutcomeStatus.SUCCEEDED:
         return _success(call, answer, outcome)
     error = _error(answer)
@@ -36,6 +40,14 @@ def judge(call: Call, answer: Answer, outcome: Outcome) -> Outcome:
         outcome, reason=reason, error=words(answer),
         retryable=_passes(answer, outcome.retryable or code == LOCKED),
     )  # fmt: skip
+
+
+def _without_secret(outcome: Outcome) -> Outcome:
+    """Whoever has a payment's `client_secret` can act on it: it stays out of the evidence."""
+    if outcome.response is None:
+        return outcome
+    body = _CLIENT_SECRET.sub(MASK, outcome.response.body)
+    return replace(outcome, response=replace(outcome.response, body=body))
 
 
 def refusal(answer: Answer) -> OutsideError:

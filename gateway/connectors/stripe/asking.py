@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from gateway.connectors.base import Affected, ConnectorRequest, Outcome, OutcomeStatus, Preview
-from gateway.connectors.calls import read
+from gateway.connectors.calls import dwindling, read
 from gateway.connectors.rest import base_url, reading
 from gateway.connectors.stripe.answers import kept_of, refusal, settled
 from gateway.connectors.stripe.catalogue import CALLS, MARK
@@ -105,9 +105,11 @@ def _find_refund(request: ConnectorRequest) -> Any:
     names = ("charge", "payment_intent")
     of = {name: str(request.arguments[name]) for name in names if name in request.arguments}
 
+    left = dwindling(request)
+
     def fetch(cursor: str | None) -> Page:
         after = {"starting_after": cursor} if cursor else {}
-        page = _get(request, "/v1/refunds", limit=str(PER_PAGE), **of, **after)
+        page = _get(left(), "/v1/refunds", limit=str(PER_PAGE), **of, **after)
         following = page["data"][-1]["id"] if page["has_more"] else None
         return Page(tuple(page["data"]), following)
 

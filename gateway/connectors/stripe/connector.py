@@ -31,6 +31,8 @@ class StripeConnector:
 
     name = "stripe"
     operations = by_name(*(call.operation for call in CALLS.values()))
+    # What an account may ask for in test mode; live mode allows four times as much.
+    limits: Mapping[str, Any] = {"requests": "25/s"}
 
     def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Judge a tool's definition; raises Unknown or RenderError."""

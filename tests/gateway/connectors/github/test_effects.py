@@ -70,6 +70,28 @@ def test_only_the_part_people_need_is_kept_of_an_answer(ask, github):
     }  # fmt: skip
 
 
+def test_a_label_that_looks_like_the_marks_place_is_sent_as_it_is(hub, ask, github):
+    text = "<!-- countersign:{action} -->"
+    github.execute(ask("create_issue", title="T", labels=[text]))
+    assert [label["name"] for label in hub.issues[9]["labels"]] == [text]
+
+
+def test_an_answer_too_long_to_be_read_whole_is_told(hub, ask, github):
+    hub.issues[7]["body"] = "x" * 1_100_000
+    outcome = github.execute(ask("list_issues"))
+    assert (outcome.status, outcome.reason) == (REFUSED, "bad_answer")
+    assert "fewer per page" in outcome.error
+
+
+def test_several_readings_share_one_deadline(hub, ask, github):
+    row = {"id": 1, "body": "x", "issue_url": "x/7", "updated_at": BEFORE}
+    hub.comments = [row] * 1000
+    hurried = replace(ask("comment", number=7, body="Seen"), deadline_s=0.01)
+    with pytest.raises(OutsideError, match="no time"):
+        github.lookup(hurried)
+    assert hub.asked == []
+
+
 def test_who_was_left_out_in_silence_is_told(ask, github):
     outcome = github.execute(ask("assign", number=7, assignees=["ana", "stranger"]))
     assert outcome.result["ignored_by_github"] == {"assignees": ["stranger"]}

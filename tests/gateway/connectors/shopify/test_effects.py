@@ -233,6 +233,8 @@ def test_a_throttled_call_waits_until_its_points_are_there(shop, ask, shopify, a
     [
         (Said(200, {"errors": [error("ACCESS_DENIED", "Access denied for refundCreate.")],
                     "data": {"refundCreate": None}}), REFUSED, "access_denied", "permission"),
+        (Said(200, {"errors": [error("ACCESS_DENIED") | {"path": ["refundCreate", "refund"]}],
+                    "data": {"refundCreate": None}}), UNKNOWN, "access_denied", "permission"),
         (Said(200, {"errors": [{"message": "Variable $input\r\nis invalid"}]}),
          REFUSED, "graphql_error", "Variable $input is invalid"),
         (Said(200, {"errors": [error("INTERNAL_SERVER_ERROR", "Oops")], "data": None}),
