@@ -238,7 +238,7 @@ _CALLS = (
         _write(
             "close_issue", "Close an issue", page="issues/issues#update-an-issue",
             undo="reopen_issue", material=("title", "state"),
-            effect=f"Close {SPOT} as {{{{ state_reason }}}}.",
+            effect=f"Close {SPOT} (reason: {{{{ state_reason }}}}).",
             schema=_schema("number", number=NUMBER, state_reason={
                 "type": "string", "enum": ["completed", "not_planned", "duplicate"],
             }),
@@ -287,7 +287,8 @@ _CALLS = (
             retry=RetryClass.UNSAFE, side_effect="destructive", risk="high", material=PULL_STATE,
             effect=f"Merge {SPOT} ({{{{ merge_method }}}}) exactly as it stands at {{{{ sha }}}}.",
             schema=_schema(
-                "number", "sha", number=NUMBER, sha=SHA, commit_title=TITLE, commit_message=TEXT,
+                "number", "sha", "merge_method", number=NUMBER, sha=SHA,
+                commit_title=TITLE, commit_message=TEXT,
                 merge_method={"type": "string", "enum": ["merge", "squash", "rebase"]},
             ),
         ),

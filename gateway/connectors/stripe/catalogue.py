@@ -101,7 +101,7 @@ _CALLS = (
     ),
     Call(
         _read("list_refunds", "List a payment's refunds", "refunds/list",
-              "List the refunds of {{ payment_intent }}{{ charge }}.",
+              "List the refunds of payment {{ payment_intent }} (charge {{ charge }}).",
               _schema(
                   one_of=("charge", "payment_intent"), charge=CHARGE, payment_intent=INTENT,
                   limit={"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
@@ -124,8 +124,8 @@ _CALLS = (
     Call(
         _write(
             "refund", "Refund a payment", page="refunds/create",
-            effect=f"Refund {{{{ amount }}}} {UNIT} of the payment "
-                   "{{ payment_intent }}{{ charge }}, for good.",
+            effect=f"Refund {{{{ amount }}}} {UNIT} of the payment {{{{ payment_intent }}}} "
+                   "(charge {{ charge }}), for good.",
             material=("amount", "currency", "refunded", "disputed", "status"),
             schema=_schema(
                 # Stripe refunds all that is left where no amount is given: nobody approves that.

@@ -99,7 +99,7 @@ def test_a_tool_is_undone_where_it_acts(at_github):
 
 
 def test_a_pull_request_that_moved_since_is_not_merged_and_asked_about_again(at_github):
-    asked = at_github("merge_pull", PULL | {"sha": github_double.HEAD})
+    asked = at_github("merge_pull", PULL | {"sha": github_double.HEAD, "merge_method": "squash"})
     asked.approve()
     asked.service.pulls[8]["head"]["sha"] = "b" * 40
     action = asked.work()
@@ -108,7 +108,7 @@ def test_a_pull_request_that_moved_since_is_not_merged_and_asked_about_again(at_
 
 
 def test_a_pull_request_whose_label_changed_is_merged_all_the_same(at_github):
-    asked = at_github("merge_pull", PULL | {"sha": github_double.HEAD})
+    asked = at_github("merge_pull", PULL | {"sha": github_double.HEAD, "merge_method": "squash"})
     asked.approve()
     asked.service.pulls[8]["title"] = "Mend the checkout"
     assert asked.work().status == "succeeded"
