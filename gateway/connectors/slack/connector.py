@@ -8,6 +8,7 @@ Connection: `bearer` with the bot's token; for a webhook `dsn` with its whole ad
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
@@ -55,6 +56,8 @@ class SlackConnector:
 
     name = "slack"
     operations = OPERATIONS
+    # About one message a second in a channel; short bursts are taken.
+    limits: Mapping[str, Any] = {"requests": "1/s, burst 20"}
 
     def check(self, operation: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """Judge a tool's definition; raises Unknown or RenderError."""
@@ -223,7 +226,10 @@ def _find(request: ConnectorRequest) -> Outcome | None:
     method = "conversations.replies" if "thread_ts" in body else "conversations.history"
     if "thread_ts" in body:
         asked["ts"] = body["thread_ts"]
+    ends_at = monotonic() + request.deadline_s
     for _ in range(MAX_PAGES):
+        if monotonic() > ends_at:
+            break
         answer = checked(_get(request, method, **asked))
         for message in _messages(answer):
             if _key_of(message) == request.idempotency_key:
@@ -234,7 +240,7 @@ def _find(request: ConnectorRequest) -> Outcome | None:
         asked["cursor"] = str(cursor)
     return Outcome(
         OutcomeStatus.UNKNOWN, reason="too_much_to_read", may_have_happened=True,
-        error=f"The message is not among the channel's last {PAGE * MAX_PAGES}: look in Slack.",
+        error="There is more in the channel since than was read: look in Slack.",
     )  # fmt: skip
 
 
