@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Self
 
 import httpx
@@ -16,7 +17,7 @@ from gateway.http.guard import Guard, Resolver, system_resolver
 from gateway.http.limits import Account, Limits
 from gateway.http.messages import Answer, Request, RetryClass
 from gateway.http.notices import notices
-from gateway.http.retry import PAUSING_STATUSES, RETRIED_STATUSES, decorrelated_s, may_repeat
+from gateway.http.retry import RETRIED_STATUSES, decorrelated_s, may_repeat, pause_s
 from gateway.http.turnstile import Ticket, Turnstile
 from gateway.http.wire import Attempt, Clock
 
@@ -159,8 +160,11 @@ class Client:
         took_ms = round((self.clock() - started) * 1000)
         log.info("outbound", host=host, status=answer.status, ms=took_ms, attempt=number)
         if ticket:
-            asked = answer.retry_after if answer.status in PAUSING_STATUSES else None
-            ticket.done(status=answer.status, pause_s=asked or 0.0)
+            asked = pause_s(
+                answer.status, answer.headers,
+                retry_after=answer.retry_after, now=datetime.now(UTC),
+            )  # fmt: skip
+            ticket.done(status=answer.status, pause_s=asked)
             # Not the path: it is the secret of some services' addresses.
             if told := notices(outgoing.method, outgoing.headers, answer):
                 ticket.told(told)

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from gateway.http.messages import RetryClass
-from gateway.http.retry import decorrelated_s, may_repeat, retry_after_s
+from gateway.http.retry import decorrelated_s, may_repeat, pause_s, retry_after_s
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -58,6 +58,43 @@ def test_callers_that_failed_together_do_not_return_together() -> None:
 )
 def test_retry_after_is_read_as_seconds_or_date(value: str | None, seconds: float | None) -> None:
     assert retry_after_s(value, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "remaining", "reset_in", "pause"),
+    [
+        (429, 30.0, None, None, 30),
+        (503, 30.0, None, None, 30),
+        (500, 30.0, None, None, 0),
+        (403, 30.0, None, None, 0),
+        (429, None, None, None, 0),
+        (403, None, "0", 600, 600),
+        (429, None, "0", 600, 600),
+        (429, 30.0, "0", 600, 30),
+        (403, None, "0", 9 * 3600, 3600),
+        (403, None, "0", -5, 0),
+        (403, None, "12", 600, 0),
+        (200, None, "0", 600, 0),
+    ],
+)
+def test_a_service_that_wants_to_be_left_alone_says_for_how_long(
+    status: int,
+    retry_after: float | None,
+    remaining: str | None,
+    reset_in: int | None,
+    pause: float,
+) -> None:
+    headers = {}
+    if remaining is not None and reset_in is not None:
+        reset = int(NOW.timestamp()) + reset_in
+        headers = {"x-ratelimit-remaining": remaining, "x-ratelimit-reset": str(reset)}
+    assert pause_s(status, headers, retry_after=retry_after, now=NOW) == pause
+
+
+@pytest.mark.parametrize("reset", ["", "soon", "-1", "9" * 40, "1e9"])
+def test_a_reset_that_is_no_time_is_no_pause(reset: str) -> None:
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
+    assert pause_s(429, headers, retry_after=None, now=NOW) == 0
 
 
 @pytest.mark.parametrize(
