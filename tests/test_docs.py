@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PROVEN = ["docs/approvals.md", "docs/assurance.md"]
+# Page and how many tests it names at least.
+PROVEN = {"docs/approvals.md": 40, "docs/assurance.md": 40, "docs/outbound.md": 20}
 NAMED = re.compile(r"`(tests/[\w/.-]+\.py)(?:::(\w+))?`")
 FILE = re.compile(r"`((?:approvals|audit|gateway|webhooks)/[\w/.-]+)`")
 
@@ -21,7 +22,7 @@ def rows(page: str) -> list[str]:
 @pytest.mark.parametrize("page", PROVEN)
 def test_every_test_that_a_page_names_exists(page: str) -> None:
     named = NAMED.findall((ROOT / page).read_text(encoding="utf-8"))
-    assert len(named) > 40
+    assert len(named) > PROVEN[page]
     for file, test in named:
         text = (ROOT / file).read_text(encoding="utf-8")
         assert not test or re.search(rf"^\s*(?:async )?def {test}\(", text, re.MULTILINE), (

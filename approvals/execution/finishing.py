@@ -20,6 +20,7 @@ from approvals.services.masking import masked
 from approvals.states import ActionStatus, ExecutionStatus
 from audit.actions import AuditAction
 from gateway.connectors.base import Outcome, OutcomeStatus
+from gateway.http.errors import NOT_OUR_TURN
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import StaleState
 from gateway.lib.states import move
@@ -124,6 +125,9 @@ def _hold_back(action: Action, held: NotSent, *, again: drifting.Anew | None) ->
 
 def _again(action: Action, outcome: Outcome) -> bool:
     """Whether another attempt follows: nothing happened, or finding out is harmless."""
+    if outcome.reason in NOT_OUR_TURN and not outcome.may_have_happened:
+        # A service that is down or busy all day is no failure of the action: `execute_by` ends it.
+        return True
     if outcome.status == OutcomeStatus.SUCCEEDED or action.attempts >= MAX_ATTEMPTS:
         return False
     if outcome.status == OutcomeStatus.FAILED and not outcome.may_have_happened:

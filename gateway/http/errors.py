@@ -1,5 +1,8 @@
 """The one error of outbound calls: what went wrong, and whether something may have happened."""
 
+# Reasons that only say "later": nothing was done, and asking again is no further attempt.
+NOT_OUR_TURN = frozenset({"rate_limited", "circuit_open"})
+
 
 class OutsideError(Exception):
     """An outbound call gave no usable answer.
