@@ -190,8 +190,10 @@ KINDS: dict[str, Kind] = {
              (Field("access_key_id", "Access key id"),
               Field("region", "Region", "As in eu-central-1."),
               Field("service", "Service", "As in s3, as the signature names it."), CHECK)),
-        Kind("dsn", "Address with a password (DSN)", "A database or mail server.", "DSN",
+        Kind("dsn", "Address with a password (DSN)", "A database or mail server, or a webhook.",
+             "DSN",
              value_help="As in postgresql://user:password@db.example.com:5432/shop or "
-             "smtps://user:password@mail.example.com."),
+             "smtps://user:password@mail.example.com; or the whole address of an incoming "
+             "webhook."),
     )
 }  # fmt: skip

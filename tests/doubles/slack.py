@@ -12,9 +12,9 @@ BOT, SOMEBODY = "B0BOT", "U0SOMEBODY"
 KNOWN = {
     "chat.postMessage": {
         "channel", "text", "blocks", "mrkdwn", "thread_ts", "reply_broadcast", "metadata",
-        "unfurl_links", "unfurl_media",
+        "unfurl_links", "unfurl_media", "parse", "link_names",
     },
-    "chat.update": {"channel", "ts", "text", "blocks"},
+    "chat.update": {"channel", "ts", "text", "blocks", "parse", "link_names"},
     "chat.delete": {"channel", "ts"},
 }  # fmt: skip
 

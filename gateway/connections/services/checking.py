@@ -89,6 +89,9 @@ def _judged(answer: Answer) -> Trial:
 
 def _resolved(secret: Secret) -> Trial:
     parts = urlsplit(secret.value)
+    if parts.scheme == "https":
+        # A webhook's address is all that opens it, and whatever is sent there is posted.
+        return Trial(True, "A webhook shows only at its first use whether it is still open.")
     port = parts.port or PORTS.get(parts.scheme.partition("+")[0], 0)
     if not port:
         return Trial(False, "The DSN names no port, and its protocol has no usual one.")

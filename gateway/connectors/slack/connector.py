@@ -76,7 +76,9 @@ class SlackConnector:
         if operation == WEBHOOK:
             url = base_url(config, HOOKS) + HOOK_PATH
             return json_request("POST", url, _message(config, arguments))
-        body = {"channel": text_of(arguments, "channel", longest=40, pattern=CHANNEL)}
+        body: dict[str, Any] = {
+            "channel": text_of(arguments, "channel", longest=40, pattern=CHANNEL)
+        }
         if operation == POST:
             body |= _message(config, arguments) | _place(arguments)
         else:
@@ -85,6 +87,9 @@ class SlackConnector:
             changed = _message(config, arguments)
             del changed["mrkdwn"], changed["unfurl_links"], changed["unfurl_media"]
             body |= changed
+        if operation != DELETE:
+            # Otherwise Slack makes mentions and links of plain words, when a message is changed.
+            body |= {"parse": "none", "link_names": False}
         url = f"{base_url(config, API)}/{METHODS[operation]}"
         rendered = json_request("POST", url, body)
         return rendered | {"key_in": KEY_IN} if operation == POST else rendered

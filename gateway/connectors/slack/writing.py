@@ -144,7 +144,15 @@ def _checked(blocks: Any, *, is_plain: bool) -> list[dict[str, Any]]:
         if kind not in _PARTS:
             raise RenderError("blocks", f"one of {', '.join(_PARTS)}")
         _check_block(block, kind, is_plain=is_plain)
-    return [dict(block) for block in blocks]
+    return [_shown_as_written(block) for block in blocks]
+
+
+def _shown_as_written(value: Any) -> Any:
+    """The block with `verbatim` in its marked up texts: Slack adds no mention or link by itself."""
+    if isinstance(value, Mapping):
+        inner = {key: _shown_as_written(part) for key, part in value.items()}
+        return inner | {"verbatim": True} if inner.get("type") == MRKDWN else inner
+    return [_shown_as_written(part) for part in value] if isinstance(value, list) else value
 
 
 def _check_block(block: Mapping[str, Any], kind: str, *, is_plain: bool) -> None:

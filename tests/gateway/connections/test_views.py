@@ -201,6 +201,13 @@ def test_a_dsn_is_tried_only_where_the_door_is_open(here, admin, settings):
     assert "may be reached" in text(admin.post(page(here, made, "check"), follow=True))
 
 
+def test_a_webhook_is_not_posted_to_for_a_trial(here, admin):
+    made = ConnectionFactory(
+        environment=here.environment, kind="dsn", value="https://hooks.slack.com/services/T/B/x"
+    )
+    assert "at its first use" in text(admin.post(page(here, made, "check"), follow=True))
+
+
 def test_nothing_to_try_is_said(here, admin, shop):
     shown = text(admin.post(page(here, shop, "check"), follow=True))
     assert "no address to try it at" in shown

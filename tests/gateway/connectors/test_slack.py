@@ -147,6 +147,23 @@ def test_blocks_only_show_text(ask: Make, block: Any) -> None:
     assert '"<!channel>"' in ask("post_message", {**POST, "blocks": good}).rendered["body"]
 
 
+def test_slack_makes_no_mention_of_plain_words_by_itself(slack: Slack, ask: Make) -> None:
+    part = {"type": "mrkdwn", "text": "*Ask* #general"}
+    blocks = [{"type": "section", "text": part}, {"type": "context", "elements": [part]}]
+    message = slack.says(GENERAL, "Green", by=BOT)
+    change = {"channel": GENERAL, "ts": message["ts"], "text": "Red", "blocks": blocks}
+    for operation, arguments in (
+        ("post_message", {**POST, "blocks": blocks}),
+        ("update_message", change),
+    ):
+        request = ask(operation, arguments, config={"formatting": "mrkdwn"})
+        assert SLACK.execute(request).status is OutcomeStatus.SUCCEEDED
+        sent = slack.asked[-1].json
+        assert (sent["parse"], sent["link_names"]) == ("none", False)
+        assert sent["blocks"][0]["text"]["verbatim"] is True
+        assert sent["blocks"][1]["elements"][0]["verbatim"] is True
+
+
 def test_a_preview_says_who_reads_the_channel(slack: Slack, ask: Make) -> None:
     slack.add("C00PARTNER", "partners", members=7, is_ext_shared=True)
     seen = SLACK.preview(ask("post_message", {**POST, "channel": "C00PARTNER"}))
