@@ -20,11 +20,12 @@ class Limit:
     is_whole: bool = False
 
 
+# No call of an action takes longer than 30 s: a worker holds it for a minute.
 LIMITS: dict[str, Limit] = {
     limit.name: limit
     for limit in (
-        Limit("connect_s", "Time to connect", "seconds", 10, 0.1, 60),
-        Limit("total_s", "Time for the whole call", "seconds", 30, 0.5, 120),
+        Limit("connect_s", "Time to connect", "seconds", 10, 0.1, 30),
+        Limit("total_s", "Time for the whole call", "seconds", 30, 0.5, 30),
         Limit("attempts", "Tries where repeating is allowed", "tries", 4, 1, 10, is_whole=True),
         Limit("rate_per_s", "Pace", "requests a second", None, 0.001, 1000),
         Limit("burst", "At once", "requests", None, 1, 10_000, is_whole=True),

@@ -78,11 +78,12 @@ class Client:
         """Send and return the last answer, whatever its status.
 
         Statuses that pass (429, 500, 502, 503, 504) and network failures are tried again where the
-        retry class allows it, up to `attempts` times within `deadline_s` (the total time-out where
-        none is given). Raises OutsideError where the last try had no answer: it says that something
-        may have happened where that is so for any of the tries.
+        retry class allows it, up to `attempts` times within `deadline_s` and the total time-out,
+        whichever is shorter. Raises OutsideError where the last try had no answer: it says that
+        something may have happened where that is so for any of the tries.
         """
-        ends_at = self.clock() + (deadline_s if deadline_s is not None else self.limits.total_s)
+        longest = self.limits.total_s
+        ends_at = self.clock() + (longest if deadline_s is None else min(deadline_s, longest))
         outgoing = checked(request, self.guard, self._timeout())
         tries = attempts or self.limits.attempts
         said: Answer | OutsideError | None = None
@@ -146,7 +147,7 @@ class Client:
         self, outgoing: httpx.Request, ticket: Ticket | None, *, ends_at: float, number: int
     ) -> Answer | OutsideError:
         started = self.clock()
-        attempt = Attempt(min(ends_at, started + self.limits.total_s), self.clock)
+        attempt = Attempt(ends_at, self.clock)
         host = outgoing.url.host
         try:
             answer = exchange(

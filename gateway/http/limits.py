@@ -14,11 +14,12 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)?([smh])(?:, burst (\d+(?:\.
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 # No value of a person's may switch a bound off: (smallest, largest).
 _BOUNDS: Mapping[str, tuple[float, float]] = {
-    "connect_s": (0.1, 60.0),
-    "read_s": (0.1, 120.0),
-    "write_s": (0.1, 120.0),
-    "pool_s": (0.1, 60.0),
-    "total_s": (0.1, 120.0),
+    # A worker holds an action for a minute, so its call ends well within.
+    "connect_s": (0.1, 30.0),
+    "read_s": (0.1, 30.0),
+    "write_s": (0.1, 30.0),
+    "pool_s": (0.1, 30.0),
+    "total_s": (0.1, 30.0),
     "attempts": (1, 10),
     "patience_s": (0.0, 30.0),
     "rate_per_s": (0.001, 1000.0),

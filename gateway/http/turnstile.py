@@ -4,6 +4,7 @@ While Redis is away each process counts for itself: then the service may see as 
 limit as there are processes, but no call waits for Redis.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ KEPT_S = 7 * 24 * 3600.0
 LISTED_AGAIN_S = 24 * 3600.0
 MAX_HOSTS = 20
 MAX_NOTICES = 20
+LONGEST_NAMED = 120
 
 
 class Store(Protocol):
@@ -43,7 +45,9 @@ def notices_key(account: Account) -> str:
 
 def standing_key(account: Account, place: str) -> str:
     """Where breaker and buckets of this account at this host are kept."""
-    return f"door:{account.key}:{place}"
+    # A cache's key has 250 characters, a name up to 253.
+    named = place if len(place) <= LONGEST_NAMED else hashlib.sha256(place.encode()).hexdigest()
+    return f"door:{account.key}:{named}"
 
 
 @dataclass(frozen=True)

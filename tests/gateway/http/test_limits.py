@@ -49,7 +49,7 @@ def test_a_connection_changes_what_its_connector_knows() -> None:
     ("changes", "words"),
     [
         ({"speed": 9}, "no limit speed"),
-        ({"total_s": 0}, "total_s is a number from 0.1 to 120"),
+        ({"total_s": 0}, "total_s is a number from 0.1 to 30"),
         ({"total_s": float("inf")}, "total_s"),
         ({"total_s": float("nan")}, "total_s"),
         ({"total_s": "30"}, "total_s"),

@@ -9,6 +9,7 @@ import pytest
 from gateway.http.client import client
 from gateway.http.errors import OutsideError
 from gateway.http.guard import Guard
+from gateway.http.limits import Limits
 from gateway.http.messages import Request, RetryClass
 from gateway.http.status import refused
 from tests.gateway.http.making import Sleeper, closing, make
@@ -120,3 +121,12 @@ def test_every_try_carries_the_same_key_and_correlation_id(peer: Any, answering:
     assert len(set(peer.requests)) == 1
     for name, value in headers.items():
         assert f"{name}: {value}".encode() in peer.requests[0]
+
+
+def test_a_callers_deadline_only_shortens_the_accounts(peer: Any, answering: Respond) -> None:
+    sleeper = Sleeper()
+    peer.scripts = [answering(500)]
+    make(peer, sleeper, limits=Limits(total_s=6)).send(
+        Request("GET", peer.url), retry_class=RetryClass.SAFE, deadline_s=60, attempts=50
+    )
+    assert sleeper.slept == [2.0, 3.5]

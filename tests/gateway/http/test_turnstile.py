@@ -227,3 +227,10 @@ def test_many_threads_take_no_more_than_there_is(peer: Any, answering: Respond) 
     for thread in threads:
         thread.join()
     assert len(let_in) == 20
+
+
+def test_a_long_name_has_a_place_of_its_own(world: World) -> None:
+    turnstile = Turnstile(limited(requests=Rate(1, 60, 1)), world.change)
+    for end in ("a", "b"):
+        place = "x" * 240 + f"{end}.example:443"
+        assert turnstile.enter(place, points=0, patience_s=0, lease_s=1).wait_s == 0
