@@ -109,7 +109,8 @@ def _wait_or_ask(action: Action, held: NotSent, lost: Execution) -> None:
 
 def _hold_back(action: Action, held: NotSent, *, again: drifting.Anew | None) -> None:
     """Nothing had left: back to approved, and from there to people where they are needed."""
-    wait_s = 0.0 if again else _backoff_s(action)
+    turn_in_s = held.preview.again_in_s if held.preview else None
+    wait_s = 0.0 if again else (turn_in_s or _backoff_s(action))
     # The page says why it does not run yet.
     _wait(action, ActionStatus.APPROVED, wait_s=wait_s, code=held.reason, reason=held.detail)
     trail.record(
@@ -119,7 +120,7 @@ def _hold_back(action: Action, held: NotSent, *, again: drifting.Anew | None) ->
         return
     if again is not None:
         drifting.follow(action, again, detail=held.detail)
-    elif action.attempts >= MAX_LOOKS:
+    elif turn_in_s is None and action.attempts >= MAX_LOOKS:
         drifting.ask_people(action, detail=held.detail)
 
 

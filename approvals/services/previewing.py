@@ -13,7 +13,7 @@ from approvals.services.outside import account_of, connector_request
 from gateway.connectors import registry
 from gateway.connectors.base import ConnectorRequest
 from gateway.http.door import door
-from gateway.http.errors import OutsideError
+from gateway.http.errors import NOT_OUR_TURN, OutsideError
 from gateway.lib.errors import DomainError
 from gateway.lib.sealing import CannotUnseal
 from gateway.lib.wordlists import NO_LISTS, WordLists
@@ -25,7 +25,10 @@ PREVIEW_DEADLINE_S = 5.0
 
 @dataclass(frozen=True)
 class Preview:
-    """State before and after, and who is affected; or why that could not be read."""
+    """State before and after, and who is affected; or why that could not be read.
+
+    `again_in_s`: the service was not asked, because it takes no more calls for so long.
+    """
 
     before: Any = None
     after: Any = None
@@ -33,6 +36,7 @@ class Preview:
     as_of: datetime | None = None
     error: str = ""
     sensitive: tuple[Hit, ...] = ()
+    again_in_s: float | None = None
 
     @property
     def state(self) -> PreviewState:
@@ -85,4 +89,8 @@ def read(
 
 def _unread(version: ToolVersion, error: Exception) -> Preview:
     log.warning("preview_failed", tool=version.tool.name, reason=str(error))
-    return Preview(error=f"The present state could not be read: {error}"[:300])
+    again_in_s = None
+    if isinstance(error, OutsideError) and error.reason in NOT_OUR_TURN:
+        again_in_s = error.retry_after
+    detail = f"The present state could not be read: {error}"[:300]
+    return Preview(error=detail, again_in_s=again_in_s)

@@ -7,7 +7,9 @@ from django.utils import timezone
 
 from approvals import executor
 from approvals.execution.finishing import MAX_ATTEMPTS, finish
+from approvals.execution.looking import NotSent
 from approvals.models import Action, Execution
+from approvals.services.previewing import Preview
 from approvals.states import ActionStatus, ExecutionStatus
 from gateway.connectors.base import Outcome, OutcomeStatus
 from gateway.lib.states import move
@@ -17,15 +19,21 @@ from tests.people import ready
 pytestmark = pytest.mark.django_db
 
 
-def held_back(reason: str, *, may_have_happened: bool = False) -> Action:
-    """An action after its last attempt ended so."""
+def last_attempt() -> Execution:
+    """The last attempt that an action has, claimed."""
     action = approved(ready())
     execution = executor.claim(str(action.pk))
     assert execution is not None
-    move(execution, ExecutionStatus.SENT)
     Execution.objects.filter(pk=execution.pk).update(attempt=MAX_ATTEMPTS)
     Action.objects.filter(pk=action.pk).update(attempts=MAX_ATTEMPTS)
     execution.refresh_from_db()
+    return execution
+
+
+def held_back(reason: str, *, may_have_happened: bool = False) -> Action:
+    """An action after its last attempt ended so."""
+    execution = last_attempt()
+    move(execution, ExecutionStatus.SENT)
     finish(
         execution,
         Outcome(
@@ -33,8 +41,7 @@ def held_back(reason: str, *, may_have_happened: bool = False) -> Action:
             may_have_happened=may_have_happened,
         ),
     )  # fmt: skip
-    action.refresh_from_db()
-    return action
+    return Action.objects.get()
 
 
 @pytest.mark.parametrize("reason", ["rate_limited", "circuit_open"])
@@ -43,6 +50,22 @@ def test_waiting_for_a_turn_uses_no_attempt_up(reason: str) -> None:
     assert (action.status, action.settled_at) == (ActionStatus.APPROVED, None)
     assert action.due_at is not None
     assert timedelta(seconds=30) < action.due_at - timezone.now() <= timedelta(seconds=50)
+
+
+@pytest.mark.parametrize(
+    ("again_in_s", "status"), [(40.0, ActionStatus.APPROVED), (None, ActionStatus.PENDING)]
+)
+def test_a_state_that_could_not_be_read_for_want_of_a_turn_asks_nobody(
+    again_in_s: float | None, status: ActionStatus
+) -> None:
+    execution = last_attempt()
+    seen = Preview(error="Later.", again_in_s=again_in_s)
+    finish(execution, NotSent("state_unreadable", "Later.", preview=seen))
+    action = Action.objects.get()
+    assert action.status == status
+    if again_in_s:
+        assert action.due_at is not None
+        assert timedelta(seconds=20) < action.due_at - timezone.now() <= timedelta(seconds=40)
 
 
 @pytest.mark.parametrize(
