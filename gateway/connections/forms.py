@@ -203,7 +203,11 @@ def _value_field(kind: Kind, *, is_new: bool) -> forms.CharField:
 
 
 def _limit_field(limit: Limit) -> forms.Field:
-    told = f"Empty: {limit.default:g} {limit.unit}" if limit.default else "Empty: no limit of ours"
+    told = (
+        f"Empty: {limit.default:g} {limit.unit}"
+        if limit.default
+        else "Empty: what the connector knows of it"
+    )
     shown: dict[str, Any] = {
         "required": False, "label": limit.label, "help_text": f"{told}.",
         "min_value": limit.least, "max_value": limit.most,

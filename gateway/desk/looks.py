@@ -66,6 +66,7 @@ _LOOKS = {
     "ready": Look("ok", "circle-check", "Ready"),
     "not_connected": Look("wait", "link-off", "Not connected"),
     "reconnect": Look("bad", "link-off", "Reconnect"),
+    "no_token": Look("bad", "link-off", "Gets no token"),
     "out_of_date": Look("bad", "clock-x", "Expired"),
     "ends_soon": Look("warn", "clock-exclamation", "Expires soon"),
     "rotation_due": Look("warn", "rotate-clockwise", "Rotation due"),

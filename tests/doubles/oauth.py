@@ -71,6 +71,9 @@ class Authority(Service):
 
     def answer(self, asked: Asked) -> Said:
         match asked.method, asked.steps:
+            case "GET", ["authorize"]:
+                # Whoever comes agrees at once: the page with the button is left out.
+                return Said(302, None, {"Location": self.consent(f"?{urlencode(asked.query)}")})
             case "POST", ["token"]:
                 return self._token(asked)
             case "POST", ["revoke"]:

@@ -8,8 +8,11 @@ from gateway.connections.models import Connection, Token
 # So long before its end a credential that nobody refreshes is worth a word.
 SOON = timedelta(days=14)
 ATTENTION = frozenset(
-    {"not_connected", "reconnect", "out_of_date", "ends_soon", "rotation_due", "trouble"}
-)
+    {
+        "not_connected", "reconnect", "no_token", "out_of_date", "ends_soon", "rotation_due",
+        "trouble",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,5 +59,5 @@ def _of_token(connection: Connection, token: Token | None) -> Standing | None:
     if connection.rules.has_consent and is_empty:
         return Standing("not_connected", "Nobody has agreed at the service yet.")
     if token and token.is_refused:
-        return Standing("reconnect", token.error)
+        return Standing("reconnect" if connection.rules.has_consent else "no_token", token.error)
     return None

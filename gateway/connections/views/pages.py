@@ -54,6 +54,7 @@ def detail(request: Any, connection: str) -> HttpResponse:
         "settings": _settings(found),
         "limits": [(limit, found.limits.get(name)) for name, limit in LIMITS.items()],
         "hosts": accounts.health_of(found),
+        "told": accounts.told_to(found),
         "can_try": _can_try(found),
         "may_change": found.archived_at is None
         and request.user.has_perm(CHANGE, request.environment),

@@ -58,7 +58,7 @@ def test_the_list_says_how_each_stands_and_which_need_somebody(here, admin, shop
     )  # fmt: skip
     archive(ConnectionFactory(environment=here.environment, slug="ended"))
     shown = text(admin.get(at(here.environment, "connections:list")))
-    for words in ("Ready", "Rotation due", "Reconnect", "2 need attention", "older than 90 days"):
+    for words in ("Ready", "Rotation due", "Gets no token", "2 need attention", "than 90 days"):
         assert words in shown
     assert "ended" not in shown
     listed = text(admin.get(at(here.environment, "connections:list") + "?state=attention"))
@@ -77,6 +77,18 @@ def test_the_page_names_its_tools_limits_and_age(here, admin, shop):
     Connection.objects.filter(pk=shop.pk).update(limits={"total_s": 7.5, "attempts": 2})
     shown = text(admin.get(page(here, shop)))
     for words in (tool.public_id, "7.5", "Time for the whole call", shop.fingerprint[:6]):
+        assert words in shown
+
+
+def test_what_a_service_announces_is_shown_inert(here, admin, authority):
+    made = ConnectionFactory(
+        environment=here.environment, config={"check_url": f"{authority.url}/api/me"}
+    )
+    ends = {"Deprecation": "@1688169599", "Sunset": "<b>soon</b>"}
+    authority.before = [Said(200, {"ok": True}, ends)]
+    admin.post(page(here, made, "check"))
+    shown = text(admin.get(page(here, made)))
+    for words in ("deprecated", "will end", "&lt;b&gt;soon&lt;/b&gt;", authority.host_port):
         assert words in shown
 
 
