@@ -9,7 +9,7 @@ from gateway.http.errors import OutsideError
 from gateway.lib import ids
 from gateway.lib.cel import compile_expression
 from gateway.tools.schema import problems
-from tests.doubles.github import BEFORE, HEAD, user
+from tests.doubles.github import BEFORE, HEAD, NOT_FOUND, user
 from tests.doubles.serving import Said
 
 ENDS = (OutcomeStatus.SUCCEEDED, OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
@@ -128,6 +128,12 @@ def test_a_deletion_is_found_by_what_is_gone(hub, ask, github):
     hub.after = [None]
     assert github.execute(request).status is UNKNOWN
     assert github.lookup(request).result == {"deleted": True}
+
+
+def test_a_repository_that_cannot_be_seen_any_more_proves_no_deletion(hub, ask, github):
+    hub.before = [NOT_FOUND, NOT_FOUND]
+    with pytest.raises(OutsideError):
+        github.lookup(ask("delete_comment", comment_id=1))
 
 
 def test_another_actions_comment_is_not_taken_for_ours(ask, github):
