@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 # Those through which a disk can fail; memory and threads have none.
@@ -23,7 +24,7 @@ AT_MOST = 3000
 ATTACH_S = 20
 
 
-def main(database: str, folder: str, most: int) -> None:
+def main(database: str, folder: str, most: int, *, is_planted: bool) -> None:
     """Try every call in turn, at most so many of each kind."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "gateway.settings"
     os.environ["DATABASE_URL"] = f"sqlite:///{folder}/log.sqlite3"
@@ -32,18 +33,21 @@ def main(database: str, folder: str, most: int) -> None:
 
     django.setup()
     found = {
-        kind: attempts(kind, Path(database), Path(folder), most) for kind in ("SIGKILL", "EIO")
+        kind: attempts(kind, Path(database), Path(folder), most, is_planted=is_planted)
+        for kind in ("SIGKILL", "EIO")
     }
     print(json.dumps(found))  # noqa: T201 - what the caller reads
 
 
-def attempts(kind: str, database: Path, folder: Path, most: int) -> dict[str, object]:
+def attempts(
+    kind: str, database: Path, folder: Path, most: int, *, is_planted: bool
+) -> dict[str, object]:
     """Until a child gets through unharmed: how often it was hit, and what was wrong afterwards."""
     step = 1 if most >= AT_MOST else 0
     hit, wrong, number = 0, [], 1
     while number < AT_MOST:
         renew(database, folder)
-        was_hit = struck(kind, number)
+        was_hit = struck(kind, number, folder, is_planted=is_planted)
         if not was_hit:
             break
         hit += 1
@@ -74,13 +78,15 @@ def batch() -> None:
         os._exit(3)
 
 
-def struck(kind: str, number: int) -> bool:
+def struck(kind: str, number: int, folder: Path, *, is_planted: bool) -> bool:
     """Whether the child was killed at this call, or the call failed."""
     ready, go = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
         os.write(ready[1], b"r")
         os.read(go[0], 1)
+        if is_planted:
+            plant()
         batch()
         os._exit(0)
     os.read(ready[0], 1)
@@ -88,8 +94,10 @@ def struck(kind: str, number: int) -> bool:
     if kind == "EIO":
         what = f"{FILES}:error=EIO:when={number}"
     calls = "all" if kind == "SIGKILL" else FILES
+    log = folder / "strace.log"
     tracer = subprocess.Popen(
-        ["strace", "-f", "-p", str(child), "-e", f"trace={calls}", "-e", f"inject={what}"],
+        ["strace", "-f", "-o", str(log), "-p", str(child), "-e", f"trace={calls}",
+         "-e", f"inject={what}"],
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     line = tracer.stderr.readline()
@@ -98,11 +106,23 @@ def struck(kind: str, number: int) -> bool:
         raise SystemExit(f"strace cannot attach: {line}")
     os.write(go[1], b"g")
     _, status = os.waitpid(child, 0)
-    said = tracer.communicate(timeout=ATTACH_S)[0] or tracer.stderr
+    tracer.communicate(timeout=ATTACH_S)
     for descriptor in (*ready, *go):
         os.close(descriptor)
     code = os.waitstatus_to_exitcode(status)
-    return code == -signal.SIGKILL if kind == "SIGKILL" else "INJECTED" in str(said)
+    return code == -signal.SIGKILL if kind == "SIGKILL" else "INJECTED" in log.read_text()
+
+
+def plant() -> None:
+    """A sequencer that commits each leaf by itself, the last one first."""
+    from audit import sequencer  # noqa: PLC0415 - after setup
+    from audit.models import Leaf  # noqa: PLC0415
+
+    class Careless:
+        atomic = nullcontext
+
+    sequencer.transaction = Careless
+    type(Leaf.objects).bulk_create = lambda _, made: [row.save() for row in reversed(made)]
 
 
 def in_a_child(work: Callable[[], list[str]]) -> list[str]:
@@ -142,4 +162,4 @@ def _go_on_and_verify() -> list[str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), is_planted=len(sys.argv) > 4)
