@@ -21,8 +21,9 @@ from bench.places import DRF, OURS, Place
 from bench.plan import Measuring
 
 EXECUTE = "execute"
+AUDIT = "audit"
 # Figures that are measured and printed on their own.
-OWN = [GATE, EXECUTE]
+OWN = [GATE, EXECUTE, AUDIT]
 PEERS = ["drf", "webhook", "limit"]
 QUICK = {"rounds": 1, "seconds": 0.8, "sizes": [1024], "servers": ["uvicorn"], "backlog": 4000}
 
@@ -34,6 +35,8 @@ def main() -> int:
         print("\n".join(gate.measure().lines()), flush=True)
     if EXECUTE in options.figures:
         subprocess.run([sys.executable, "-m", "bench.execute"], check=True)
+    if AUDIT in options.figures:
+        subprocess.run([sys.executable, "-m", "bench.appending"], check=True)
     options.figures = [figure for figure in options.figures if figure not in OWN]
     if not options.figures:
         return 0
