@@ -55,11 +55,14 @@ class Signature:
 
 def sign(head: Head, seed_hex: str) -> str:
     """The checkpoint, signed with the Ed25519 key of a 32-byte seed."""
+    return f"{head.text}\n{signature_line(f'{ORIGIN}{head.log}', head.text, seed_hex)}"
+
+
+def signature_line(name: str, text: str, seed_hex: str) -> str:
+    """The line below a text that says that this key, under this name, signed it."""
     key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed_hex))
-    name = f"{ORIGIN}{head.log}"
-    public = key.public_key().public_bytes_raw()
-    signature = key_id(name, public) + key.sign(head.text.encode())
-    return f"{head.text}\n{DASH}{name} {_encode(signature)}\n"
+    signature = key_id(name, key.public_key().public_bytes_raw()) + key.sign(text.encode())
+    return f"{DASH}{name} {_encode(signature)}\n"
 
 
 def verify(note: str, public_keys: list[str]) -> Head:

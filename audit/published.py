@@ -1,8 +1,9 @@
 """What was published, kept outside the database: whoever can write there cannot rewrite this.
 
 In `COUNTERSIGN_DATA_DIR/audit`, mode 0700 and files 0600: `public-keys`, one in hexadecimal a line,
-and for each log a folder with `newest`, the last checkpoint, and `checkpoints.txt`, all of them, to
-which is only appended. A checkpoint is here before it is in the database or seen by anybody.
+the present one last; `key-rotations.txt`, how they follow each other; and for each log a folder
+with `newest`, the last checkpoint, and `checkpoints.txt`, all of them, to which is only appended. A
+checkpoint is here before it is in the database or seen by anybody.
 """
 
 import os
@@ -19,7 +20,12 @@ from audit.checkpoints import BadNote, Head
 NEWEST = "newest"
 ALL = "checkpoints.txt"
 KEYS = "public-keys"
+ROTATIONS = "key-rotations.txt"
 NAME = re.compile(r"[a-z0-9_]{1,40}", re.ASCII)
+
+
+class UnknownKey(Exception):
+    """A key would sign that nobody announced."""
 
 
 def folder() -> Path:
@@ -42,15 +48,39 @@ def public_keys() -> list[str]:
 
 def documents() -> dict[str, str]:
     """What belongs to an export besides records and checkpoints, by the name of its file."""
-    return {KEYS: "".join(f"{key}\n" for key in public_keys())}
+    found = {KEYS: "".join(f"{key}\n" for key in public_keys())}
+    if (announced := folder() / ROTATIONS).exists():
+        found[ROTATIONS] = announced.read_text(encoding="utf-8")
+    return found
 
 
 def announce_key(public_hex: str) -> bool:
-    """Tell all processes of this machine which key signs; False where they know."""
-    if public_hex in public_keys():
+    """Tell all processes of this machine which key signs first; False where they know.
+
+    Raises UnknownKey for one that does not follow the last one by an announcement.
+    """
+    known = public_keys()
+    if known and known[-1] == public_hex:
         return False
+    if known:
+        raise UnknownKey(
+            f"key {public_hex[:16]}… is not the one that signs here ({known[-1][:16]}…): "
+            f"`manage.py audit_rotate_key` announces another one"
+        )
     _append(folder() / KEYS, f"{public_hex}\n")
     return True
+
+
+def announce(public_hex: str, note: str) -> None:
+    """Keep the announcement of a key, and have it sign from now on."""
+    _append(folder() / ROTATIONS, f"{note}\n")
+    _append(folder() / KEYS, f"{public_hex}\n")
+
+
+def rotations() -> list[str]:
+    """The announcements of keys, in their order."""
+    path = folder() / ROTATIONS
+    return list(notes(path)) if path.exists() else []
 
 
 def newest(log: str) -> Head | None:

@@ -11,12 +11,11 @@ from collections import defaultdict
 from datetime import timedelta
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit import checkpoints, merkle, published, services, tree
+from audit import checkpoints, keys, merkle, published, services, tree
 from audit.actions import AuditAction
 from audit.checkpoints import BadNote, Head
 from audit.context import NOWHERE, Target
@@ -70,7 +69,11 @@ class Sequencer:
         self.forgotten_after = enqueue_forgotten(self.forgotten_after)
 
     def _sign_due(self) -> None:
-        published.announce_key(_public_key())
+        try:
+            published.announce_key(_public_key())
+        except published.UnknownKey as error:
+            log_.error("audit_key_unknown", error=str(error))
+            return
         now = time.monotonic()
         for log in [log for log, after in self.unsigned.items() if after <= now]:
             size = tree.size(log)
@@ -213,5 +216,4 @@ def _try_to_sign(log: str, size: int) -> None:
 
 
 def _public_key() -> str:
-    seed = bytes.fromhex(settings.AUDIT_SIGNING_KEY)
-    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw().hex()
+    return keys.public(settings.AUDIT_SIGNING_KEY)

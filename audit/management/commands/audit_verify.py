@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from audit import exported, published
+from audit import exported, published, rotation
 from audit.checkpoints import Head
 from audit.verification import CannotVerify, LogReport, verify
 
@@ -53,12 +53,16 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _verify(self, options: dict[str, Any]) -> list[LogReport]:
-        keys = options["keys"] or published.public_keys()
+        keys, said = rotation.trusted(options["keys"])
         kept = _external(options["checkpoints"])
         if options["export"]:
             found = exported.verify(options["export"], public_keys=keys, external=kept)
-            return [LogReport(""), found]
-        return verify(public_keys=keys, only=options["log"], external=kept, progress=self._progress)
+            return [LogReport("", notes=said), found]
+        reports = verify(
+            public_keys=keys, only=options["log"], external=kept, progress=self._progress
+        )
+        reports[0].notes += said
+        return reports
 
     def _progress(self, log: str, leaves: int) -> None:
         if leaves % SAY_EVERY == 0:
