@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.connectors.base import OutcomeStatus
+from gateway.connectors.base import OutcomeStatus, Secret
 from gateway.http.errors import OutsideError
 from gateway.lib import ids
 from gateway.lib.cel import compile_expression
 from gateway.tools.schema import problems
-from tests.doubles.github import BEFORE, HEAD, NOT_FOUND, user
+from tests.doubles.github import BEFORE, HEAD, NOT_FOUND, TOKEN, user
 from tests.doubles.serving import Said
 
 ENDS = (OutcomeStatus.SUCCEEDED, OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
@@ -217,6 +217,13 @@ def test_a_wrong_token_is_told_as_such(hub, ask, github):
     outcome = github.execute(ask("comment", number=7, body="Seen", token="revoked"))
     assert (outcome.status, outcome.reason, hub.effects) == (REFUSED, "http_401", [])
     assert "expired or was revoked" in outcome.error
+
+
+def test_a_refused_token_is_renewed_once(hub, ask, github):
+    request = ask("comment", number=7, body="Seen", token="expired")
+    request = replace(request, renew=lambda: Secret("bearer", TOKEN))
+    assert github.preview(request).before["state"] == "open"
+    assert (github.execute(request).status, len(hub.effects)) == (DONE, 1)
 
 
 def test_a_change_whose_answer_is_not_githubs_is_unknown_and_a_reading_failed(hub, ask, github):

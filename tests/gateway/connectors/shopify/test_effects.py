@@ -12,7 +12,17 @@ from gateway.lib.cel import compile_expression
 from gateway.tools.render import RenderError
 from gateway.tools.schema import problems
 from tests.doubles.serving import Said
-from tests.doubles.shopify import ITEM, ORDER, PAYMENT, PLACE, VARIANT, error, money, throttled
+from tests.doubles.shopify import (
+    ITEM,
+    ORDER,
+    PAYMENT,
+    PLACE,
+    TOKEN,
+    VARIANT,
+    error,
+    money,
+    throttled,
+)
 from tests.gateway.connectors.shopify.samples import ADJUST, CANCEL, DRAFT, REFUND, SAMPLES, SET
 
 DONE, REFUSED, UNKNOWN = (
@@ -269,6 +279,13 @@ def test_a_wrong_token_is_told_as_such(shop, ask, shopify):
     assert (outcome.status, outcome.reason, shop.effects) == (REFUSED, "http_401", [])
     with pytest.raises(OutsideError, match="does not take the token"):
         shopify.preview(ask("refund_order", **REFUND, token="shpat_old"))
+
+
+def test_a_refused_token_is_renewed_once_and_goes_into_the_same_header(shop, ask, shopify):
+    request = ask("adjust_inventory", **ADJUST, token="shpat_old")
+    request = replace(request, renew=lambda: Secret("bearer", TOKEN))
+    assert shopify.preview(request).before["available"] == 10
+    assert (shopify.execute(request).status, len(shop.effects)) == (DONE, 1)
 
 
 def test_orders_come_in_pages_that_say_whether_there_are_more(ask, shopify):
