@@ -1,13 +1,14 @@
 """How the services of an account stand, for the page of its connection."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from gateway.http import admission
 from gateway.http.admission import Standing
 from gateway.http.breaker import CircuitState
-from gateway.http.limits import Account
+from gateway.http.limits import Account, Rate
 from gateway.http.notices import Notice, NoticeKind
 from gateway.http.turnstile import hosts_key, notices_key, standing_key
 from gateway.lib import shared
@@ -34,9 +35,13 @@ class Health:
 
 
 def health(account: Account) -> list[Health]:
-    """Each host that this account called in the last week, by name."""
+    """Each host that this account called in the last week, by name.
+
+    Where the account itself has no pace, the one counts that its calls were last made with: a page
+    does not know which connectors use a connection.
+    """
     places, _ = shared.read(hosts_key(account))
-    return [_of(account, place) for place in sorted(places or [])]
+    return [_of(account, place, kept) for place, kept in sorted((places or {}).items())]
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,14 @@ def notices(account: Account) -> list[Told]:
     return sorted(told, key=lambda one: one.seen_at, reverse=True)
 
 
-def _of(account: Account, place: str) -> Health:
+def _of(account: Account, place: str, kept: Mapping[str, Any]) -> Health:
     stored, now = shared.read(standing_key(account, place))
     standing, limits = Standing.of(stored), account.limits
+    limits = replace(
+        limits,
+        requests=limits.requests or _rate(kept["requests"]),
+        points=limits.points or _rate(kept["points"]),
+    )
     circuit = standing.circuit
     state = admission.state(standing, limits, now=now)
     rates = {"requests": limits.requests, "points": limits.points}
@@ -83,6 +93,10 @@ def _of(account: Account, place: str) -> Health:
         remaining=admission.remaining(standing, limits, now=now),
         limits={name: str(rate) for name, rate in rates.items() if rate is not None},
     )
+
+
+def _rate(kept: Mapping[str, Any] | None) -> Rate | None:
+    return Rate(**kept) if kept else None
 
 
 def _moment(seconds: float) -> datetime | None:

@@ -5,7 +5,7 @@ limit as there are processes, but no call waits for Redis.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import structlog
@@ -34,7 +34,7 @@ class Store(Protocol):
 
 
 def hosts_key(account: Account) -> str:
-    """Where the hosts are kept that this account has called."""
+    """Where the hosts are kept that this account has called, by name."""
     return f"door:{account.key}"
 
 
@@ -135,9 +135,17 @@ class Turnstile:
         return Ticket(self.account, place, admitted.wait_s, admitted.epoch, self.change)
 
     def _list(self, place: str) -> None:
-        def add(stored: Any, _now: float) -> tuple[Any, None]:
-            known = [one for one in stored or [] if one != place]
-            return [*known, place][-MAX_HOSTS:], None
+        """Put the host on the account's list, with the limits that its connector knew."""
+        limits = self.account.limits
+
+        def add(stored: Any, now: float) -> tuple[Any, None]:
+            known = {one: kept for one, kept in (stored or {}).items() if one != place}
+            known[place] = {
+                "at": now,
+                "requests": limits.requests and asdict(limits.requests),
+                "points": limits.points and asdict(limits.points),
+            }
+            return dict(list(known.items())[-MAX_HOSTS:]), None
 
         self.change(hosts_key(self.account), add, ttl_s=KEPT_S)
 

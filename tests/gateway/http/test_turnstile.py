@@ -234,3 +234,27 @@ def test_a_long_name_has_a_place_of_its_own(world: World) -> None:
     for end in ("a", "b"):
         place = "x" * 240 + f"{end}.example:443"
         assert turnstile.enter(place, points=0, patience_s=0, lease_s=1).wait_s == 0
+
+
+def test_the_page_counts_by_the_pace_that_the_connector_knew() -> None:
+    shopify = limited(requests=Rate(2, 1, 40), points=Rate(50, 1, 1000))
+    Turnstile(shopify).enter("shop.example:443", points=100, patience_s=0, lease_s=1)
+    [seen] = health(ACCOUNT)
+    assert (seen.host, seen.limits) == (
+        "shop.example:443",
+        {"requests": "2/s, burst 40", "points": "50/s, burst 1000"},
+    )
+    assert 900 <= seen.remaining["points"] < 1000
+    [seen] = health(limited(requests=Rate(1, 1, 10)))
+    assert seen.limits["requests"] == "1/s, burst 10"
+
+
+def test_a_host_that_is_called_all_the_time_stays_on_the_list(world: World) -> None:
+    """The list is forgotten after a week without a change, so it has to change each day."""
+    turnstile, lasting = Turnstile(ACCOUNT, world.change), []
+    for _ in range(20):
+        turnstile.enter("api.example:443", points=0, patience_s=0, lease_s=1)
+        stored, _ = shared.read("door:con_1")
+        lasting.append(stored["api.example:443"]["at"])
+        world.now += 12 * 3600 + 1
+    assert len(set(lasting)) == 10
