@@ -161,7 +161,12 @@ def _provider(place: _Place) -> Provider:
 def _connection(place: _Place, key: str) -> Connection:
     found = Connection.objects.within(place.sandbox).filter(slug=cast.CONNECTION).first()
     return found or connections.create(
-        place.sandbox, slug=cast.CONNECTION, kind="bearer", value=key, name="The demo's shop"
+        place.sandbox,
+        slug=cast.CONNECTION,
+        kind="bearer",
+        value=key,
+        name="The demo's shop",
+        rotate_after_days=90,
     )
 
 

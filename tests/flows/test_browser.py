@@ -24,7 +24,8 @@ MAIN_PAGES = (
     "runs:detail", "webhooks:events", "webhooks:event", "webhooks:source",
     "webhooks:refusals", "webhooks:debug", "webhooks:new",
     "webhooks:edit", "webhooks:setup", "webhooks:secrets", "webhooks:routes", "webhooks:test",
-    "agents:detail",
+    "agents:detail", "connections:list", "connections:detail", "connections:new",
+    "connections:edit",
     "tools:detail", "tools:import", "approvals:policies", "approvals:policy",
     "approvals:edit_policy", "approvals:simulate", "approvals:shadow", "approvals:edit",
     "approvals:comment", "approvals:assign", "approvals:snooze", "approvals:grants",
@@ -35,7 +36,8 @@ MAIN_PAGES = (
 )  # fmt: skip
 SERIOUS = {"serious", "critical"}
 # POST only; whoever opens them by hand is told so.
-POST_ONLY = {"tenants:add_group", "tenants:revoke"}
+# Pages that only answer: a form, or what a service sends after a consent.
+POST_ONLY = {"tenants:add_group", "tenants:revoke", "connections:callback"}
 SIGNED_OUT = {
     "account_login", "account_reset_password", "account_reset_password_done", "account_inactive",
     "account_signup", "account_reset_password_from_key", "account_reset_password_from_key_done",

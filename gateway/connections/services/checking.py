@@ -92,11 +92,13 @@ def _resolved(secret: Secret) -> Trial:
     if parts.scheme == "https":
         # A webhook's address is all that opens it, and whatever is sent there is posted.
         return Trial(True, "A webhook shows only at its first use whether it is still open.")
+    if not parts.hostname:
+        return Trial(True, "A file on this server; whether it is there shows at the first use.")
     port = parts.port or PORTS.get(parts.scheme.partition("+")[0], 0)
     if not port:
         return Trial(False, "The DSN names no port, and its protocol has no usual one.")
     with door() as sender:
-        sender.addresses(parts.hostname or "", port)
+        sender.addresses(parts.hostname, port)
     return Trial(
         True, "The server may be reached; whether it takes the password shows at the first use."
     )

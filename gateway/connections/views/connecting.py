@@ -85,8 +85,10 @@ def callback(request: Any) -> HttpResponse:
 def disconnect(request: Any, connection: str) -> HttpResponse:
     """GET asks again, POST revokes and forgets what was issued."""
     found = open_one(request, connection)
-    if request.method != "POST":
+    if request.method != "POST" and found.rules.has_consent:
         return render(request, "connections/disconnect.html", {"connection": found})
+    if request.method != "POST":
+        return to(found)
     try:
         note = services.disconnect(found)
     except DomainError as error:

@@ -211,6 +211,8 @@ def test_a_dsn_is_tried_only_where_the_door_is_open(here, admin, settings):
     assert "allow-list" in text(admin.post(page(here, made, "check"), follow=True))
     settings.OUTBOUND_ALLOW = ["127.0.0.1:5432"]
     assert "may be reached" in text(admin.post(page(here, made, "check"), follow=True))
+    file = ConnectionFactory(environment=here.environment, kind="dsn", value="sqlite:///shop.db")
+    assert "A file on this server" in text(admin.post(page(here, file, "check"), follow=True))
 
 
 def test_a_webhook_is_not_posted_to_for_a_trial(here, admin):

@@ -16,6 +16,7 @@ from tests.factories.approvals import (
     PolicyFactory,
 )
 from tests.factories.budgets import BudgetFactory
+from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tools import ToolFactory
 from tests.factories.webhooks import EventFactory, SourceFactory
@@ -34,11 +35,12 @@ LISTS = (
     "tools:list",
     "tenants:members",
     "budgets:list",
+    "connections:list",
 )
 DETAILS = {
     "approvals:detail": "action", "runs:detail": "run", "webhooks:event": "event",
     "agents:detail": "agent", "tools:detail": "tool", "approvals:policy": "policy",
-    "budgets:detail": "budget",
+    "budgets:detail": "budget", "connections:detail": "connection",
 }  # fmt: skip
 # Pages of those who configure, with the kind of row that each is about.
 CONFIGURED = {
@@ -49,6 +51,8 @@ CONFIGURED = {
     "approvals:break_glass": "action", "tenants:environment": "", "tenants:invite": "",
     "tools:import": "", "agents:new": "", "agents:edit": "agent", "budgets:new": "",
     "budgets:change": "budget", "tools:choose": "", "tools:edit": "tool",
+    "connections:new": "", "connections:edit": "connection", "connections:rotate": "connection",
+    "connections:archive": "connection",
 }  # fmt: skip
 
 
@@ -71,6 +75,7 @@ def rows_of(environment):
         "tool": ToolFactory(environment=environment).public_id,
         "source": source.slug,
         "policy": policy.public_id,
+        "connection": ConnectionFactory(environment=environment).public_id,
         "grant": GrantFactory(derived_from=action).public_id,
         "switch": KillSwitchFactory(environment=environment, scope="tool:x").public_id,
         "emergency": BreakGlassFactory(action=action).public_id,

@@ -99,6 +99,15 @@ def test_what_cannot_be_used_is_refused_and_leaves_nothing(kind, value, config, 
     assert not Token.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "dsn",
+    ["postgresql://u:pw@db.example.com:5432/shop", "smtp://mail.example.com", "sqlite:///shop.db"],
+)
+def test_a_dsn_names_a_server_or_a_file(dsn):
+    made = create(EnvironmentFactory(), slug="db", kind="dsn", value=dsn)
+    assert (reveal(made).kind, reveal(made).value) == ("dsn", dsn)
+
+
 def test_a_limit_out_of_bounds_is_refused_and_named():
     with pytest.raises(Refused, match="from 1 to 10 tries"):
         update(ConnectionFactory(), limits={"attempts": 50})
