@@ -36,6 +36,7 @@ KEPT = (
             "reason": "",
             "refusal": None,
             "result": None,
+            "result_mismatch": "",
             "requester_label": "",
         },  # fmt: skip
         tenant="environment__tenant",
