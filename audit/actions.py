@@ -146,4 +146,6 @@ class AuditAction(StrEnum):
     KEY_ANNOUNCED = "audit.key.announced"
     OUTLET_OPENED = "outlets.outlet.opened"
     OUTLET_CLOSED = "outlets.outlet.closed"
+    PERSONAL_REVEALED = "audit.record.personal_revealed"
+    PROOF_EXPORTED = "audit.record.proof_exported"
     RECORDS_EXPORTED = "audit.records.exported"

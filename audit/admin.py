@@ -5,16 +5,19 @@ import json
 from datetime import UTC
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
+from audit import badge, exporting, services
 from audit.actions import AuditAction
-from audit.context import KINDS, Scope
-from audit.models import AuditRecord, RefusalCount
+from audit.context import KINDS, Scope, Target
+from audit.exporting import CannotExport
+from audit.models import AuditRecord, Leaf, RefusalCount, Verification
+from audit.tree import Broken
 
 SHORT = 12
 OUTCOMES = ("ok", "refused")
@@ -129,8 +132,8 @@ class AuditRecordAdmin(EvidenceAdmin):
     date_hierarchy = "occurred_at"
     ordering = ("-id",)
     fields = (
-        "when", "action", "result", "actor", "target", "place", "journey", "log",
-        "changes", "text_matches_digest", "body_sha256", "record",
+        "when", "action", "result", "actor", "target", "place", "journey", "log", "verified",
+        "proof", "changes", "text_matches_digest", "body_sha256", "record",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -140,6 +143,42 @@ class AuditRecordAdmin(EvidenceAdmin):
         if request.user.is_superuser:
             return rows
         return rows.filter(_allowed(request.user.audit_scopes))
+
+    def get_urls(self) -> list[Any]:
+        """The proof of one record beside Django's own pages."""
+        proof = path(
+            "<uuid:record>/proof/", self.admin_site.admin_view(self.proof_view),
+            name="audit_auditrecord_proof",
+        )  # fmt: skip
+        return [proof, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The list below the badges of the logs that the person may read."""
+        return super().changelist_view(
+            request, {"badges": _badges(request), **(extra_context or {})}
+        )
+
+    def proof_view(self, request: HttpRequest, record: Any) -> HttpResponse:
+        """A folder that proves one record to whoever holds the public key and the verifier."""
+        row = self.get_queryset(request).filter(pk=record).first()
+        if row is None:
+            raise Http404
+        leaf = Leaf.objects.filter(record=row).first()
+        try:
+            if leaf is None:
+                raise CannotExport("the record has no place in the tree yet")
+            span = exporting.span_of_leaves(row.log, leaf.leaf_index, leaf.leaf_index + 1)
+            packed = exporting.packed(span)
+        except (CannotExport, Broken) as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:audit_auditrecord_change", args=[row.pk]))
+        services.record(
+            AuditAction.PROOF_EXPORTED, target=Target("record", str(row.pk)),
+            scope=Scope(row.tenant, row.environment),
+        )  # fmt: skip
+        answer = HttpResponse(packed, content_type="application/zip")
+        answer["Content-Disposition"] = f'attachment; filename="proof-{row.pk}.zip"'
+        return answer
 
     def get_changelist_instance(self, request: Any) -> Any:
         """The page with the names of its actors, targets and environments, asked for at once."""
@@ -206,6 +245,18 @@ class AuditRecordAdmin(EvidenceAdmin):
         """The whole record, laid out."""
         return _json(json.loads(row.body))
 
+    @admin.display
+    def proof(self, row: Any) -> str:
+        """The way to a proof that can be checked offline."""
+        url = reverse("admin:audit_auditrecord_proof", args=[row.pk])
+        return format_html('<a href="{}">download, for countersign_verify.py</a>', url)
+
+    @admin.display(description="log verified")
+    def verified(self, row: Any) -> str:
+        """What the last verification of its log found."""
+        said = badge.badge_of(row.log)
+        return _ascii(f"{said.title}. {said.text}")
+
     @admin.display(description="text matches its digest", boolean=True)
     def text_matches_digest(self, row: Any) -> bool:
         """Whether text, digest and search copy still belong together."""
@@ -235,6 +286,31 @@ class RefusalCountAdmin(EvidenceAdmin):
     def why(self, row: Any) -> str:
         """The reason, with whatever cannot be seen escaped."""
         return _ascii(row.reason)
+
+
+@admin.register(Verification)
+class VerificationAdmin(EvidenceAdmin):
+    """What the last verification of each log found."""
+
+    list_display = ("log", "verified_at", "leaves", "found", "leaf_index", "text")
+    fields = ("log", "verified_at", "leaves", "root", "found", "leaf_index", "record", "text")
+    readonly_fields = fields
+
+    def get_queryset(self, request: Any) -> QuerySet[Any]:
+        """The logs of the person's own tenants only; a superuser's are all."""
+        rows = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        return rows.filter(log__in={scope.tenant for scope in request.user.audit_scopes})
+
+
+def _badges(request: Any) -> list[tuple[str, badge.Badge]]:
+    """Of the person's tenants, by name; a superuser's are those that were ever verified."""
+    if request.user.is_superuser:
+        logs = set(Verification.objects.values_list("log", flat=True))
+    else:
+        logs = {scope.tenant for scope in request.user.audit_scopes if scope.tenant}
+    return [(log, badge.badge_of(log)) for log in sorted(logs)]
 
 
 def _allowed(scopes: list[Scope]) -> Q:

@@ -2,11 +2,9 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.db.models import Q, QuerySet
 from django.http import Http404, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -17,14 +15,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from audit import checkpoints, published, services, tree
+from audit import checkpoints, exporting, published, services, tree
 from audit.actions import AuditAction
 from audit.context import Scope, Target
 from audit.models import AuditRecord, Checkpoint
 from audit.sequencer import CHECKPOINT_S
 
 JSON_LINES = "application/jsonl"
-LINES_AT_A_TIME = 500
 # The name in the address, and the column that it narrows.
 NARROWED_BY = {"target": "target_id", "actor": "actor_id", "correlation": "correlation_id"}
 FILTERS = [OpenApiParameter(name, str) for name in NARROWED_BY]
@@ -138,7 +135,7 @@ class AuditViews(GenericViewSet[AuditRecord]):
             meta=asked,
         )
         return StreamingHttpResponse(
-            _lines(rows),
+            exporting.texts(rows),
             content_type=JSON_LINES,
             headers={"Content-Disposition": 'attachment; filename="audit.jsonl"'},
         )
@@ -179,16 +176,3 @@ def _uuid(text: str) -> UUID:
 def _scope(request: Request) -> Scope:
     """Of the caller, whom this app knows by this one attribute only."""
     return cast(Scope, cast(Any, request.auth).environment.audit_scope)
-
-
-async def _lines(rows: QuerySet[AuditRecord]) -> AsyncIterator[str]:
-    last: UUID | None = None
-    while chunk := await sync_to_async(_chunk)(rows, last):
-        for row in chunk:
-            yield f"{row.body}\n"
-        last = chunk[-1].pk
-
-
-def _chunk(rows: QuerySet[AuditRecord], after: UUID | None) -> list[AuditRecord]:
-    rest = rows if after is None else rows.filter(pk__gt=after)
-    return list(rest.only("id", "body").order_by("id")[:LINES_AT_A_TIME])

@@ -5,16 +5,20 @@ between the last record that was asked for and that checkpoint is there by its h
 every record that `holds_back` names, so that an export never needs more than it should show.
 """
 
+import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Max, Min
+from asgiref.sync import sync_to_async
+from django.db.models import Max, Min, QuerySet
 from django.utils import timezone
 
 from audit import published, tree
@@ -22,6 +26,8 @@ from audit.models import AuditRecord, Checkpoint, Leaf
 
 FORMAT = 1
 CHUNK = 500
+# It is made in memory.
+MOST_PACKED = 50_000
 MANIFEST, RECORDS, CHECKPOINTS = "manifest.json", "records.jsonl", "checkpoints.txt"
 
 
@@ -87,6 +93,20 @@ def line(leaf: Leaf, body: str | None) -> bytes:
     return (f'{{"leaf_index":{leaf.leaf_index},"leaf_hash":"{leaf.leaf_hash}"{record}}}\n').encode()
 
 
+async def texts(rows: QuerySet[AuditRecord]) -> AsyncIterator[str]:
+    """The RFC 8785 texts of these records, the oldest first, one a line."""
+    last: UUID | None = None
+    while chunk := await sync_to_async(_texts)(rows, last):
+        for row in chunk:
+            yield f"{row.body}\n"
+        last = chunk[-1].pk
+
+
+def _texts(rows: QuerySet[AuditRecord], after: UUID | None) -> list[AuditRecord]:
+    rest = rows if after is None else rows.filter(pk__gt=after)
+    return list(rest.only("id", "body").order_by("id")[:CHUNK])
+
+
 def manifest(span: Span) -> dict[str, Any]:
     """What a verifier needs besides the lines: where they begin, and what stands to their left."""
     left = tree.frontier(span.log, span.first).hashes
@@ -105,6 +125,29 @@ def checkpoints(span: Span) -> Iterator[str]:
     rows = Checkpoint.objects.filter(log=span.log, size__gte=span.first, size__lte=span.end)
     for note in rows.order_by("size").values_list("note", flat=True).iterator(CHUNK):
         yield f"{note}\n"
+
+
+def packed(
+    span: Span, *, holds_back: Callable[[AuditRecord], bool] = lambda record: False
+) -> bytes:
+    """The same folder as a ZIP file, for a download; raises CannotExport where it is too long."""
+    if span.end - span.first > MOST_PACKED:
+        raise CannotExport(
+            f"{span.end - span.first:,} leaves are too many for a download of at most "
+            f"{MOST_PACKED:,}: narrow it, or run manage.py audit_export"
+        )
+    name = f"countersign-{span.log}-{span.first}-{span.shown}"
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        parts: dict[str, bytes | str] = {
+            RECORDS: b"".join(lines(span, holds_back=holds_back)),
+            CHECKPOINTS: "".join(checkpoints(span)),
+            MANIFEST: json.dumps(manifest(span), indent=2) + "\n",
+            **published.documents(),
+        }
+        for part, text in parts.items():
+            made.writestr(f"{name}/{part}", text)
+    return file.getvalue()
 
 
 def write(span: Span, folder: Path) -> int:

@@ -173,3 +173,19 @@ class RefusalCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.reason} × {self.count}"
+
+
+class Verification(models.Model):
+    """What the last look of `audit_verify` at one log found. It is news for people, no evidence."""
+
+    log = models.CharField(max_length=40, primary_key=True)
+    verified_at = models.DateTimeField()
+    leaves = models.BigIntegerField(help_text="How many leaves were read.")
+    root = models.CharField(max_length=64, blank=True)
+    found = models.PositiveIntegerField(help_text="How much is wrong; 0 is sound.")
+    leaf_index = models.BigIntegerField(null=True, help_text="Where the first break is.")
+    record = models.CharField(max_length=40, blank=True)
+    text = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.log} {self.leaves}"

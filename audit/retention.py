@@ -13,6 +13,7 @@ KEPT = (
     ),
     Kept("audit.Leaf", "the place of a record in its tree", AUDITORS),
     Kept("audit.Checkpoint", "signed sizes and roots of the trees", AUDITORS),
+    Kept("audit.Verification", "what the last verification found", AUDITORS),
     Kept("audit.Pending", "records that have no place yet", "nobody", stays="for seconds"),
     Kept(
         "audit.RefusalCount",

@@ -61,6 +61,7 @@ DESK = [
     path("agents/", include("gateway.agents.urls")),
     path("budgets/", include("gateway.budgets.urls")),
     path("connections/", include("gateway.connections.urls")),
+    path("audit/", include("gateway.desk.urls")),
     path("", include("gateway.tenants.urls")),
     path("", include("webhooks.urls")),
 ]

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 
 from approvals import services
@@ -38,10 +37,10 @@ PAGES = (
         "approvals:reviewers",
         "approvals.view_reviewers",
     ),
+    ("audit", "Audit", "list-check", "audit:records", "audit.view_record"),
     ("members", "Members", "users", "tenants:members", "tenants.view_member"),
 )
 SECOND_PART = "sources"
-AUDIT_PERMISSION = "audit.view_record"
 
 
 @dataclass(frozen=True)
@@ -94,16 +93,12 @@ class Frame:
     @cached_property
     def items(self) -> list[Item]:
         """The pages that exist and that the person may open."""
-        found = [
+        return [
             Item(key, label, icon, url, self._is_current(url), key == SECOND_PART)
             for key, label, icon, name, permission in PAGES
             if self.principal.has(permission)
             for url in (self.url(name),)
         ]
-        if self.principal.has(AUDIT_PERMISSION):
-            url = f"/{settings.ADMIN_PATH}audit/auditrecord/"
-            found.append(Item("audit", "Audit", "list-check", url, False, False))
-        return found
 
     @cached_property
     def places(self) -> list[Place]:
@@ -115,7 +110,7 @@ class Frame:
             Place(
                 env.name,
                 env.kind,
-                reverse("approvals:inbox", args=(self.tenant.slug, env.slug)),
+                reverse(self._home, args=(self.tenant.slug, env.slug)),
                 env.pk == self.environment.pk,
             )
             for env in held.order_by("-kind", "name")
@@ -145,8 +140,12 @@ class Frame:
 
     @property
     def home(self) -> str:
-        """The inbox."""
-        return self.url("approvals:inbox")
+        """The inbox; who may only read the audit log begins there."""
+        return self.url(self._home)
+
+    @property
+    def _home(self) -> str:
+        return "approvals:inbox" if self.principal.has("approvals.view_action") else "audit:records"
 
     @property
     def runs_url(self) -> str:

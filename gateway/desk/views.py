@@ -22,6 +22,9 @@ def home(request: Any) -> HttpResponse:
     environment = _best(request.user, request.session.get(LAST_PLACE, ""))
     if environment is not None:
         return redirect("approvals:inbox", environment.tenant.slug, environment.slug)
+    for place in _held(request.user):
+        if request.user.has_perm("audit.view_record", place):
+            return redirect("audit:records", place.tenant.slug, place.slug)
     if _held(request.user).exists() or request.user.is_superuser:
         return redirect(f"/{settings.ADMIN_PATH}")
     context = {

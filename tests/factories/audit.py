@@ -11,7 +11,7 @@ from audit import merkle, services
 from audit.actions import AuditAction
 from audit.checkpoints import Head, sign
 from audit.context import SYSTEM, Scope, Target, bind, new_correlation_id
-from audit.models import AuditRecord, Checkpoint, Leaf, Pending, RefusalCount
+from audit.models import AuditRecord, Checkpoint, Leaf, Pending, RefusalCount, Verification
 
 
 class AuditRecordFactory(DjangoModelFactory):
@@ -77,3 +77,15 @@ class PendingFactory(DjangoModelFactory):
         model = Pending
 
     record_id = factory.LazyFunction(uuid7)
+
+
+class VerificationFactory(DjangoModelFactory):
+    """A log that was found sound a moment ago."""
+
+    class Meta:
+        model = Verification
+
+    log = factory.Sequence(lambda n: f"ten_{n:026d}")
+    verified_at = factory.LazyFunction(timezone.now)
+    leaves = 0
+    found = 0

@@ -75,6 +75,7 @@ def _look_around(here: Demo) -> None:
         "tool": next(tool["id"] for tool in place.items("tools") if tool["name"] == "refund"),
         "policy": place.items("policies")[0]["id"],
         "number": "1",
+        "record": _newest_record(place),
         "offer": "http.request",
         "member": place.items("members")[0]["id"],
         "invitation": made["id"],

@@ -16,6 +16,7 @@ from tests.factories.approvals import (
     KillSwitchFactory,
     PolicyFactory,
 )
+from tests.factories.audit import AuditRecordFactory
 from tests.factories.budgets import BudgetFactory
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import RunFactory
@@ -46,6 +47,7 @@ ROWS = (
     "delegation",
     "emergency",
     "connection",
+    "record",
 )
 # The API's resources and the row that each is asked for.
 RESOURCES = {
@@ -81,6 +83,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
         "provider": run.provider.public_id,
         "key": ApiKeyFactory(environment=environment).public_id,
         "group": GroupFactory(tenant=environment.tenant).public_id,
+        "record": str(AuditRecordFactory(scope=environment.audit_scope).pk),
     }
 
 

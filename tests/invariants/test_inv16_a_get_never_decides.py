@@ -17,7 +17,10 @@ MAY_CHANGE = {
     # When somebody first opened a card: for the figures of reviewers.
     "approvals_opening",
 }  # fmt: skip
-LOOKED_AT = {"audit.records.exported", "webhooks.event.body_read"}
+LOOKED_AT = {
+    "audit.records.exported", "webhooks.event.body_read", "audit.record.proof_exported",
+    "audit.record.personal_revealed",
+}  # fmt: skip
 
 
 def everything() -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from audit import exported, published, rotation
+from audit import badge, exported, published, rotation
 from audit.checkpoints import Head
 from audit.verification import CannotVerify, LogReport, verify
 
@@ -18,7 +18,7 @@ SAY_EVERY = 50_000
 
 
 class Command(BaseCommand):
-    """Reads everything and changes nothing."""
+    """Reads everything and changes nothing but what the badge of the log says."""
 
     help = "Verify the audit log against its tree, its checkpoints and what was published."
     requires_system_checks: list[str] = []
@@ -45,6 +45,8 @@ class Command(BaseCommand):
             reports = self._verify(options)
         except (CannotVerify, DatabaseError, OSError) as error:
             raise CommandError(f"cannot verify: {error}", returncode=2) from error
+        if not options["export"]:
+            badge.remember(reports)
         if options["json"]:
             self.stdout.write(json.dumps(_document(reports), indent=2))
         else:

@@ -15,6 +15,7 @@ from tests.factories.approvals import (
     KillSwitchFactory,
     PolicyFactory,
 )
+from tests.factories.audit import AuditRecordFactory
 from tests.factories.budgets import BudgetFactory
 from tests.factories.connections import ConnectionFactory
 from tests.factories.runs import RunFactory
@@ -53,6 +54,7 @@ CONFIGURED = {
     "budgets:change": "budget", "tools:choose": "", "tools:edit": "tool",
     "connections:new": "", "connections:edit": "connection", "connections:rotate": "connection",
     "connections:archive": "connection",
+    "audit:records": "", "audit:record": "record",
 }  # fmt: skip
 
 
@@ -79,6 +81,7 @@ def rows_of(environment):
         "grant": GrantFactory(derived_from=action).public_id,
         "switch": KillSwitchFactory(environment=environment, scope="tool:x").public_id,
         "emergency": BreakGlassFactory(action=action).public_id,
+        "record": str(AuditRecordFactory(scope=environment.audit_scope).pk),
     }
 
 
@@ -193,7 +196,7 @@ def test_the_front_door_leads_to_the_inbox(met):
 
 
 def test_the_front_door_leads_an_auditor_to_the_audit_log(met):
-    assert signed_in(met.auditor).get("/")["Location"] == "/admin/"
+    assert signed_in(met.auditor).get("/")["Location"] == at(met.environment, "audit:records")
 
 
 def test_the_front_door_tells_a_person_without_a_role_so(met):

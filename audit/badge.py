@@ -1,0 +1,68 @@
+"""The badge: what is known of a log's soundness, in the words of the last `audit_verify`.
+
+It repeats what somebody found with this database and this folder. Whoever does not trust them
+verifies an export elsewhere (docs/audit.md).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from audit import tree
+from audit.models import Verification
+from audit.verification import LogReport
+
+# A daily verification keeps the badge green.
+FRESH_FOR = timedelta(hours=26)
+MAX_TEXT = 500
+
+
+@dataclass(frozen=True)
+class Badge:
+    """Whether a log is verified: `tone` is ok, warn or bad; `leaf_index` is where it breaks."""
+
+    tone: str
+    title: str
+    text: str
+    leaf_index: int | None = None
+    at: datetime | None = None
+
+
+def remember(reports: Iterable[LogReport]) -> None:
+    """Keep what a verification of the database found, for the badge."""
+    database, *logs = reports
+    for report in logs:
+        # What is wrong with triggers or rights is wrong for every log.
+        wrong = [*report.findings, *database.findings]
+        first = wrong[0] if wrong else None
+        Verification.objects.update_or_create(
+            log=report.log,
+            defaults={
+                "verified_at": timezone.now(),
+                "leaves": report.leaves,
+                "root": report.root,
+                "found": report.found + database.found,
+                "leaf_index": first.leaf_index if first else None,
+                "record": (first.record or "") if first else "",
+                "text": first.text[:MAX_TEXT] if first else "",
+            },
+        )
+
+
+def badge_of(log: str) -> Badge:
+    """What is known of this log now."""
+    last = Verification.objects.filter(log=log).first()
+    size = tree.size(log)
+    if last is None:
+        return Badge("warn", "Not verified yet", f"{size:,} records; run manage.py audit_verify.")
+    at = last.verified_at
+    if last.found:
+        where = "" if last.leaf_index is None else f" at #{last.leaf_index + 1:,}"
+        return Badge("bad", f"Break{where}", last.text, last.leaf_index, at)
+    newer = max(0, size - last.leaves)
+    since = f"{newer:,} records are newer." if newer != 1 else "1 record is newer."
+    if timezone.now() - at > FRESH_FOR:
+        return Badge("warn", f"Verified to #{last.leaves:,}, and not since", since, at=at)
+    return Badge("ok", f"Verified to #{last.leaves:,}", f"0 breaks. {since}", at=at)

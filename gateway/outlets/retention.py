@@ -1,0 +1,5 @@
+"""What is kept about where the audit log is delivered."""
+
+from audit.kept import Kept
+
+KEPT = (Kept("outlets.Outlet", "addresses of custodians and sinks, and how far each is", "nobody"),)
