@@ -8,6 +8,7 @@ from django.contrib import admin
 
 from approvals.models import (
     Action,
+    ActionTarget,
     ActionVersion,
     Approval,
     BreakGlass,
@@ -20,8 +21,10 @@ from approvals.models import (
     Opening,
     Policy,
     PolicyVersion,
+    RunAgain,
     ShadowVerdict,
     Snooze,
+    TargetLock,
 )
 from gateway.lib.admin import ReadOnlyAdmin
 
@@ -89,6 +92,27 @@ class ExecutionAdmin(ReadOnlyAdmin):
     list_select_related = ("action",)
     list_filter = ("status",)
     search_fields = ("idempotency_key__exact",)
+
+
+@admin.register(RunAgain)
+class RunAgainAdmin(ReadOnlyAdmin):
+    within = "action__environment"
+    list_display = ("created_at", "action", "ordered_by", "confirmed_by", "confirmed_at")
+    list_select_related = ("action", "ordered_by", "confirmed_by")
+
+
+@admin.register(ActionTarget)
+class ActionTargetAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "action", "key")
+    list_select_related = ("action",)
+    search_fields = ("key__exact",)
+
+
+@admin.register(TargetLock)
+class TargetLockAdmin(ReadOnlyAdmin):
+    list_display = ("key", "environment", "action", "lease_until")
+    list_select_related = ("environment__tenant", "action")
+    search_fields = ("key__exact",)
 
 
 @admin.register(Comment)

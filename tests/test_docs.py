@@ -11,6 +11,7 @@ PROVEN = {
     "docs/approvals.md": 40,
     "docs/assurance.md": 40,
     "docs/connectors.md": 10,
+    "docs/execution.md": 15,
     "docs/outbound.md": 20,
 }
 NAMED = re.compile(r"`(tests/[\w/.-]+\.py)(?:::(\w+))?`")
@@ -33,6 +34,12 @@ def test_every_test_that_a_page_names_exists(page: str) -> None:
         assert not test or re.search(rf"^\s*(?:async )?def {test}\(", text, re.MULTILINE), (
             f"{page} names {file}::{test}, which is not there"
         )
+
+
+@pytest.mark.parametrize("page", PROVEN)
+def test_every_place_that_a_page_names_exists(page: str) -> None:
+    for place in FILE.findall((ROOT / page).read_text(encoding="utf-8")):
+        assert (ROOT / place).exists(), f"{page} names {place}, which is not there"
 
 
 def test_every_capability_of_the_gate_names_a_test_and_a_place() -> None:

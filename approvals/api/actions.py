@@ -19,10 +19,12 @@ from approvals.api.shapes import (
     ActionOut,
     ApproveIn,
     CancelIn,
+    ConfirmAgainIn,
     EditIn,
     ExtendIn,
     ReconcileIn,
     RejectIn,
+    RunAgainIn,
     UndoIn,
 )
 from approvals.api.thread import (
@@ -72,6 +74,10 @@ class ActionViews(EnvironmentViews[Action]):
         "extend": "approvals.decide_action",
         "cancel": "approvals.cancel_action",
         "reconcile": "approvals.reconcile_action",
+        "look_up": "approvals.reconcile_action",
+        "run_again": "approvals.reconcile_action",
+        "compensate": "approvals.view_action",
+        "confirm_run_again": "approvals.reconcile_action",
         "comments": "approvals.view_comment",
         "add_comment": "approvals.comment_action",
         "answer": "approvals.answer_action",
@@ -183,6 +189,38 @@ class ActionViews(EnvironmentViews[Action]):
     def reconcile(self, request: Request, id: str) -> Response:
         """Settle an unknown outcome by what a person found out; members only."""
         return self._decided(request, services.reconcile, ReconcileIn)
+
+    @extend_schema(request=None, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"], url_path="look-up")
+    def look_up(self, request: Request, id: str) -> Response:
+        """Ask the service by key what became of an unknown outcome; members only.
+
+        What it remembers settles the action; else the answer is with the execution.
+        """
+        found = services.look_again(action=self.get_object(), by=caller(request))
+        return Response(ActionDetailOut(found).data)
+
+    @extend_schema(request=UndoIn, responses={201: ActionDetailOut})
+    @route(detail=True, methods=["post"])
+    def compensate(self, request: Request, id: str) -> Response:
+        """Propose to undo what succeeded, as its tool declares: an action of its own."""
+        body = checked(UndoIn, request)
+        made = services.compensate(action=self.get_object(), by=caller(request), **body)
+        return Response(ActionDetailOut(made).data, status=201)
+
+    @extend_schema(request=RunAgainIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"], url_path="run-again")
+    def run_again(self, request: Request, id: str) -> Response:
+        """Order an action of unknown outcome to be sent once more; somebody else confirms it."""
+        action, body = self.get_object(), checked(RunAgainIn, request)
+        services.order_again(action=action, by=caller(request), **body)
+        return Response(ActionDetailOut(self.get_object()).data)
+
+    @extend_schema(request=ConfirmAgainIn, responses=ActionDetailOut)
+    @route(detail=True, methods=["post"], url_path="confirm-run-again")
+    def confirm_run_again(self, request: Request, id: str) -> Response:
+        """Confirm somebody else's order to run it again: it is sent with the same key."""
+        return self._decided(request, services.confirm_again, ConfirmAgainIn)
 
     @extend_schema(responses=CommentOut(many=True))
     @route(detail=True, methods=["get"], pagination_class=None)

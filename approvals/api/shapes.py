@@ -5,8 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from approvals.models import Action, ActionVersion, Approval, Comment, Execution
+from approvals.models import Action, ActionVersion, Approval, Comment, Execution, RunAgain
+from approvals.services.compensating import undone_by
 from approvals.services.masking import shown_arguments, shown_request
+from approvals.services.rerunning import open_order
 from approvals.services.switching import stopping
 from approvals.states import ActionStatus
 from gateway.lib import ids
@@ -83,6 +85,7 @@ class ActionOut(serializers.Serializer[Action]):
     run = serializers.SerializerMethodField()
     call_id = serializers.CharField()
     repeats = serializers.SerializerMethodField()
+    undoes = serializers.SerializerMethodField()
     requester = serializers.SerializerMethodField()
     reason = serializers.CharField(source="agent_reason")
     tags = serializers.JSONField()
@@ -129,9 +132,22 @@ class ActionOut(serializers.Serializer[Action]):
         """The refused or waiting action that this call only repeats; nobody is asked again."""
         return ids.encode(Action.PREFIX, action.repeats_id) if action.repeats_id else None
 
+    def get_undoes(self, action: Action) -> str | None:
+        """The action that this one takes back."""
+        return ids.encode(Action.PREFIX, action.undoes_id) if action.undoes_id else None
+
     def get_requester(self, action: Action) -> dict[str, str]:
         """Who chose the arguments."""
         return {"kind": action.requester_kind, "id": action.requester_id}
+
+
+class OrderOut(serializers.Serializer[RunAgain]):
+    """An order to run the action again, which a second person has not confirmed yet."""
+
+    id = serializers.CharField(source="public_id")
+    reason = serializers.CharField()
+    ordered_by = serializers.CharField(source="ordered_by.public_id")
+    ordered_at = serializers.DateTimeField(source="created_at")
 
 
 class VersionOut(serializers.Serializer[ActionVersion]):
@@ -158,6 +174,8 @@ class ActionDetailOut(ActionOut):
 
     request = serializers.SerializerMethodField()
     stopped_by = serializers.SerializerMethodField()
+    run_again = serializers.SerializerMethodField()
+    undone_by = serializers.SerializerMethodField()
     affected = serializers.JSONField()
     before = serializers.JSONField(allow_null=True)
     after = serializers.JSONField(allow_null=True)
@@ -196,6 +214,17 @@ class ActionDetailOut(ActionOut):
         if rendered is None:
             return None
         return shown_request(rendered, sensitive_of(action))
+
+    def get_undone_by(self, action: Action) -> str | None:
+        """The action that takes it back, or is about to."""
+        other = undone_by(action) if action.status == ActionStatus.SUCCEEDED else None
+        return other.public_id if other else None
+
+    @extend_schema_field(OrderOut(allow_null=True))
+    def get_run_again(self, action: Action) -> Any:
+        """The open order to run it again; `POST actions/{id}/confirm-run-again` confirms it."""
+        order = open_order(action) if action.status == ActionStatus.UNKNOWN else None
+        return OrderOut(order).data if order else None
 
     def get_stopped_by(self, action: Action) -> list[str]:
         """The scopes whose kill switch keeps it from being carried out now."""
@@ -264,3 +293,15 @@ class ReconcileIn(StrictFields):
 
     outcome = serializers.ChoiceField(choices=["succeeded", "failed"])
     evidence = serializers.CharField(max_length=4000)
+
+
+class RunAgainIn(StrictFields):
+    """What the first person saw at the service, and why it may be sent once more."""
+
+    reason = serializers.CharField(max_length=4000)
+
+
+class ConfirmAgainIn(StrictFields):
+    """The order that the second person confirms."""
+
+    order = serializers.CharField(max_length=40)

@@ -10,19 +10,19 @@ from django.db.models import Exists, F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from approvals.execution.finishing import move_final
+from approvals.execution.finishing import LEASE, move_final
 from approvals.execution.looking import may_go_on
 from approvals.models import Action, Execution, KillSwitch
-from approvals.services import rechecking, redefining, stopping, trail
+from approvals.services import rechecking, redefining, stopping, targets, trail
 from approvals.states import ActionStatus, ExecutionStatus
 from audit import context
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import StaleState
 from gateway.lib.states import move
+from gateway.lib.work import backoff_s
 from gateway.tools import services as tools
 
-LEASE = timedelta(seconds=60)
 LOST = "The worker was lost."
 # An action that so many workers died of is not tried again: it may be what kills them.
 MAX_LOST = 3
@@ -44,9 +44,16 @@ def claim(pk: str) -> Execution | None:
     if stopping(action):
         _park(action)
         return None
-    if action.status == ActionStatus.APPROVED and _waits_for_definition(action):
+    if (
+        action.status == ActionStatus.APPROVED
+        and not action.reopened_at
+        and _waits_for_definition(action)
+    ):
         return None
     if not rechecking.may_still_run(action):
+        return None
+    if not targets.take(action, lease=LEASE):
+        _stand_back(action)
         return None
     return _claim(action)
 
@@ -84,7 +91,7 @@ def _take_over(action: Action) -> bool:
         move(last, ExecutionStatus.RELEASED, finished_at=Now(), error=LOST)
         trail.record_execution(last, AuditAction.EXECUTION_RELEASED)
     is_deadly = action.executions.filter(error=LOST).count() >= MAX_LOST
-    if not is_deadly and (may_go_on(action) or not was_sent):
+    if not is_deadly and (may_go_on(action, last.attempt) or not was_sent):
         return True
     _give_up(action)
     return False
@@ -104,7 +111,7 @@ def _waits_for_definition(action: Action) -> bool:
     version = action.tool_version
     if version is None or not version.tool.is_enabled:
         return False
-    if redefining.is_behind(action):
+    if redefining.is_behind(action) and action.reopened_at is None:
         ring(JobName.FOLLOW_TOOL, str(version.tool_id))
         return True
     return tools.is_waiting(version.tool)
@@ -116,6 +123,14 @@ def _park(action: Action) -> None:
         Action.objects.filter(pk=action.pk).update(lease_until=None, due_at=Now())
 
 
+def _stand_back(action: Action) -> None:
+    """Another action touches the same entity just now: come again in a moment."""
+    wait_s = backoff_s(1)
+    due_at = Now() + timedelta(seconds=wait_s)
+    Action.objects.filter(pk=action.pk).update(lease_until=None, due_at=due_at)
+    ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=int(wait_s * 1000))
+
+
 def _claim(action: Action) -> Execution | None:
     """None where a kill switch was turned on since the action was looked at."""
     before = action.status
@@ -125,6 +140,7 @@ def _claim(action: Action) -> Execution | None:
             lease_until=Now() + LEASE, due_at=None, attempts=F("attempts") + 1,
         )  # fmt: skip
     except StaleState:
+        targets.release(action)
         return None
     version = action.tool_version
     connection = version.connection if version else None

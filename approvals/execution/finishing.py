@@ -4,6 +4,7 @@ Nothing is guessed. An attempt that may have happened leaves the action where no
 until it is repeated by its class, looked up by its key, or a person says what they saw.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,9 +15,10 @@ from django.utils import timezone
 
 from approvals.execution.looking import NotSent, lost_before, may_go_on
 from approvals.models import Action, Execution
-from approvals.services import drifting, spending, trail
+from approvals.services import drifting, remembering, spending, targets, trail
 from approvals.services.definitions import definition_of
 from approvals.services.masking import masked
+from approvals.services.reconciling import LOOKED_UP
 from approvals.states import ActionStatus, ExecutionStatus
 from audit.actions import AuditAction
 from gateway.connectors.base import Outcome, OutcomeStatus
@@ -25,16 +27,15 @@ from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import StaleState
 from gateway.lib.states import move
 from gateway.lib.work import backoff_s
-from gateway.tools import schema
 
 log = structlog.get_logger(__name__)
+LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 8
 # A state that cannot be read again for half a minute is for people to look at.
 MAX_LOOKS = 6
 LONGEST_WAIT_S = 60
 # No call takes longer: what a service does not know by then, it was never asked.
 REMEMBERED_WITHIN = timedelta(seconds=30)
-SHOWN_PROBLEMS = 5
 FINISHED_AS = {
     ActionStatus.SUCCEEDED: (ExecutionStatus.SUCCEEDED, AuditAction.ACTION_SUCCEEDED),
     ActionStatus.FAILED: (ExecutionStatus.FAILED, AuditAction.ACTION_FAILED),
@@ -84,8 +85,9 @@ def _release(execution: Execution, held: NotSent, *, lost: Execution | None) -> 
 def _after_release(
     action: Action, held: NotSent, *, lost: Execution | None, again: drifting.Anew | None
 ) -> None:
-    if held.memory and held.memory.outcome:
-        _move_as(action, ActionStatus(held.memory.outcome.status.value), held.memory.outcome)
+    if held.memory and (outcome := held.memory.outcome):
+        known = replace(outcome, reason=LOOKED_UP)
+        _move_as(action, ActionStatus(outcome.status.value), known)
     elif lost is not None:
         _wait_or_ask(action, held, lost)
     elif held.reason == "not_sent":
@@ -133,7 +135,7 @@ def _again(action: Action, outcome: Outcome) -> bool:
         return False
     if outcome.status == OutcomeStatus.FAILED and not outcome.may_have_happened:
         return outcome.retryable
-    return may_go_on(action)
+    return may_go_on(action, action.attempts)
 
 
 def _repeat(execution: Execution, outcome: Outcome, *, lost: Execution | None) -> None:
@@ -154,6 +156,11 @@ def _repeat(execution: Execution, outcome: Outcome, *, lost: Execution | None) -
 def _wait(action: Action, to: ActionStatus, *, wait_s: float, **columns: str) -> None:
     due_at = Now() + timedelta(seconds=wait_s)
     move(action, to, lease_until=None, due_at=due_at, **columns)
+    if to == ActionStatus.EXECUTING:
+        # Nobody else touches what it may just have changed, until that is known.
+        targets.keep(action, lease=timedelta(seconds=wait_s) + LEASE)
+    else:
+        targets.release(action)
     ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=int(wait_s * 1000))
 
 
@@ -178,22 +185,13 @@ def _attempt_status(outcome: Outcome) -> ExecutionStatus:
 
 
 def _move_as(action: Action, to: ActionStatus, outcome: Outcome) -> None:
-    mismatch = _mismatch(action, outcome.result) if to == ActionStatus.SUCCEEDED else ""
+    version = definition_of(action)
+    did_succeed = to == ActionStatus.SUCCEEDED
+    mismatch = remembering.mismatch(version, outcome.result) if did_succeed else ""
     move_final(
         action, to, code=outcome.reason or str(to), reason=outcome.error,
-        result=masked(outcome.result, definition_of(action).sensitive), result_mismatch=mismatch,
+        result=masked(outcome.result, version.sensitive), result_mismatch=mismatch,
     )  # fmt: skip
-
-
-def _mismatch(action: Action, result: Any) -> str:
-    """Where the result is not what the tool's definition promises; it happened all the same."""
-    promised = definition_of(action).output_schema
-    if promised is None:
-        return ""
-    found = schema.problems(promised, result)
-    shown = [f"{one.path or 'result'}: {one.message}" for one in found[:SHOWN_PROBLEMS]]
-    more = len(found) - len(shown)
-    return "; ".join(shown) + (f"; and {more} more" if more else "")
 
 
 def _close(execution: Execution, status: ExecutionStatus, outcome: Outcome) -> None:
@@ -218,15 +216,18 @@ def move_final(
     """Move where no worker has anything to do any more, with its record and its budgets."""
     before = action.status
     settled = Now() if to != ActionStatus.UNKNOWN else None
+    # Two people's order ends with what came of it.
+    columns = {"reopened_at": None} if action.reopened_at else {}
     code = "" if to == ActionStatus.SUCCEEDED else code
     try:
         move(
             action, to, lease_until=None, due_at=None, settled_at=settled, code=code[:40],
-            reason=reason, result=result, result_mismatch=result_mismatch,
+            reason=reason, result=result, result_mismatch=result_mismatch, **columns,
         )  # fmt: skip
     except StaleState:
         log.warning("result_came_too_late", action=action.public_id)
         raise
     meta = {"result_mismatch": True} if result_mismatch else None
     trail.record(action, FINISHED_AS[to][1], before=before, reason=code, meta=meta)
+    targets.release(action)
     spending.follow(action)

@@ -10,7 +10,7 @@ from typing import Literal
 import structlog
 
 from approvals.models import Action, Execution
-from approvals.services import binding, previewing, remembering
+from approvals.services import binding, previewing, remembering, rerunning
 from approvals.services.definitions import (
     can_look_up,
     definition_of,
@@ -47,15 +47,19 @@ class NotSent:
 def before_sending(execution: Execution, request: ConnectorRequest) -> NotSent | None:
     """What keeps this attempt from being sent; None where nothing does."""
     action = execution.action
-    if lost_before(execution) is None:
+    lost = lost_before(execution)
+    if lost is None:
         return _drifted(action, request)
-    if not can_look_up(action):
+    memory = None
+    if can_look_up(action):
+        memory = remembering.look_up(action, request)
+        execution.looked_up = memory.as_dict(action)
+        if memory.state != "absent":
+            return NotSent(memory.state, memory.detail, memory=memory)
+    if may_send_again(action, lost.attempt):
         return None
-    memory = remembering.look_up(action, request)
-    execution.looked_up = memory.as_dict(action)
-    if memory.state == "absent" and may_send_again(action):
-        return None
-    return NotSent(memory.state, memory.detail, memory=memory)
+    detail = memory.detail if memory else "A call of this kind is never repeated."
+    return NotSent("absent", detail, memory=memory)
 
 
 def lost_before(execution: Execution) -> Execution | None:
@@ -68,14 +72,19 @@ def lost_before(execution: Execution) -> Execution | None:
     return earlier.order_by("attempt").last()
 
 
-def may_send_again(action: Action) -> bool:
-    """Whether an attempt may follow one that may have happened: by its class, with the same key."""
-    return may_repeat(action) and action.called_off_at is None
+def may_send_again(action: Action, lost: int) -> bool:
+    """Whether an attempt may follow the one of this number, which may have happened.
+
+    By the tool's class, with the same key; or because two people ordered it since.
+    """
+    if may_repeat(action) and action.called_off_at is None:
+        return True
+    return action.reopened_at is not None and rerunning.is_ordered_after(action, lost)
 
 
-def may_go_on(action: Action) -> bool:
+def may_go_on(action: Action, lost: int) -> bool:
     """Whether anything is left to do about a lost answer but to ask a person."""
-    return may_send_again(action) or can_look_up(action)
+    return may_send_again(action, lost) or can_look_up(action)
 
 
 def _drifted(action: Action, request: ConnectorRequest) -> NotSent | None:

@@ -7,15 +7,18 @@ from approvals.models.delegations import Delegation
 from approvals.models.emergencies import BreakGlass
 from approvals.models.executions import Execution
 from approvals.models.grants import Grant, GrantUse
+from approvals.models.orders import RunAgain
 from approvals.models.policies import Policy, PolicyVersion
 from approvals.models.shadows import ShadowVerdict
 from approvals.models.switches import KillSwitch
+from approvals.models.targets import ActionTarget, TargetLock
 from approvals.models.versions import ActionVersion
 from approvals.models.votes import Approval
 
 __all__ = [
     "Action",
     "ActionQuerySet",
+    "ActionTarget",
     "ActionVersion",
     "Approval",
     "BreakGlass",
@@ -28,6 +31,8 @@ __all__ = [
     "Opening",
     "Policy",
     "PolicyVersion",
+    "RunAgain",
     "ShadowVerdict",
     "Snooze",
+    "TargetLock",
 ]

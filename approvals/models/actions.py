@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from approvals.models.care import CareColumns
-from approvals.states import ACTION, SETTLED, ActionStatus
+from approvals.states import ACTION, OPEN, SETTLED, ActionStatus
 from audit.canonical import parsed
 from gateway.agents.models import Agent
 from gateway.lib.rows import EnvironmentRow, ScopedQuerySet
@@ -102,6 +102,12 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     called_off_at = models.DateTimeField(
         null=True, blank=True, help_text="When its run ended while it was under way: nothing more."
     )
+    reopened_at = models.DateTimeField(
+        null=True, blank=True, help_text="When two people ordered it from an unknown outcome."
+    )
+    undoes = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="undone_by"
+    )
     source_event = models.CharField(max_length=40, blank=True)
     correlation_id = models.CharField(max_length=128)
 
@@ -113,6 +119,11 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
             models.UniqueConstraint(fields=["call_scope", "call_id"], name="action_call_once"),
             models.CheckConstraint(
                 name="action_status", condition=models.Q(status__in=ActionStatus.values)
+            ),
+            models.UniqueConstraint(
+                fields=["undoes"],
+                name="action_undone_once",
+                condition=models.Q(status__in=[*sorted(OPEN), ActionStatus.SUCCEEDED]),
             ),
         ]
         indexes = [

@@ -4,6 +4,7 @@ from approvals.services import granting as grants
 from approvals.services.alone import may_decide_alone
 from approvals.services.attending import assign, let_go, opened, snooze, take_up, wake
 from approvals.services.commenting import answer, comment
+from approvals.services.compensating import check_can_be_undone, compensate, undone_by
 from approvals.services.deciding import STEP_UP_NEEDED, approve, reject
 from approvals.services.delegating import delegate, revoke_delegation, substitutes_of
 from approvals.services.due import escalate_due, expire_due, remind_due, sweep
@@ -24,8 +25,9 @@ from approvals.services.reading import (
     shortfall,
     would_be_last,
 )
-from approvals.services.reconciling import reconcile
+from approvals.services.reconciling import look_again, reconcile
 from approvals.services.redefining import follow_tool
+from approvals.services.rerunning import confirm_again, open_order, order_again
 from approvals.services.reviewing import reviewer_signals
 from approvals.services.selecting import active_rules
 from approvals.services.switching import (
@@ -34,6 +36,7 @@ from approvals.services.switching import (
     stopped_here,
     stopping,
 )
+from approvals.services.targets import holder_of, others_on
 from approvals.services.trials import Rollout, promote, try_version, widen, withdraw
 from approvals.services.undoing import check_is_held, extend, latest_deadline, undo
 from approvals.services.waiting import needs, put_aside, waiting_for
@@ -52,8 +55,11 @@ __all__ = [
     "cancel",
     "cancel_run_actions",
     "change_policy",
+    "check_can_be_undone",
     "check_is_held",
     "comment",
+    "compensate",
+    "confirm_again",
     "delegate",
     "edit",
     "eligible_reviewers",
@@ -61,18 +67,23 @@ __all__ = [
     "expire_due",
     "extend",
     "grants",
+    "holder_of",
     "is_agent_stopped",
     "follow_tool",
     "latest_deadline",
     "let_go",
     "masked_columns",
+    "look_again",
     "may_decide",
     "may_decide_alone",
     "must_step_up",
     "move_policy",
     "needs",
     "next_voters",
+    "open_order",
     "opened",
+    "order_again",
+    "others_on",
     "progress",
     "promote",
     "propose",
@@ -98,6 +109,7 @@ __all__ = [
     "unreviewed",
     "try_version",
     "undo",
+    "undone_by",
     "waiting_for",
     "wake",
     "warnings_of",

@@ -14,6 +14,7 @@ from approvals.digest import (
 )
 from approvals.models import Action, Approval, Delegation
 from approvals.requirement import Requirement, requirement_hash
+from approvals.services.definitions import definition_of
 from audit.canonical import NotCanonical, canonical, digest
 from gateway.connectors import registry
 from gateway.connectors.base import Unknown
@@ -62,10 +63,8 @@ def is_rebuilt(action: Action) -> bool:
 
     The digest covers the request; this covers what it was made from, which rules and previews read.
     """
-    version = action.tool_version
-    if version is None:
-        return False
     try:
+        version = definition_of(action)
         connector = registry.connector(version.connector)
         again = connector.render(version.config, version.operation, action.arguments_value)
     except (render.RenderError, Unknown, LookupError, TypeError, ValueError):

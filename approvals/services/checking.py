@@ -8,7 +8,7 @@ from gateway.connectors.base import Unknown
 from gateway.lib.cel import CelError, CelRuntimeError, compile_expression
 from gateway.tools import render, schema
 from gateway.tools import services as tools
-from gateway.tools.models import Tool
+from gateway.tools.models import ToolVersion
 
 NOT_PERMITTED = "not_permitted"
 DRIFTED = "definition_changed"
@@ -28,20 +28,21 @@ def check(wish: Wish) -> None:
     if not standing.is_permitted:
         wish.findings.append(Finding("scope", NOT_PERMITTED, standing.detail, Ruling.INVALID))
         return
-    for found in schema.problems(tool.current.input_schema, wish.arguments):
+    if (version := wish.version) is None:
+        detail = f"The tool {wish.tool_name} declares no way to undo a call of it any more."
+        wish.findings.append(Finding("tool", "no_undo", detail, Ruling.INVALID))
+        return
+    for found in schema.problems(version.input_schema, wish.arguments):
         text = f"{found.path or 'arguments'}: {found.message}"
         wish.findings.append(Finding("schema", "invalid", text, Ruling.INVALID))
     if not wish.findings:
-        _render(wish, tool)
+        _render(wish, version)
     if wish.is_sound and tools.is_waiting(tool):
         detail = "The tool's upstream describes it otherwise now: an administrator looks at that."
         wish.cautions.append(Finding("tool", DRIFTED, detail, Ruling.REQUIRE_APPROVAL))
 
 
-def _render(wish: Wish, tool: Tool) -> None:
-    version = tool.current
-    if version is None:
-        return
+def _render(wish: Wish, version: ToolVersion) -> None:
     try:
         connector = registry.connector(version.connector)
         wish.rendered = connector.render(version.config, version.operation, wish.arguments)

@@ -6,16 +6,23 @@ The definition is the tool's; where it says nothing, its connector's operation s
 from approvals.models import Action
 from gateway.connectors import registry
 from gateway.connectors.base import Operation, Searchable, Unknown
+from gateway.tools import services as tools
 from gateway.tools.models import RetryClass, ToolVersion
 
 REPEATABLE = frozenset({RetryClass.SAFE, RetryClass.IDEMPOTENT})
 
 
 def definition_of(action: Action) -> ToolVersion:
-    """What the action is carried out by; raises ValueError for one without a tool."""
-    if action.tool_version is None:
-        raise ValueError(f"{action} has no tool")
-    return action.tool_version
+    """What the action is carried out by: its tool's definition, or what that declares to undo it.
+
+    Raises ValueError where there is none.
+    """
+    version = action.tool_version
+    if version is not None and action.undoes_id:
+        version = tools.as_undo(version)
+    if version is None:
+        raise ValueError(f"{action} has no tool, or one that undoes nothing")
+    return version
 
 
 def operation_of(version: ToolVersion) -> Operation | None:

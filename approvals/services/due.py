@@ -44,7 +44,10 @@ def sweep() -> int:
 def expire_due() -> int:
     """Refuse by time what nobody decided or could execute in time; time never approves."""
     undecided = Action.objects.filter(status=ActionStatus.PENDING, decide_by__lte=Now())
-    late = Action.objects.filter(FREE, status=ActionStatus.APPROVED, execute_by__lte=Now())
+    # One that may have happened already does not expire; its claim makes it unknown again.
+    late = Action.objects.filter(
+        FREE, status=ActionStatus.APPROVED, execute_by__lte=Now(), reopened_at=None
+    )
     expired = _expire(undecided, "Nobody decided in time.")
     return expired + _expire(late, "It could not be executed in time.")
 

@@ -103,9 +103,9 @@ def _checked(action: Action, arguments: Any) -> Wish:
     """The arguments as a wish that nothing but policy could speak against."""
     wish = wish_of(action, _whole(action, arguments))
     read_arguments(wish)
-    tool = tools.enabled(action.environment, action.tool_name)
-    if tool is not None and tool.current is not None and not wish.findings:
-        _check_schema(tool.current.input_schema, wish.arguments)
+    wish.tool = tools.enabled(action.environment, action.tool_name)
+    if wish.version is not None and not wish.findings:
+        _check_schema(wish.version.input_schema, wish.arguments)
     check(wish)
     if wish.findings:
         raise _refusal(wish.findings[0])

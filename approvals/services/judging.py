@@ -58,10 +58,12 @@ def judge(
 def _granted(action: Action, wish: Wish, verdict: Verdict) -> Verdict:
     """The verdict where a grant stands in for the people whom policy alone asks for.
 
-    What any other check asks of people, no grant answers.
+    What any other check asks of people, no grant answers; nor is it for what a person made of a
+    call, or for undoing one.
     """
     wanted = verdict.requirement
-    if wanted is None or wish.findings or wish.cautions or wish.is_edit or not wish.may_use_grants:
+    is_other = wish.is_edit or wish.undoes_id is not None
+    if wanted is None or wish.findings or wish.cautions or is_other or not wish.may_use_grants:
         return verdict
     wish.grant = granted.find(action, wanted)
     if wish.grant is None:

@@ -17,7 +17,7 @@ from gateway.http.errors import NOT_OUR_TURN, OutsideError
 from gateway.lib.errors import DomainError
 from gateway.lib.sealing import CannotUnseal
 from gateway.lib.wordlists import NO_LISTS, WordLists
-from gateway.tools.models import Tool, ToolVersion
+from gateway.tools.models import ToolVersion
 
 log = structlog.get_logger(__name__)
 PREVIEW_DEADLINE_S = 5.0
@@ -45,15 +45,18 @@ class Preview:
 
 
 def preview_of(
-    tool: Tool | None, arguments: Any, *, rendered: dict[str, Any], lists: WordLists = NO_LISTS
+    version: ToolVersion | None,
+    arguments: Any,
+    *,
+    rendered: dict[str, Any],
+    lists: WordLists = NO_LISTS,
 ) -> Preview | None:
     """Read what would change; a service that cannot be read is told to the reviewer, not hidden.
 
     What is sensitive in it is searched for before anything is masked.
     """
-    if tool is None or tool.current is None:
+    if version is None:
         return None
-    version = tool.current
     try:
         with door(account_of(version)) as sender:
             request = connector_request(

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from approvals.models import Action, ShadowVerdict
-from approvals.services import granted, repeating, spending, trail
+from approvals.services import granted, repeating, spending, targets, trail
 from approvals.services.admitting import admit
 from approvals.services.checking import check
 from approvals.services.judging import judge
@@ -20,7 +20,7 @@ from approvals.services.wishes import (
     read_arguments,
     requester_of,
 )
-from approvals.states import ActionStatus
+from approvals.states import OPEN, ActionStatus
 from audit.actions import AuditAction
 from audit.canonical import canonical
 from audit.context import correlation_id as bound_correlation_id
@@ -55,13 +55,17 @@ def propose(
     source_event: str = "",
     event_facts: dict[str, Any] | None = None,
     correlation_id: str = "",
+    undoes: Action | None = None,
 ) -> Action:
     """Take a tool call through the gate and store it with its verdict.
 
     `arguments` is a JSON value, or Marked where its text had two meanings. The same call id with
     the same arguments gives the existing action; with others it raises Conflict `call_id_conflict`.
     """
-    wish = Wish(environment, agent, tool_name[:80], arguments, requester, run)
+    wish = Wish(
+        environment, agent, tool_name[:80], arguments, requester, run,
+        undoes_id=undoes.pk if undoes else None,
+    )  # fmt: skip
     read_arguments(wish)
     scope, call = identity(wish, call_id)
     if repeating.look_back(wish, scope, call) and (known := existing(wish, scope, call)):
@@ -77,7 +81,7 @@ def propose(
         run_starter_id=run.starter_user_id if run else None, tool_name=wish.tool_name,
         tool_version=wish.tool.current if wish.tool else None, arguments=wish.text,
         arguments_sha256=wish.sha256, agent_reason=reason[:MAX_REASON], tags=tags or {},
-        repeats_id=wish.repeats_id, source_event=source_event,
+        repeats_id=wish.repeats_id, undoes=undoes, source_event=source_event,
         correlation_id=correlation_id or bound_correlation_id(),
     )  # fmt: skip
     fill_in(action, wish, preview)
@@ -108,7 +112,7 @@ def look(wish: Wish) -> Preview | None:
     if not wish.is_sound:
         return None
     lists = wordlists.load(wish.environment.word_lists)
-    return preview_of(wish.tool, wish.arguments, rendered=wish.rendered, lists=lists)
+    return preview_of(wish.version, wish.arguments, rendered=wish.rendered, lists=lists)
 
 
 def _meta(action: Action) -> dict[str, str]:
@@ -138,6 +142,8 @@ def _store(action: Action, wish: Wish) -> Action:
     spending.set_aside_for_new(action, wish.standings)
     action.announce_due_at = timezone.now()
     action.save(force_insert=True)
+    if action.status in OPEN:
+        targets.note(action)
     if wish.shadows:
         ShadowVerdict.objects.bulk_create(wish.shadows)
     actor = requester_of(action).actor

@@ -9,7 +9,16 @@ from django.utils import timezone
 from approvals.models import Action, Approval
 from approvals.policy import engine, facts
 from approvals.requirement import Requirement, is_stricter
-from approvals.services import binding, granted, reading, selecting, spending, trail, versions
+from approvals.services import (
+    binding,
+    granted,
+    reading,
+    selecting,
+    spending,
+    targets,
+    trail,
+    versions,
+)
 from approvals.services.alone import stands_alone
 from approvals.services.routing import routed
 from approvals.states import ActionStatus
@@ -146,21 +155,39 @@ def _facts_now(action: Action) -> dict[str, Any]:
 
 def _return_to_review(action: Action, requirement: Requirement) -> None:
     """Back to a person under the stricter requirement: a new version, a new digest, votes void."""
+    if action.reopened_at is not None:
+        reason = "More is required now than was when it was approved."
+        _end(action, ActionStatus.UNKNOWN, "requirement_stricter", reason)
+        return
     before = action.status
     versions.return_to_review(action, requirement, comment="More is required now than was then.")
     trail.record(action, AuditAction.ACTION_RETURNED, before=before, reason="requirement_stricter")
 
 
 def _end(action: Action, to: ActionStatus, code: str, reason: str) -> None:
+    if action.reopened_at is not None:
+        _begin_again(action)
     before = action.status
     if before == ActionStatus.EXECUTING:
         to = ActionStatus.UNKNOWN
     settled = None if to == ActionStatus.UNKNOWN else Now()
-    move(action, to, code=code, reason=reason, settled_at=settled, due_at=None, lease_until=None)
+    move(
+        action, to, code=code, reason=reason, settled_at=settled, due_at=None, lease_until=None,
+        reopened_at=None,
+    )  # fmt: skip
     what = {
         ActionStatus.EXPIRED: AuditAction.ACTION_EXPIRED,
         ActionStatus.CANCELED: AuditAction.ACTION_CANCELED,
         ActionStatus.UNKNOWN: AuditAction.ACTION_UNKNOWN,
     }.get(to, AuditAction.ACTION_DENIED)
     trail.record(action, what, before=before, reason=code)
+    targets.release(action)
     spending.follow(action)
+
+
+def _begin_again(action: Action) -> None:
+    """What two people ordered again stays as unknown as it was, by the way that the table draws."""
+    if action.status == ActionStatus.APPROVED:
+        before = action.status
+        move(action, ActionStatus.EXECUTING)
+        trail.record(action, AuditAction.ACTION_CLAIMED, before=before, reason="not_sent")

@@ -34,6 +34,8 @@ def behind() -> QuerySet[Any]:
             FREE,
             status__in=[ActionStatus.PENDING, ActionStatus.APPROVED],
             tool_version__tool__is_enabled=True,
+            # What may have happened is never judged anew: its claim says what is wrong with it.
+            reopened_at=None,
         )
         .exclude(tool_version__tool__current=F("tool_version"))
         .order_by("id")

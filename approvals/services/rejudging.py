@@ -24,7 +24,7 @@ def wish_of(action: Action, arguments: Any) -> Wish:
         run = RunContext(action.run_id, action.facts.get("run", {}), action.run_starter_id)
     return Wish(
         action.environment, action.agent, action.tool_name, arguments, requester_of(action), run,
-        is_edit=True,
+        is_edit=True, undoes_id=action.undoes_id,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Asking a service, by idempotency key, what became of an attempt whose answer was lost."""
+"""What a service says of a call: asked by key after a lost answer, and held to its promises."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -12,9 +12,12 @@ from approvals.services.masking import masked
 from gateway.connectors import registry
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus, Searchable
 from gateway.http.errors import OutsideError
+from gateway.tools import schema
+from gateway.tools.models import ToolVersion
 
 log = structlog.get_logger(__name__)
 LOOK_UP_DEADLINE_S = 10.0
+SHOWN_PROBLEMS = 5
 State = Literal["found", "absent", "unreadable"]
 
 
@@ -60,3 +63,13 @@ def look_up(action: Action, request: ConnectorRequest) -> Memory:
     if outcome.status == OutcomeStatus.UNKNOWN:
         return Memory("unreadable", detail=outcome.error or "The service is not done with it yet.")
     return Memory("found", outcome, detail=outcome.error)
+
+
+def mismatch(version: ToolVersion, result: Any) -> str:
+    """Where a result is not what the definition promises; the call happened all the same."""
+    if version.output_schema is None:
+        return ""
+    found = schema.problems(version.output_schema, result)
+    shown = [f"{one.path or 'result'}: {one.message}" for one in found[:SHOWN_PROBLEMS]]
+    more = len(found) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more else "")

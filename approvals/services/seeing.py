@@ -31,7 +31,7 @@ def facts_of(
     environment = action.environment
     return facts.build(
         args=wish.arguments,
-        tool=wish.tool.current.facts() if wish.tool and wish.tool.current else {},
+        tool=wish.version.facts() if wish.version else {},
         agent=wish.agent.facts(),
         run=wish.run.facts if wish.run else {},
         env=_environment(environment),

@@ -33,7 +33,7 @@ def look(wish: Wish, tags: dict[str, Any]) -> list[budgets.Standing]:
         ),
         charge={
             "args": wish.arguments,
-            "tool": wish.tool.current.facts() if wish.tool and wish.tool.current else {},
+            "tool": wish.version.facts() if wish.version else {},
         },
         calls_per_minute=_calls_per_minute(wish.agent),
         rates="none" if wish.is_edit else "all",
@@ -109,7 +109,7 @@ def follow(*actions: Action) -> None:
 
 
 def _may_have_happened(action: Action) -> bool:
-    if action.status == ActionStatus.FAILED and action.code != "reconciled":
+    if action.status == ActionStatus.FAILED and action.code not in ("reconciled", "looked_up"):
         return action.executions.filter(status=ExecutionStatus.UNKNOWN).exists()
     return action.status == ActionStatus.SUCCEEDED
 

@@ -14,7 +14,7 @@ from approvals import ladder
 from approvals.models import Action, ActionVersion
 from approvals.models.versions import KEPT
 from approvals.requirement import Requirement
-from approvals.services import binding, spending
+from approvals.services import binding, spending, targets
 from approvals.states import ActionStatus
 from gateway.lib.states import move
 from gateway.tenants.models import User
@@ -44,6 +44,8 @@ def begin(
         columns |= _ladder_of(action, wanted)
     columns["digest"] = action.digest = binding.digest_of(action)
     _keep(action, origin=origin, by=by, comment=comment)
+    if "target" in columns:
+        targets.follow(action)
     return columns
 
 

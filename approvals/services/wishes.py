@@ -21,7 +21,8 @@ from gateway.lib.strictjson import Marked
 from gateway.lib.unit_of_work import unit_of_work
 from gateway.tenants.models import Environment
 from gateway.tenants.principals import Principal
-from gateway.tools.models import Tool
+from gateway.tools import services as tools
+from gateway.tools.models import Tool, ToolVersion
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Wish:
     requester: Principal
     run: RunContext | None
     is_edit: bool = False
+    # The action that it undoes.
+    undoes_id: uuid.UUID | None = None
     tool: Tool | None = None
     text: str = ""
     sha256: str = ""
@@ -77,6 +80,12 @@ class Wish:
     grant: Grant | None = None
     asked_of_people: Requirement | None = None
     may_use_grants: bool = True
+
+    @property
+    def version(self) -> ToolVersion | None:
+        """By what it would be carried out: the tool's definition, or its way to undo a call."""
+        current = self.tool.current if self.tool else None
+        return tools.as_undo(current) if current and self.undoes_id else current
 
     @property
     def sensitive(self) -> list[str]:

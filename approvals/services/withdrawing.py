@@ -34,7 +34,8 @@ def cancel_run_actions(run_id: uuid.UUID, by: Principal, *, reason: str) -> int:
 
     What is under way is called off: settled, looked up or left unknown, but never tried again.
     """
-    waiting = Action.objects.filter(run_id=run_id, status__in=CANCELABLE)
+    # What two people ordered again may have happened: canceling would deny that.
+    waiting = Action.objects.filter(run_id=run_id, status__in=CANCELABLE, reopened_at=None)
     with transaction.atomic():
         # Those under way first: one that comes back meanwhile is found among the waiting.
         _call_off(run_id, by)
@@ -59,6 +60,11 @@ def _cancel(action: Action, by: Principal, *, reason: str) -> None:
     if action.status not in CANCELABLE:
         raise StaleState(
             f"The action is {action.get_status_display().lower()}: it cannot be canceled.",
+            status=action.status,
+        )
+    if action.reopened_at is not None:
+        raise StaleState(
+            "It may have happened already, and two people ordered it again: it cannot be canceled.",
             status=action.status,
         )
     before = action.status

@@ -7,6 +7,7 @@ from approvals.views.emergencies import break_glass, emergencies, review_break_g
 from approvals.views.grants import grant, grants, revoke_grant
 from approvals.views.inbox import inbox, inbox_count, row
 from approvals.views.lists import actions
+from approvals.views.outcomes import compensate, look_again, reconcile, run_again
 from approvals.views.policies import move as move_policy
 from approvals.views.policies import policies
 from approvals.views.policies import switch as switch_policy
@@ -27,6 +28,7 @@ __all__ = [
     "break_glass",
     "cancel",
     "comment",
+    "compensate",
     "delegations",
     "detail",
     "edit",
@@ -40,11 +42,13 @@ __all__ = [
     "inbox_count",
     "kill_switch",
     "let_go",
+    "look_again",
     "move_policy",
     "new_policy",
     "policies",
     "policy",
     "policy_version",
+    "reconcile",
     "reject",
     "restore_policy",
     "reviewers",
@@ -53,6 +57,7 @@ __all__ = [
     "revoke_grant",
     "rollout",
     "row",
+    "run_again",
     "shadow",
     "simulate",
     "snooze",

@@ -17,7 +17,10 @@ from gateway.lib.errors import Conflict, Denied, DomainError, Refused
 from gateway.lib.html import is_fragment
 from gateway.tenants.principals import Principal, of_browser
 
-HEADINGS = {"comment": "Comment on the action", "break_glass": "Decide alone"}
+HEADINGS = {
+    "comment": "Comment on the action", "break_glass": "Decide alone",
+    "reconcile": "Say what became of it", "run_again": "Run it again", "compensate": "Undo it",
+}  # fmt: skip
 STATUS = {Refused: 422, Denied: 403, Conflict: 409}
 Decide = Callable[[Action, Principal], object]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from approvals import services
 from approvals.models import Action, ShadowVerdict
 from approvals.states import ActionStatus
 from approvals.views import story
@@ -13,6 +14,7 @@ from approvals.views.attention import Attention
 from approvals.views.ballot import Ballot
 from approvals.views.changes import ChangeRow, changes_of
 from approvals.views.edits import Edits, edits_of
+from approvals.views.evidence import Evidence
 from approvals.views.lines import Line
 from approvals.views.notes import Note, notes_of
 from approvals.views.payload import Request, request_of
@@ -20,6 +22,8 @@ from approvals.views.powers import Powers
 from approvals.views.risk import reasons_of
 from approvals.views.rows import Row, place
 from gateway.lib import ids
+from gateway.tools import render
+from gateway.tools import services as tools
 from gateway.tools.models import SideEffect
 
 SIMILAR = 5
@@ -140,10 +144,50 @@ class Card(Row):
         version = self.action.tool_version
         if version is None or version.side_effect == SideEffect.READ:
             return Line("Reads only: nothing is changed.", icon="eye")
+        if self.undo_says:
+            return Line(f"Can be undone: {self.undo_says}", icon="arrow-back-up-double")
         if version.side_effect == SideEffect.DESTRUCTIVE:
             text = "Not reversible: what it removes or pays out does not come back by itself."
             return Line(text, icon="alert-triangle", tone="warn")
         return Line("Not taken back from here: undoing it is another action.", icon="alert-circle")
+
+    @property
+    def undo_says(self) -> str:
+        """What the tool declares to undo it, with the call's own arguments."""
+        version = self.action.tool_version
+        undo = tools.as_undo(version) if version and not self.action.undoes_id else None
+        if undo is None:
+            return ""
+        return f"{render.render_effect(undo.effect, self.action.arguments_value or {})}."
+
+    @cached_property
+    def undone_by(self) -> Row | None:
+        """The action that undoes it, or is about to."""
+        if self.action.status != ActionStatus.SUCCEEDED:
+            return None
+        other = services.undone_by(self.action)
+        return Row(other) if other else None
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Its attempts, and what this person may do about an unknown outcome."""
+        return Evidence(self.action, self.powers.by)
+
+    @cached_property
+    def _others(self) -> list[Action]:
+        if self.action.is_settled:
+            return []
+        return list(services.others_on(self.action)[: SIMILAR + 1])
+
+    @property
+    def others(self) -> list[Row]:
+        """Other open actions on the same entities, the newest first."""
+        return [Row(other) for other in self._others[:SIMILAR]]
+
+    @property
+    def more_others(self) -> bool:
+        """Whether there are more than are shown."""
+        return len(self._others) > SIMILAR
 
     @cached_property
     def targets(self) -> list[Line]:

@@ -10,6 +10,10 @@ from gateway.lib import heartbeat
 from gateway.lib.visible import Span
 
 SHOWN_MARKS = 12
+HELD = {
+    "target_drifted": "The target moved since this was decided",
+    "state_unreadable": "The target's present state could not be read",
+}
 NEEDS_WORKER = (ActionStatus.PENDING, ActionStatus.APPROVED, ActionStatus.EXECUTING)
 
 
@@ -43,6 +47,11 @@ def notes_of(action: Action, *, marks: tuple[Span, ...], now: datetime) -> list[
         found.append(Note("bad", "users", "Nobody can decide this", text))
     if action.status in NEEDS_WORKER:
         found += [_stopped(switch) for switch in services.stopping(action)]
+    if action.status == ActionStatus.APPROVED and (holder := services.holder_of(action)):
+        text = f"{holder.public_id} is touching the same target. This one runs once that is done."
+        found.append(Note("", "hourglass", "Waits for its target", text))
+    if action.code in HELD and action.status in (ActionStatus.PENDING, ActionStatus.APPROVED):
+        found.append(Note("warn", "git-merge", HELD[action.code], action.reason))
     if action.status in NEEDS_WORKER and not heartbeat.alive("worker"):
         text = "No worker has reported lately. You can decide; it runs once a worker is back."
         found.append(Note("warn", "alert-triangle", "Nobody is executing", text))

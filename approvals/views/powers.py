@@ -13,7 +13,7 @@ from approvals import services
 from approvals.forms import EXTENSIONS, EditForm, ExtendForm
 from approvals.models import Action
 from approvals.states import ActionStatus
-from gateway.lib.errors import Denied, StaleState
+from gateway.lib.errors import Denied, DomainError, StaleState
 from gateway.lib.visible import reveal
 from gateway.tenants.principals import Principal, of_browser
 
@@ -50,6 +50,15 @@ class Powers:
         except StaleState:
             return False
         return self.by.has(CANCEL) or self._is_reviewer
+
+    @cached_property
+    def may_compensate(self) -> bool:
+        """Whether this person can propose to undo it."""
+        try:
+            services.check_can_be_undone(self.action, self.by)
+        except DomainError:
+            return False
+        return True
 
     @property
     def may_break_glass(self) -> bool:

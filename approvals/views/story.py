@@ -43,6 +43,9 @@ MADE = {
     ActionVersion.Origin.UNDONE: (
         "arrow-back-up-double", "{who} undid the approval: version {number}",
     ),
+    ActionVersion.Origin.DRIFTED: (
+        "git-merge", "The target moved, so nothing ran: version {number}",
+    ),
 }  # fmt: skip
 UNKNOWN_HINT = "It may have happened. Look in the other system before it is run again."
 
@@ -123,7 +126,7 @@ def history_of(action: Action) -> list[Entry]:
         entries.append(
             Entry(action.created_at, "scale", f"Policy: {rule} decided", services.asked(action))
         )
-    known = [*_versions(action), *_votes(action), *_executions(action)]
+    known = [*_versions(action), *_votes(action), *_executions(action), *_orders(action)]
     entries += sorted(known, key=lambda entry: entry.at or action.created_at)
     if action.status == ActionStatus.PENDING:
         waits = f"Waiting for {services.asked(action)}"
@@ -173,9 +176,23 @@ def _executions(action: Action) -> list[Entry]:
         bad = attempt.status in (ExecutionStatus.FAILED, ExecutionStatus.UNKNOWN)
         status = attempt.get_status_display().lower()
         note = attempt.error or f"Idempotency key {attempt.idempotency_key}"
+        if http_status := (attempt.response or {}).get("status"):
+            note = f"{note}, HTTP status {http_status}"
         text = f"Execution {attempt.attempt}: {status}"
         when = attempt.finished_at or attempt.sent_at or attempt.created_at
         entries.append(Entry(when, "send", text, note, "bad" if bad else ""))
+    return entries
+
+
+def _orders(action: Action) -> list[Entry]:
+    """Who ordered it to run again, and who confirmed that."""
+    entries = []
+    for order in action.orders.select_related("ordered_by", "confirmed_by"):
+        text = f"{order.ordered_by} ordered it to run again"
+        entries.append(Entry(order.created_at, "refresh", text, order.reason))
+        if order.confirmed_by:
+            text = f"{order.confirmed_by} confirmed that it runs again"
+            entries.append(Entry(order.confirmed_at, "users", text))
     return entries
 
 
@@ -196,6 +213,9 @@ def origin_of(action: Action, *, may: Callable[[str], bool], line: Any) -> list[
         event = action.source_event
         url = may("webhooks.view_event") and place(action, "webhooks:event", event=event)
         rows.append(line(event, label="Event", url=url))
+    if action.undoes is not None:
+        url = place(action, "approvals:detail", action=action.undoes.public_id)
+        rows.append(line(action.undoes.effect, label="Undoes", url=url))
     rows.append(line(action.call_id, label="Call id"))
     rows.append(line(str(action.version), label="Version"))
     return rows

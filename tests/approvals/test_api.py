@@ -204,6 +204,28 @@ def test_an_unknown_outcome_is_reconciled_by_an_operator(here):
     assert key_of(here, here.operator).post(path, body).json()["status"] == "succeeded"
 
 
+def test_an_unknown_outcome_is_run_again_by_two_people(here):
+    action = ActionFactory(environment=here.environment, status=ActionStatus.UNKNOWN)
+    path, operator = f"actions/{action.public_id}", key_of(here, here.operator)
+    reason = {"reason": "No trace of it."}
+    assert key_of(here, here.may).post(f"{path}/run-again", reason).status_code == 403
+    order = operator.post(f"{path}/run-again", reason).json()["run_again"]
+    assert order["ordered_by"] == here.operator.public_id
+    confirmed = {"order": order["id"]}
+    assert operator.post(f"{path}/confirm-run-again", confirmed).status_code == 403
+    admin = key_of(here, here.admin)
+    assert admin.post(f"{path}/confirm-run-again", {"order": "rag_x"}).status_code == 409
+    done = admin.post(f"{path}/confirm-run-again", confirmed).json()
+    assert (done["status"], done["run_again"]) == ("approved", None)
+
+
+def test_a_service_is_asked_again_about_an_unknown_outcome(here):
+    action = ActionFactory(environment=here.environment, status=ActionStatus.UNKNOWN)
+    path = f"actions/{action.public_id}/look-up"
+    assert key_of(here, here.may).post(path).status_code == 403
+    assert key_of(here, here.operator).post(path).json()["status"] == "unknown"
+
+
 def test_lists_narrow_by_status_tool_run_and_agent(here):
     run = RunFactory(environment=here.environment)
     one = ActionFactory(environment=here.environment, run_id=run.pk)

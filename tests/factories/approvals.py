@@ -17,6 +17,7 @@ from approvals import ladder
 from approvals.literals import exact
 from approvals.models import (
     Action,
+    ActionTarget,
     ActionVersion,
     Approval,
     BreakGlass,
@@ -29,8 +30,10 @@ from approvals.models import (
     Opening,
     Policy,
     PolicyVersion,
+    RunAgain,
     ShadowVerdict,
     Snooze,
+    TargetLock,
 )
 from approvals.requirement import Requirement
 from approvals.services import binding, grant_seals
@@ -203,6 +206,36 @@ class ExecutionFactory(DjangoModelFactory):
     attempt = factory.Sequence(lambda n: n + 1)
     status = ExecutionStatus.CLAIMED
     idempotency_key = factory.LazyAttribute(lambda made: made.action.public_id)
+
+
+class RunAgainFactory(DjangoModelFactory):
+    """Ordered by one person; nobody has confirmed it."""
+
+    class Meta:
+        model = RunAgain
+
+    action = factory.SubFactory(ActionFactory, status=ActionStatus.UNKNOWN)
+    reason = "The service has no trace of it."
+    ordered_by = factory.SubFactory(UserFactory)
+
+
+class ActionTargetFactory(DjangoModelFactory):
+    class Meta:
+        model = ActionTarget
+
+    action = factory.SubFactory(ActionFactory)
+    environment = factory.SelfAttribute("action.environment")
+    key = factory.LazyFunction(lambda: digest("note:hello"))
+
+
+class TargetLockFactory(DjangoModelFactory):
+    """Held by nobody."""
+
+    class Meta:
+        model = TargetLock
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    key = factory.Sequence(lambda n: digest(f"note:{n}"))
 
 
 class CommentFactory(DjangoModelFactory):

@@ -18,11 +18,14 @@ from approvals.services import (
     approve,
     break_glass,
     cancel,
+    confirm_again,
     delegate,
     edit,
     expire_due,
     follow_tool,
     grants,
+    open_order,
+    order_again,
     propose,
     reconcile,
     reject,
@@ -285,6 +288,21 @@ class GateMachine(Ground):
                 action=self._action(pick), by=self._principal(who), outcome=outcome,
                 evidence="Looked.",
             )  # fmt: skip
+
+    @move(2, pick=picks, who=anybody, other=anybody)
+    def run_again(self, pick: int, who: str, other: str) -> None:
+        """Two people order what may have happened to be sent once more; perhaps one is both."""
+        unknown = [pk for pk in self.actions if self.status[pk] == "unknown"] or self.actions
+        action = Action.objects.get(pk=unknown[-1 - pick % len(unknown)])
+        with suppress(DomainError):
+            given = open_order(action) or order_again(
+                action=action, by=self._principal(who), reason="No trace of it."
+            )
+            assert given.ordered_by_id not in self.oracle.behind(action)
+            confirm_again(action=action, by=self._principal(other), order=given.public_id)
+            given.refresh_from_db()
+            assert given.confirmed_by_id not in {given.ordered_by_id, *self.oracle.behind(action)}
+            self.seen["run again"] += 1
 
     @rule(what=st.deferred(moves))
     def step(self, what: tuple[str, dict[str, Any]]) -> None:

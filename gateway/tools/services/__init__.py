@@ -1,5 +1,6 @@
 """Every write of tools, their versions and what they were imported from."""
 
+from gateway.tools.services.compensating import as_undo
 from gateway.tools.services.defining import definition_of, save
 from gateway.tools.services.drifting import accept_drift, keep_pinned, proposal_of
 from gateway.tools.services.importing import Reading, import_tools, read_document
@@ -20,6 +21,7 @@ __all__ = [
     "Reading",
     "accept_drift",
     "archive",
+    "as_undo",
     "bind",
     "definition_of",
     "enabled",

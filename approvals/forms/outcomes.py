@@ -1,0 +1,50 @@
+"""What people post about an outcome: what they saw, why it may run again, why it is undone."""
+
+from django import forms
+
+MAX_TEXT = 4000
+
+
+class ReconcileForm(forms.Form):
+    """What became of it, and how one knows."""
+
+    outcome = forms.ChoiceField(
+        choices=(("succeeded", "It happened"), ("failed", "It did not happen")),
+        label="What became of it",
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+    )
+    evidence = forms.CharField(
+        max_length=MAX_TEXT,
+        label="What you saw at the service",
+        help_text="Kept as evidence, and told to the agent as the outcome's reason.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class RunAgainForm(forms.Form):
+    """Why it may be sent once more."""
+
+    reason = forms.CharField(
+        max_length=MAX_TEXT,
+        label="What you saw at the service, and why it may be sent again",
+        help_text="A second person reads it before anything is sent.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class ConfirmAgainForm(forms.Form):
+    """The order that is confirmed."""
+
+    order = forms.CharField(max_length=40, widget=forms.HiddenInput)
+
+
+class CompensateForm(forms.Form):
+    """Why it is undone."""
+
+    reason = forms.CharField(
+        max_length=MAX_TEXT,
+        required=False,
+        label="Why",
+        help_text="Whoever decides it reads this.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
