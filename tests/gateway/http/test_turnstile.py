@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -14,10 +16,15 @@ from gateway.http.client import Client
 from gateway.http.errors import OutsideError
 from gateway.http.guard import Guard
 from gateway.http.health import health
+from gateway.http.health import notices as told
 from gateway.http.limits import Account, Limits, Rate
-from gateway.http.messages import Request, RetryClass
+from gateway.http.messages import Answer, Request, RetryClass
+from gateway.http.notices import notices
 from gateway.http.turnstile import Turnstile
+from gateway.lib import cache as caching
 from gateway.lib import shared
+from gateway.lib.cache import RedisOrMemoryCache
+from tests.gateway.lib.test_cache import server
 
 Respond = Callable[..., Any]
 ACCOUNT = Account("con_1", Limits(total_s=300, patience_s=5))
@@ -258,3 +265,21 @@ def test_a_host_that_is_called_all_the_time_stays_on_the_list(world: World) -> N
         lasting.append(stored["api.example:443"]["at"])
         world.now += 12 * 3600 + 1
     assert len(set(lasting)) == 10
+
+
+def test_all_of_it_is_kept_in_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    with TemporaryDirectory(prefix="cs-") as short, server(Path(short)):
+        kept = RedisOrMemoryCache(f"unix://{Path(short) / 'redis.sock'}", {})
+        monkeypatch.setattr(caching._Away, "until", 0.0)
+        monkeypatch.setattr(shared, "cache", kept)
+        turnstile = Turnstile(limited(requests=Rate(1, 60, 2), failures=2))
+        for _ in range(2):
+            ticket = turnstile.enter("api:443", points=0, patience_s=0, lease_s=1)
+            ticket.done(status=None, reason="timeout")
+        ticket.told(notices("GET", {}, Answer(200, {"sunset": "soon"})))
+        [seen] = health(turnstile.account)
+        assert (seen.state, seen.failures, seen.last_error) == (CircuitState.OPEN, 2, "timeout")
+        assert seen.remaining["requests"] < 1
+        assert [one.notice.value for one in told(ACCOUNT)] == ["soon"]
+        monkeypatch.undo()
+        assert health(ACCOUNT) == []
