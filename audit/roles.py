@@ -28,7 +28,7 @@ MAY: dict[str, dict[str, Rights]] = {
     # A trigger inserts with the rights of whoever inserted the record.
     PENDING: {"runtime": APPEND, "scheduler": APPEND | {"DELETE"}},
     # How often something was refused is a count, not a record.
-    "audit_refusalcount": {"runtime": APPEND | {"UPDATE"}},
+    "audit_refusalcount": {"runtime": APPEND | {"UPDATE", "DELETE"}},
 }
 SHARED = (
     "one database role owns the audit tables and runs the application, so it can drop what "

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 import uuid
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 TICK_S = 1.0
 # Long enough for a pause of the machine, short enough that nobody misses a killed scheduler.
 LEASE_S = 5
+PRUNE_EVERY_S = 3_600
 NAME = "scheduler"
 
 
@@ -49,11 +51,16 @@ def run(stopping: threading.Event) -> None:
     """Tick until asked to stop. A tick only wakes: every deadline is a row, so none is lost."""
     me = holder()
     sequencer: Sequencer | None = None
+    prune_at = 0.0
     while not stopping.wait(TICK_S):
         leads = _tick(me)
         if leads != (sequencer is not None):
             log.info("scheduler_leads" if leads else "scheduler_waits")
             sequencer = Sequencer() if leads else None
+            prune_at = time.monotonic()
+        if leads and time.monotonic() >= prune_at:
+            ring_now(JobName.PRUNE)
+            prune_at = time.monotonic() + PRUNE_EVERY_S
         if sequencer is not None:
             _sequence(sequencer)
     if sequencer is not None:

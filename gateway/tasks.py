@@ -1,12 +1,22 @@
-"""The scheduler's one job: look for due rows whose bell was lost."""
+"""The scheduler's jobs: due rows whose bell was lost, and rows whose retention is over."""
 
 from gateway import sweeps
 from gateway.lib.broker import JobName, job
+from gateway.retention import pruning
 
 LIMIT_MS = 60_000
+# Of each model; what is left waits for the next hour.
+PRUNE_BATCHES = 20
+PRUNE_LIMIT_MS = 600_000
 
 
 @job(JobName.SWEEP, time_limit_ms=LIMIT_MS)
 def sweep() -> None:
     """Sweep the whole deployment."""
     sweeps.sweep()
+
+
+@job(JobName.PRUNE, time_limit_ms=PRUNE_LIMIT_MS)
+def prune() -> None:
+    """Let go what has been kept for its time."""
+    pruning.prune(batches=PRUNE_BATCHES)

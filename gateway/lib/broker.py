@@ -43,6 +43,7 @@ class JobName(StrEnum):
     FOLLOW_TOOL = "follow_tool"
     DELIVER_OUTLETS = "deliver_outlets"
     SWEEP = "sweep"
+    PRUNE = "prune"
 
 
 # One queue per priority: what a person or an agent waits for is never behind a burst of events.
@@ -58,6 +59,7 @@ QUEUES = {
     JobName.FOLLOW_TOOL: "actions",
     JobName.DELIVER_OUTLETS: "sweeps",
     JobName.SWEEP: "sweeps",
+    JobName.PRUNE: "sweeps",
 }
 
 
