@@ -1,7 +1,11 @@
 """Invariant 9 where the database itself refuses the record: full disk, missing right, held lock."""
 
 import contextlib
+import os
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -112,6 +116,45 @@ def full_disk() -> Iterator[None]:
 @pytest.mark.django_db(transaction=True)
 def test_no_change_is_made_while_the_disk_is_full() -> None:
     check(full_disk)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of two megabytes that PostgreSQL may write, where one may be mounted."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW data_directory")
+        owner = Path(cursor.fetchone()[0]).stat()
+    folder = Path(tempfile.mkdtemp(prefix="countersign-disk-"))
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=2m,uid={owner.st_uid},mode=700", "tmpfs", folder]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        folder.rmdir()
+        pytest.skip("NOT RUN: no tmpfs may be mounted here")
+    folder.chmod(0o700)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+        folder.rmdir()
+
+
+@pytest.mark.skipif(not ON_POSTGRES, reason="SQLite: see above")
+@pytest.mark.django_db(transaction=True)
+def test_no_change_is_made_while_the_disk_of_the_log_is_full(small_disk: Path) -> None:
+    """The log's table lies on the small disk, everything else where there is room."""
+
+    @contextlib.contextmanager
+    def full() -> Iterator[None]:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLESPACE small LOCATION %s", [str(small_disk)])
+            cursor.execute("ALTER TABLE audit_auditrecord SET TABLESPACE small")
+            fill_up()
+            try:
+                yield
+            finally:
+                cursor.execute("ALTER TABLE audit_auditrecord SET TABLESPACE pg_default")
+                cursor.execute("DROP TABLESPACE small")
+
+    check(full)
 
 
 @pytest.fixture(scope="module")
