@@ -47,7 +47,7 @@ def people() -> People:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the sweep rings for."""
     heard: list[Any] = []
-    monkeypatch.setattr(due, "ring", lambda name, *ids, **_: heard.append((name, ids)))
+    monkeypatch.setattr(due, "ring_again", lambda name, *ids, **_: heard.append((name, ids)))
     return heard
 
 
