@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from approvals.loops import LOOP
 from approvals.models import Action, Approval, Opening
 from approvals.services import binding, editing, reading, spending, trail
 from approvals.services.locking import attempt, lock_for_decision, touch
@@ -142,7 +143,12 @@ def send_to_execution(action: Action, by: Principal, vote: Approval, *, hold_s: 
     spending.set_aside(action)
     move(
         action, ActionStatus.APPROVED, approved_at=Now(), due_at=Now() + hold,
-        execute_by=Now() + EXECUTE_WITHIN + hold, code="", reason="",
+        execute_by=Now() + EXECUTE_WITHIN + hold, **_settled_words(action),
     )  # fmt: skip
     _record(action, AuditAction.ACTION_APPROVED, vote, by, before=before)
     ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=int(hold.total_seconds() * 1000))
+
+
+def _settled_words(action: Action) -> dict[str, str]:
+    """Why it was held is answered by the approval; a loop's card is counted from, and stays one."""
+    return {} if action.code == LOOP else {"code": "", "reason": ""}

@@ -6,6 +6,7 @@ from django import forms
 
 from gateway.connections.models import Connection
 from gateway.lib.errors import DomainError
+from gateway.lib.formrows import visible
 from gateway.lib.jsonfield import JsonObjectField, written
 from gateway.tenants.models import Environment
 from gateway.tools import services
@@ -115,9 +116,12 @@ class DefinitionForm(forms.Form):
 
 def initial_of(definition: dict[str, Any]) -> dict[str, Any]:
     """A definition as the form's first values."""
-    shown: dict[str, Any] = {name: definition.get(name, "") for name in TEXTS}
+    # What the eye would miss stands as an escape: whoever saves it saves what they see.
+    shown: dict[str, Any] = {name: visible(definition.get(name, "")) for name in TEXTS}
     shown |= {name: written(definition.get(name) or None) for name in OBJECTS}
-    return shown | {name: "\n".join(map(str, definition.get(name) or ())) for name in LINES}
+    return shown | {
+        name: visible("\n".join(map(str, definition.get(name) or ()))) for name in LINES
+    }
 
 
 def initial_of_version(version: ToolVersion) -> dict[str, Any]:

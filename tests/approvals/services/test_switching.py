@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from approvals import executor
+from approvals.execution import claiming
 from approvals.models import Action, Execution, KillSwitch
 from approvals.services import approve, set_kill_switch, sweep
 from approvals.states import ActionStatus, ExecutionStatus
@@ -94,13 +95,13 @@ def test_a_switch_turned_on_between_the_look_and_the_claim_stops_it(
     here: Scene, fake: FakeConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     action = here.approved()
-    recheck = executor.rechecking.may_still_run
+    recheck = claiming.rechecking.may_still_run
 
     def slowly(row: Action) -> bool:
         KillSwitchFactory(environment=here.environment)
         return recheck(row)
 
-    monkeypatch.setattr(executor.rechecking, "may_still_run", slowly)
+    monkeypatch.setattr(claiming.rechecking, "may_still_run", slowly)
     assert executor.claim(str(action.pk)) is None
     action.refresh_from_db()
     assert (action.status, action.attempts) == (ActionStatus.APPROVED, 0)
@@ -164,7 +165,10 @@ def test_an_answer_that_may_have_been_lost_is_not_asked_again_while_stopped(
 
 
 def test_a_lost_unsafe_call_is_told_as_unknown_even_while_stopped(fake: FakeConnector) -> None:
-    here = scene(retry_class="unsafe")
+    nobody_can_tell = {"method": "POST", "url": "https://shop.example/notes"}
+    here = scene(
+        retry_class="unsafe", connector="http", operation="request", config=nobody_can_tell
+    )
     action = lost(here, ExecutionStatus.SENT)
     switch(here)
     sweep()

@@ -14,6 +14,7 @@ from tests import people
 from tests.factories.agents import ProviderFactory
 from tests.factories.approvals import (
     ActionFactory,
+    ActionTargetFactory,
     ActionVersionFactory,
     ApprovalFactory,
     BreakGlassFactory,
@@ -23,8 +24,10 @@ from tests.factories.approvals import (
     GrantUseFactory,
     KillSwitchFactory,
     OpeningFactory,
+    RunAgainFactory,
     ShadowVerdictFactory,
     SnoozeFactory,
+    TargetLockFactory,
 )
 from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEntryFactory
 from tests.factories.connections import ConnectionFactory, TokenFactory
@@ -79,6 +82,9 @@ def everything(environment):
     KillSwitchFactory(environment=environment)
     GrantUseFactory(grant__derived_from=action, action=action)
     ExecutionFactory(action=action)
+    RunAgainFactory(action=action)
+    ActionTargetFactory(action=action)
+    TargetLockFactory(environment=environment)
     RunEventFactory(run=run)
     ReportFactory(run=run, action=action)
     ShadowVerdictFactory(action=action)
