@@ -28,8 +28,11 @@ SIZES = {
     "phone": {"width": 390, "height": 844},
 }
 THEMES = ("light", "dark")
-# Pieces of pages, and addresses that only redirect.
-NO_PAGES = {"favicon", "home", "account_email", "approvals:inbox_count", "approvals:row"}
+# Pieces of pages, files, and addresses that only redirect or take a form.
+NO_PAGES = {
+    "favicon", "home", "account_email", "approvals:inbox_count", "approvals:row",
+    "audit:bundle", "audit:proof", "connections:callback",
+}  # fmt: skip
 SIGNED_OUT = {"account_login", "account_reset_password", "account_inactive", "invitation"}
 
 

@@ -41,6 +41,7 @@ PAGES = (
     ("members", "Members", "users", "tenants:members", "tenants.view_member"),
 )
 SECOND_PART = "sources"
+STREAM_PERMISSION = "approvals.view_action"
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,9 @@ class Frame:
 
     @property
     def stream(self) -> str:
-        """The live stream of this environment."""
+        """The live stream of this environment; empty for who may not see what it tells of."""
+        if not self.principal.has(STREAM_PERMISSION):
+            return ""
         return f"/{self.where['tenant']}/{self.where['environment']}/stream/"
 
     def url(self, name: str) -> str:
