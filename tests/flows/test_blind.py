@@ -30,6 +30,7 @@ TAMPERS = 34
 EXIT_WITHIN_S = 30.0
 # A call that nobody makes so often in this time was missed.
 HIT_WITHIN_S = 6.0
+DETACH_WITHIN_S = 2.0
 CALLS = ("pwrite64", "fdatasync", "sendto", "recvfrom", "write", "pread64", "fcntl")
 MOST_CALLS = 40
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="no strace")
@@ -87,7 +88,12 @@ def tampered(pid: int, call: str, how: str, nth: int) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(DETACH_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            # It waits for threads that it killed; as long as it does, nobody can bury them.
+            process.kill()
+            process.wait()
 
 
 def is_traced(pid: int) -> bool:
