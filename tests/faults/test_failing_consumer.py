@@ -18,7 +18,7 @@ from tests.doubles.counting import Counting, Trouble, counting, lines
 from tests.factories.agents import AgentFactory, ProviderFactory
 from tests.factories.runs import ReportFactory, RunFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 SEED = 61
 CALLS = 5
 FAILS = 0.3

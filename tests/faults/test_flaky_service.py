@@ -18,7 +18,7 @@ from approvals.states import ActionStatus
 from tests.doubles.counting import Counting, Trouble, lines
 from tests.faults.scene import TOOLS, Served, served
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 SEED = 56
 # So many troubles in a row an idempotent call may meet: fewer than it has attempts.
 MOST_TROUBLES = 4

@@ -23,7 +23,7 @@ from approvals.states import ActionStatus, ExecutionStatus
 from tests.doubles.counting import lines
 from tests.faults.scene import Served, served
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 ROUNDS = 20
 PATIENCE_S = 20.0
 

@@ -28,7 +28,7 @@ from gateway.lib.errors import Denied
 from tests.doubles.counting import lines
 from tests.faults.scene import Served, served
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 OTHERS = 10
 OTHERS_WITHIN_S = 10.0
 GIVE_UP_S = 60.0

@@ -15,7 +15,7 @@ from tests.factories.webhooks import EventFactory, SourceFactory
 from tests.invariants.doors import desk_addresses, rows_of
 from tests.people import People, ready
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 MARKUP = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",

@@ -9,7 +9,7 @@ from tests.desk import signed_in
 from tests.invariants.doors import RESOURCES, api, desk_addresses, rows_of
 from tests.people import People, ready
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 # What may change by looking: marks of use, sessions, and the log of what was looked at, whose
 # records wait for their place in the tree.
 MAY_CHANGE = {

@@ -119,6 +119,7 @@ def test_nothing_runs_but_what_was_let_through_at_that_moment(
     assert all(machine.seen[what] for what in wanted), machine.seen
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_fault_of_the_gate_is_found(
     machine: type[GateMachine], monkeypatch: pytest.MonkeyPatch, fault: Fault
