@@ -66,7 +66,8 @@ def deliver(runs: list[Run]) -> None:
     raise AssertionError(f"not delivered: {left.count()}")
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("count", [60, 1000])
 def test_each_result_arrives_under_one_id_in_the_order_of_calls(
     count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,6 @@ Nothing accepted is lost, nothing runs that nobody allowed, nothing happens twic
 exactly what a dead worker had sent to a service that must not be asked again.
 """
 
-import os
 import random
 
 import pytest
@@ -13,7 +12,6 @@ from gateway.lib.failpoints import Point
 from tests.flows.crash import POINTS, passes, stage
 
 pytestmark = pytest.mark.flow
-ON_POSTGRES = os.environ.get("DATABASE_URL", "").startswith("postgres")
 SEED = 14
 FEW = [Point.SENT]
 
@@ -34,7 +32,7 @@ def kill(
             print(f"\nT47 {', '.join(points)}: {here.account}")  # noqa: T201
 
 
-@pytest.mark.skipif(ON_POSTGRES, reason="once is enough: in the run on SQLite")
+@pytest.mark.long
 def test_a_few_deaths_lose_and_repeat_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     kill(capsys, FEW, kills=1, count=20)
 
