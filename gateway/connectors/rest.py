@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from audit.canonical import NotCanonical, canonical
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus
+from gateway.http.errors import OutsideError
 from gateway.http.messages import Answer
 from gateway.lib import ids
 from gateway.lib.strictjson import Ambiguous, parse
@@ -144,6 +145,32 @@ def to_secret_address(request: ConnectorRequest) -> ConnectorRequest | Outcome:
         )  # fmt: skip
     rendered = {**request.rendered, "url": secret.value + rest}
     return replace(request, rendered=rendered, secret=None)
+
+
+Search = Callable[[ConnectorRequest], Any]
+
+
+def searched(
+    searches: Mapping[str, Search],
+    request: ConnectorRequest,
+    *,
+    bad_answer: Callable[[], OutsideError],
+) -> Outcome | None:
+    """What the operation's search found of an attempt; None where it shows that nothing happened.
+
+    Raises OutsideError: the search's own, or `bad_answer` for an answer that is not the service's.
+    """
+    search = searches.get(request.operation)
+    if search is None:
+        # Nothing is known of it, which is another thing than knowing that nothing happened.
+        raise OutsideError("no_search", True, False, detail="This operation cannot be looked up.")
+    try:
+        found = search(request)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise bad_answer() from error
+    if found is None:
+        return None
+    return Outcome(OutcomeStatus.SUCCEEDED, result=found, may_have_happened=True)
 
 
 def proposed_at(key: str) -> float | None:

@@ -3,16 +3,15 @@
 What was written carries the action's mark; a merge, a deletion and a file show by their state.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus
+from gateway.connectors.base import ConnectorRequest, Outcome
 from gateway.connectors.github.answers import made_comment, made_issue, made_review
 from gateway.connectors.github.asking import bad_answer, find, get
 from gateway.connectors.github.catalogue import ISSUE, MARK_PLACE, PULL, REPOSITORY
 from gateway.connectors.github.previews import file_text
-from gateway.connectors.rest import proposed_at
+from gateway.connectors.rest import Search, proposed_at, searched
 
 
 def mark(key: str) -> str:
@@ -22,16 +21,7 @@ def mark(key: str) -> str:
 
 def lookup(request: ConnectorRequest) -> Outcome | None:
     """What came of it; None where GitHub shows that nothing did. Raises OutsideError."""
-    search = _SEARCHES.get(request.operation)
-    if search is None:
-        return None
-    try:
-        found = search(request)
-    except (LookupError, TypeError, AttributeError) as error:
-        raise bad_answer() from error
-    if found is None:
-        return None
-    return Outcome(OutcomeStatus.SUCCEEDED, result=found, may_have_happened=True)
+    return searched(_SEARCHES, request, bad_answer=bad_answer)
 
 
 def _issue(request: ConnectorRequest) -> Any:
@@ -89,7 +79,7 @@ def _since(request: ConnectorRequest) -> dict[str, str]:
     return {"since": datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
-_SEARCHES: dict[str, Callable[[ConnectorRequest], Any]] = {
+_SEARCHES: dict[str, Search] = {
     "create_issue": _issue,
     "comment": _comment,
     "review_pull": _review,

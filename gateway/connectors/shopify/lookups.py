@@ -1,12 +1,11 @@
 """Whether an attempt whose answer was lost took effect, by the action's id in what it left."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus
+from gateway.connectors.base import ConnectorRequest, Outcome
 from gateway.connectors.calls import dwindling
-from gateway.connectors.rest import proposed_at
+from gateway.connectors.rest import Search, proposed_at, searched
 from gateway.connectors.shopify import documents
 from gateway.connectors.shopify.answers import bad_answer, draft_state, refund_state
 from gateway.connectors.shopify.asking import ask
@@ -18,16 +17,7 @@ from gateway.http.paging import Page, cursored
 
 def lookup(request: ConnectorRequest) -> Outcome | None:
     """What came of it; None where Shopify shows that nothing did. Raises OutsideError."""
-    search = _SEARCHES.get(request.operation)
-    if search is None:
-        return None
-    try:
-        found = search(request)
-    except (LookupError, TypeError, AttributeError) as error:
-        raise bad_answer() from error
-    if found is None:
-        return None
-    return Outcome(OutcomeStatus.SUCCEEDED, result=found, may_have_happened=True)
+    return searched(_SEARCHES, request, bad_answer=bad_answer)
 
 
 def _mark(request: ConnectorRequest) -> str:
@@ -83,7 +73,7 @@ def _moment(text: str) -> float:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-_SEARCHES: dict[str, Callable[[ConnectorRequest], Any]] = {
+_SEARCHES: dict[str, Search] = {
     "refund_order": _refund,
     "cancel_order": _cancellation,
     "create_draft_order": _draft,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from gateway.connectors.base import Affected, ConnectorRequest, Outcome, OutcomeStatus, Preview
+from gateway.connectors.base import Affected, ConnectorRequest, Outcome, Preview
 from gateway.connectors.calls import dwindling, read
-from gateway.connectors.rest import base_url, reading
+from gateway.connectors.rest import Search, base_url, reading, searched
 from gateway.connectors.stripe.answers import kept_of, refusal, settled
 from gateway.connectors.stripe.catalogue import CALLS, MARK
 from gateway.http import paging
@@ -45,14 +45,8 @@ def lookup(request: ConnectorRequest) -> Outcome | None:
     A refund carries the action's id. A capture or cancellation shows by the payment's status,
     whoever did it.
     """
-    try:
-        found = _SEARCHES[request.operation](request)
-    except (LookupError, TypeError, AttributeError) as error:
-        raise _bad_answer() from error
-    if found is None:
-        return None
-    outcome = Outcome(OutcomeStatus.SUCCEEDED, result=found, may_have_happened=True)
-    return settled(CALLS[request.operation], outcome)
+    outcome = searched(_SEARCHES, request, bad_answer=_bad_answer)
+    return settled(CALLS[request.operation], outcome) if outcome else None
 
 
 def _refund(request: ConnectorRequest) -> Preview:
@@ -133,7 +127,7 @@ def _find_cancellation(request: ConnectorRequest) -> Any:
     return found if found["status"] == "canceled" else None
 
 
-_SEARCHES = {
+_SEARCHES: dict[str, Search] = {
     "refund": _find_refund,
     "capture_payment_intent": _find_capture,
     "cancel_payment_intent": _find_cancellation,
