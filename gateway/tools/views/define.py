@@ -13,6 +13,8 @@ from gateway.tools.forms.definition import DefinitionForm, initial_of, initial_o
 from gateway.tools.models import Tool
 
 CHANGE = "tools.change_tool"
+# What nobody has said yet: an oversight must not make a change look like a read.
+CAREFUL = {"side_effect": "destructive", "retry_class": "unsafe"}
 
 
 @page(CHANGE)
@@ -26,7 +28,7 @@ def new(request: Any, offer: str) -> HttpResponse:
     """A new tool of one operation, filled in with what the connector says of it."""
     found = _offer(offer)
     what = {"connector": found.connector, "operation": found.operation.name}
-    begun = {"name": offer, **initial_of(services.with_offer(what))}
+    begun = {"name": offer, **initial_of({**CAREFUL, **services.with_offer(what)})}
     form = DefinitionForm(request.POST or None, environment=request.environment, initial=begun)
     context = {"form": form, "offer": found, "heading": f"New tool: {found.operation.title}"}
     if request.method != "POST" or not form.is_valid():

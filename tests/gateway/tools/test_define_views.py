@@ -47,6 +47,12 @@ def test_every_operation_is_offered_and_leads_to_its_form(here, admin):
         assert admin.get(address).status_code == 200
 
 
+def test_what_the_connector_does_not_say_begins_with_the_careful_choice(here, admin):
+    shown = text(admin.get(at(here.environment, "tools:new", offer="http.request")))
+    assert '<option value="destructive" selected>' in shown
+    assert '<option value="unsafe" selected>' in shown
+
+
 def test_a_tool_is_made_as_the_form_says(here, admin):
     address = at(here.environment, "tools:new", offer="http.request")
 
