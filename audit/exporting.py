@@ -23,9 +23,9 @@ from django.utils import timezone
 
 from audit import published, tree
 from audit.models import AuditRecord, Checkpoint, Leaf
+from audit.reading import CHUNK, in_order
 
 FORMAT = 1
-CHUNK = 500
 # It is made in memory.
 MOST_PACKED = 50_000
 MANIFEST, RECORDS, CHECKPOINTS = "manifest.json", "records.jsonl", "checkpoints.txt"
@@ -123,8 +123,8 @@ def manifest(span: Span) -> dict[str, Any]:
 def checkpoints(span: Span) -> Iterator[str]:
     """The signed heads from the first to the last leaf, each with an empty line behind it."""
     rows = Checkpoint.objects.filter(log=span.log, size__gte=span.first, size__lte=span.end)
-    for note in rows.order_by("size").values_list("note", flat=True).iterator(CHUNK):
-        yield f"{note}\n"
+    for row in in_order(rows.only("size", "note"), "size"):
+        yield f"{row.note}\n"
 
 
 def packed(

@@ -24,6 +24,7 @@ from audit.checkpoints import BadNote, Head
 from audit.evidence import Evidence
 from audit.merkle import HASH_BYTES, Frontier, leaf_hash
 from audit.models import AuditRecord, Checkpoint, Leaf
+from audit.reading import in_order
 from audit.services import SYSTEM_LOG
 
 CHUNK = 500
@@ -315,7 +316,7 @@ class _LogCheck:
             self.report.add("sequence", f"{count} rows stand for {size} leaves")
 
     def _stored(self) -> Iterator[tuple[str, Head]]:
-        for row in Checkpoint.objects.filter(log=self.log).order_by("size").iterator(CHUNK):
+        for row in in_order(Checkpoint.objects.filter(log=self.log), "size"):
             self.report.checkpoints += 1
             try:
                 head = checkpoints.verify(row.note, self.public_keys)
@@ -334,9 +335,9 @@ class _LogCheck:
         rows = AuditRecord.objects.filter(
             log=SYSTEM_LOG, action=AuditAction.CHECKPOINT_SIGNED, target_id=self.log
         )
-        for body in rows.order_by("pk").values_list("body", flat=True).iterator(CHUNK):
+        for row in in_order(rows.only("id", "body")):
             try:
-                meta = json.loads(body)["meta"]
+                meta = json.loads(row.body)["meta"]
                 head = Head(self.log, int(meta["size"]), bytes.fromhex(meta["root"]))
             except (ValueError, KeyError, TypeError):
                 continue  # its own leaf says that it was changed

@@ -15,6 +15,7 @@ from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
 from audit.models import AuditRecord
+from audit.reading import in_order
 from gateway.lib.errors import Denied, Refused
 from gateway.retention import finding, registry
 from gateway.retention.finding import Person, Progress, Rows
@@ -118,6 +119,6 @@ def _records(person: Person) -> Iterator[dict[str, Any]]:
         # Only a sealed value says so.
         about |= Q(body__contains=f'"key":"{key.public_id}"')
     rows = AuditRecord.objects.of_tenant(person.tenant.public_id).filter(about)
-    for row in rows.order_by("id").iterator():
+    for row in in_order(rows):
         said = {one.field: one.value for one in subjects.reveal(row)}
         yield {"record": json.loads(row.body), "revealed": said}

@@ -83,14 +83,12 @@ def test_refusals_are_counted_by_source_and_reason(sender, until):
     sender.send(path="/webhooks/unknown")
 
     def counted() -> bool:
-        rows = Refusal.objects.values_list("source", "reason", "count")
-        return set(rows) == {
-            (sender.source.pk, "malformed_signature", 2),
-            (sender.source.pk, "stale_timestamp", 1),
-            (None, "unknown_source", 1),
-        }
+        own = sender.source.refusals.values_list("reason", "count")
+        return set(own) == {("malformed_signature", 2), ("stale_timestamp", 1)}
 
     until(counted)
+    # The server of an earlier test may just now write its own count of unknown addresses.
+    until(Refusal.objects.filter(source=None, reason="unknown_source").exists)
 
 
 def test_use_of_a_secret_and_the_last_event_are_noted(sender, until):
