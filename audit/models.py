@@ -7,6 +7,8 @@ from django.db import models
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from audit.inserting import insert
+
 
 class Immutable(Exception):
     """Records, leaves and checkpoints are written once; nothing changes or deletes them."""
@@ -35,11 +37,10 @@ class AppendOnly(models.Model):
         abstract = True
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Insert a new row; an existing one is refused."""
+        """Insert a new row; an existing one is refused. No option of Django's changes that."""
         if not self._state.adding:
             raise Immutable("the audit log cannot be changed")
-        options["force_insert"] = True
-        super().save(*args, **options)
+        insert(self)
 
     def delete(self, *args: Any, **options: Any) -> NoReturn:
         """Refused."""
