@@ -22,6 +22,7 @@ from audit.models import AuditRecord, Checkpoint
 from audit.sequencer import CHECKPOINT_S
 
 JSON_LINES = "application/jsonl"
+MAX_SIZE = 2**53 - 1
 # The name in the address, and the column that it narrows.
 NARROWED_BY = {"target": "target_id", "actor": "actor_id", "correlation": "correlation_id"}
 FILTERS = [OpenApiParameter(name, str) for name in NARROWED_BY]
@@ -45,6 +46,13 @@ class NotYet(exceptions.APIException):
     default_code = "not_yet"
     default_detail = f"No checkpoint covers this yet; ask again in {CHECKPOINT_S} seconds."
     wait = CHECKPOINT_S
+
+
+class LogBroken(exceptions.APIException):
+    """The stored tree has a hole: there is nothing to prove with, and somebody must look."""
+
+    status_code = 409
+    default_code = "log_broken"
 
 
 class CheckpointOut(serializers.Serializer[Checkpoint]):
@@ -89,6 +97,24 @@ class ProofOut(serializers.Serializer[tree.Inclusion]):
         return "\n".join([*lines, *self.get_hashes(found), "", found.checkpoint.note])
 
 
+class ConsistencyOut(serializers.Serializer[tree.Consistency]):
+    """That the tree only grew between two sizes: check it with the root that you kept of `from`."""
+
+    log = serializers.CharField(source="checkpoint.log")
+    to = serializers.IntegerField(source="checkpoint.size")
+    hashes = serializers.SerializerMethodField(help_text="As RFC 6962 orders them, in base64.")
+    checkpoint = CheckpointOut(help_text="The signed head of `to`.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` too, which is no name in Python."""
+        size = serializers.IntegerField(source="earlier")
+        return {"from": size, **super().get_fields()}
+
+    def get_hashes(self, found: tree.Consistency) -> list[str]:
+        """Each in base64."""
+        return [base64.b64encode(value).decode() for value in found.hashes]
+
+
 class AuditViews(GenericViewSet[AuditRecord]):
     """The records of the caller's environment, and of its tenant as a whole."""
 
@@ -99,6 +125,7 @@ class AuditViews(GenericViewSet[AuditRecord]):
         "export": "audit.export_record",
         "checkpoint": "audit.view_record",
         "proof": "audit.view_record",
+        "consistency": "audit.view_record",
     }
 
     def get_queryset(self) -> QuerySet[AuditRecord]:
@@ -156,10 +183,48 @@ class AuditViews(GenericViewSet[AuditRecord]):
         record = self.get_queryset().filter(pk=_uuid(id)).first()
         if record is None:
             raise Http404
-        found = tree.inclusion(record)
+        try:
+            found = tree.inclusion(record)
+        except tree.Broken as error:
+            raise LogBroken(str(error)) from error
         if found is None:
             raise NotYet
         return Response(ProofOut(found).data)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("from", int, required=True), OpenApiParameter("to", int)],
+        responses=ConsistencyOut,
+    )
+    @route(detail=False, methods=["get"])
+    def consistency(self, request: Request) -> Response:
+        """That the log of `from` leaves is the beginning of a signed one: the newest, or `to`'s."""
+        log = _scope(request).tenant or ""
+        asked = serializers.IntegerField(min_value=1, max_value=MAX_SIZE)
+        earlier = _asked(request, "from", asked)
+        later = _asked(request, "to", asked) if "to" in request.query_params else None
+        head = tree.checkpoint(log, later) if later else tree.newest_checkpoint(log)
+        if head is None and later:
+            raise _wrong("to", f"No checkpoint covers {later} leaves: leave `to` out.")
+        if head is None:
+            raise NotYet
+        if earlier > head.size:
+            raise _wrong("from", f"The signed log has {head.size} leaves, fewer than {earlier}.")
+        try:
+            return Response(ConsistencyOut(tree.consistency(head, earlier)).data)
+        except tree.Broken as error:
+            raise LogBroken(str(error)) from error
+
+
+def _asked(request: Request, name: str, field: serializers.IntegerField) -> int:
+    """The number of this name in the address; raises ValidationError."""
+    try:
+        return int(field.run_validation(request.query_params.get(name, "")))
+    except exceptions.ValidationError as error:
+        raise exceptions.ValidationError({name: error.detail}) from error
+
+
+def _wrong(name: str, text: str) -> exceptions.ValidationError:
+    return exceptions.ValidationError({name: [text]})
 
 
 def _uuid(text: str) -> UUID:

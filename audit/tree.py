@@ -21,6 +21,15 @@ class Inclusion:
     hashes: list[bytes]
 
 
+@dataclass(frozen=True)
+class Consistency:
+    """That the first `earlier` leaves of a checkpoint's tree are the tree that it was then."""
+
+    earlier: int
+    checkpoint: Checkpoint
+    hashes: list[bytes]
+
+
 def logs() -> set[str]:
     """Every log that has leaves or checkpoints; reads an index to its end."""
     found: set[str] = set()
@@ -55,6 +64,11 @@ def consistency_proof(log: str, earlier: int, later: int) -> list[bytes]:
     return merkle.consistency_proof(earlier, later, found.__getitem__)
 
 
+def consistency(head: Checkpoint, earlier: int) -> Consistency:
+    """The proof from so many leaves, at most the checkpoint's, to all of them; raises Broken."""
+    return Consistency(earlier, head, consistency_proof(head.log, earlier, head.size))
+
+
 def inclusion(record: AuditRecord) -> Inclusion | None:
     """The proof towards the newest checkpoint; None while none covers the record. Raises Broken."""
     leaf = Leaf.objects.filter(record=record).select_related("record").first()
@@ -70,6 +84,11 @@ def inclusion(record: AuditRecord) -> Inclusion | None:
 def newest_checkpoint(log: str) -> Checkpoint | None:
     """The last one that was signed."""
     return Checkpoint.objects.filter(log=log).order_by("-size").first()
+
+
+def checkpoint(log: str, leaves: int) -> Checkpoint | None:
+    """The one that covers exactly so many leaves, if one was signed."""
+    return Checkpoint.objects.filter(log=log, size=leaves).first()
 
 
 def subtrees(log: str, parts: Iterable[Subtree]) -> dict[Subtree, bytes]:

@@ -11,8 +11,9 @@ from audit import checkpoints, merkle, published, sequencer, services
 from audit.actions import AuditAction
 from audit.canonical import canonical
 from audit.context import Actor, Target, bind
-from audit.models import AuditRecord
+from audit.models import AuditRecord, Leaf
 from tests import people
+from tests.audit.superuser import unguard
 from tests.callers import key_of
 from tests.factories.tenants import EnvironmentFactory
 
@@ -145,3 +146,62 @@ def test_a_viewer_gets_no_proof(here, signed):
     viewer = key_of(here, here.may_not)
     assert viewer.get("audit/checkpoint").status_code == 403
     assert viewer.get(f"audit/proof/{signed[0].pk}").status_code == 403
+
+
+@pytest.fixture
+def grown(here, published_in):
+    """A checkpoint of five records, and one of nine."""
+    log = here.environment.audit_scope.tenant
+    published.announce_key(sequencer._public_key())
+    for size in (5, 9):
+        for n in range(size - sequencer.tree.size(log)):
+            note(here.environment, f"tol_{n}")
+        sequencer.sequence()
+        sequencer.sign(log, size)
+
+
+def test_whoever_kept_a_head_is_proven_that_the_log_only_grew(here, grown):
+    caller = key_of(here, here.auditor)
+    log = here.environment.audit_scope.tenant
+    for earlier in range(1, 10):
+        answer = caller.get("audit/consistency", {"from": earlier}).json()
+        head = checkpoints.verify(answer["checkpoint"]["note"], published.public_keys())
+        proof = [base64.b64decode(text) for text in answer["hashes"]]
+        merkle.check_consistency(
+            (earlier, head.size), proof, roots=(sequencer.tree.root(log, earlier), head.root)
+        )
+        assert (answer["from"], answer["to"], answer["log"]) == (earlier, 9, log)
+        # The planted fault: a head that was never this log's.
+        with pytest.raises(merkle.BadProof):
+            merkle.check_consistency((earlier, head.size), proof, roots=(bytes(32), head.root))
+
+
+def test_the_later_head_may_be_named_and_must_be_signed(here, grown):
+    caller = key_of(here, here.auditor)
+    assert caller.get("audit/consistency", {"from": 3, "to": 5}).json()["to"] == 5
+    answer = caller.get("audit/consistency", {"from": 3, "to": 6})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert "No checkpoint covers 6 leaves" in answer.json()["errors"]["to"][0]
+
+
+@pytest.mark.parametrize("start", [None, "", "0", "-1", "x", "10", "1.5", "9" * 30])
+def test_a_beginning_that_is_none_is_named(here, grown, start):
+    asked = {} if start is None else {"from": start}
+    answer = key_of(here, here.auditor).get("audit/consistency", asked)
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, ["from"])
+
+
+def test_consistency_before_the_first_head_and_for_a_viewer(here):
+    assert key_of(here, here.auditor).get("audit/consistency", {"from": 1}).status_code == 409
+    assert key_of(here, here.may_not).get("audit/consistency", {"from": 1}).status_code == 403
+
+
+def test_a_hole_in_the_tree_is_said_instead_of_a_proof(here, grown):
+    unguard()
+    Leaf._base_manager.filter(log=here.environment.audit_scope.tenant, leaf_index=3).delete()
+    caller = key_of(here, here.auditor)
+    row = AuditRecord.objects.filter(target_id="tol_0").order_by("pk").first()
+    for path, asked in (("audit/consistency", {"from": 5}), (f"audit/proof/{row.pk}", {})):
+        answer = caller.get(path, asked)
+        assert (answer.status_code, answer.json()["code"]) == (409, "log_broken")
+        assert "audit_verify" in answer.json()["detail"]
