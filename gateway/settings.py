@@ -62,6 +62,8 @@ KEEP_RUNS_DAYS = env.number("COUNTERSIGN_KEEP_RUNS_DAYS", 400, at_least=0)
 KEEP_REFUSALS_DAYS = env.number("COUNTERSIGN_KEEP_REFUSALS_DAYS", 400, at_least=0)
 KEEP_INVITATIONS_DAYS = env.number("COUNTERSIGN_KEEP_INVITATIONS_DAYS", 90, at_least=0)
 KEEP_ANSWERS_DAYS = KEEP_SESSIONS_DAYS = 1
+# A session that nobody used for so long has run out: Django's own cookies last two weeks.
+KEEP_SIGN_INS_DAYS = 15
 ADMIN_PATH = env.text("COUNTERSIGN_ADMIN_PATH", "admin/").strip("/") + "/"
 LOG_LEVEL = env.choice("COUNTERSIGN_LOG_LEVEL", "info", of=("debug", "info", "warning", "error"))
 
@@ -79,6 +81,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -191,6 +196,21 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "gateway.tenants.accounts.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
+# How long a proof of being there counts where something asks for a fresh one: seconds.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+
+# Second factors: docs/accounts.md. Whom the deployment obliges to have one.
+SECOND_FACTOR = env.choice(
+    "COUNTERSIGN_SECOND_FACTOR", "optional", of=("optional", "reviewers", "everyone")
+)
+MFA_ADAPTER = "gateway.tenants.accounts.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# A stolen key alone opens nothing: the person shows a finger, a face or a PIN.
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Countersign"
 
 EMAIL_URL = env.text("COUNTERSIGN_EMAIL_URL", "")
 locals().update(env.email(EMAIL_URL))

@@ -35,6 +35,9 @@ class Approval(Row):
         null=True, blank=True, help_text="When the session last proved who it is; a key never does."
     )
     authentication_methods = models.JSONField(default=list, help_text="By what it proved it.")
+    assertion = models.JSONField(
+        null=True, blank=True, help_text="What the person's passkey signed: gateway.lib.assertions."
+    )
     on_behalf_of = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )

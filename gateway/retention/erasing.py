@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
@@ -15,7 +18,7 @@ from gateway.lib.unit_of_work import unit_of_work
 from gateway.retention import finding, registry
 from gateway.retention.finding import Person, Progress
 from gateway.retention.names import TooShort
-from gateway.tenants.models import Member, Tenant, User
+from gateway.tenants.models import Challenge, Member, SignIn, Tenant, User
 from gateway.tenants.principals import Principal
 from gateway.tenants.services import subjects
 
@@ -104,7 +107,9 @@ def _forget(user: User) -> None:
         name="", email=f"{user.public_id}@{NO_ADDRESS}", password=make_password(None),
         is_active=False, is_staff=False,
     )  # fmt: skip
-    EmailAddress.objects.filter(user=user).delete()
+    belongings: tuple[Any, ...] = (EmailAddress, Authenticator, SocialAccount, SignIn, Challenge)
+    for model in belongings:
+        model.objects.filter(user=user).delete()
 
 
 def _record(action: AuditAction, tenant: Tenant, told: Erased, *, by: Principal) -> None:

@@ -19,5 +19,19 @@ KEPT = (
     Kept("auth.Group", "not used", NOBODY),
     Kept("account.EmailAddress", "not used", NOBODY),
     Kept("account.EmailConfirmation", "not used", NOBODY),
+    Kept(
+        "mfa.Authenticator",
+        "a person's second factors: sealed secrets, public keys of passkeys",
+        "that person, the names only",
+        stays="until it is removed or the person is erased",
+    ),
+    Kept(
+        "socialaccount.SocialAccount",
+        "which account of the identity provider is whose",
+        NOBODY,
+        stays="until the person is erased",
+    ),
+    Kept("socialaccount.SocialApp", "not used: the provider is named by the environment", NOBODY),
+    Kept("socialaccount.SocialToken", "not used: no token is stored", NOBODY),
     Kept("admin.LogEntry", "not used: the admin changes nothing", NOBODY),
 )

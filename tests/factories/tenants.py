@@ -11,12 +11,14 @@ from factory.django import DjangoModelFactory
 from gateway.lib import ids, sealing
 from gateway.tenants.models import (
     ApiKey,
+    Challenge,
     Environment,
     Group,
     IdempotencyKey,
     Invitation,
     Member,
     MemberRole,
+    SignIn,
     SubjectKey,
     Tenant,
     User,
@@ -162,3 +164,24 @@ class SubjectKeyFactory(DjangoModelFactory):
         )
     )
     id = factory.LazyFunction(ids.new_id)
+
+
+class SignInFactory(DjangoModelFactory):
+    class Meta:
+        model = SignIn
+
+    user = factory.SubFactory(UserFactory)
+    session_key = factory.Sequence(lambda n: f"session-{n}")
+    address = "192.0.2.7"
+    browser = "Firefox 140 on Linux"
+    last_seen_at = factory.LazyFunction(timezone.now)
+
+
+class ChallengeFactory(DjangoModelFactory):
+    class Meta:
+        model = Challenge
+
+    user = factory.SubFactory(UserFactory)
+    digest = "ab" * 32
+    nonce = factory.Sequence(lambda n: f"{n:064x}")
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=5))

@@ -15,6 +15,29 @@ from gateway.tenants.models.places import Environment, Tenant
 from gateway.tenants.roles import Role
 
 
+class Theme(models.TextChoices):
+    """How bright the desk is; `auto` follows the device."""
+
+    AUTO = "auto", "As my device"
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
+
+
+class Density(models.TextChoices):
+    """How much stands on a page."""
+
+    COMFORTABLE = "comfortable", "Comfortable"
+    COMPACT = "compact", "Compact"
+
+
+class DiffMode(models.TextChoices):
+    """How changes are laid out; `auto` goes by the width of the window."""
+
+    AUTO = "auto", "As the window allows"
+    INLINE = "inline", "One below the other"
+    SIDE = "side", "Side by side"
+
+
 class UserManager(BaseUserManager["User"]):
     """Makes users whose e-mail address is lower-case."""
 
@@ -45,6 +68,27 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(auto_now_add=True)
+    theme = models.CharField(
+        max_length=8, choices=Theme.choices, default=Theme.AUTO, db_default=Theme.AUTO
+    )
+    density = models.CharField(
+        max_length=12,
+        choices=Density.choices,
+        default=Density.COMFORTABLE,
+        db_default=Density.COMFORTABLE,
+    )
+    diff_mode = models.CharField(
+        max_length=8, choices=DiffMode.choices, default=DiffMode.AUTO, db_default=DiffMode.AUTO
+    )
+    time_zone = models.CharField(
+        max_length=60, blank=True, db_default="", help_text="Empty: the tenant's."
+    )
+    language = models.CharField(
+        max_length=16, blank=True, db_default="", help_text="Empty: the deployment's."
+    )
+    has_shortcuts = models.BooleanField(
+        default=True, db_default=True, help_text="Whether single keys do things."
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 

@@ -56,6 +56,8 @@ WITHOUT_PAGE = {
     "Checkpoint",
     "Pending",
     "IdempotencyKey",  # remembered answers of a day
+    "SignIn",  # where a person is signed in is for that person alone
+    "Challenge",  # nonces of five minutes
     "Lease",  # which process ticks just now
     "Outlet",  # the deployment's, no tenant's: `doctor` shows it
 }

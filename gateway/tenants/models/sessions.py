@@ -1,0 +1,44 @@
+"""Where a person is signed in, and what they are asked to sign with a passkey."""
+
+from django.db import models
+
+from gateway.lib.rows import Row
+from gateway.tenants.models.people import User
+
+KEY_LENGTH = 40
+
+
+class SignIn(Row):
+    """A browser in which a person is signed in; the row goes when the session ends."""
+
+    PREFIX = "sgn"
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="sign_ins")
+    session_key = models.CharField(max_length=KEY_LENGTH, unique=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    browser = models.CharField(max_length=200, blank=True, help_text="As the browser names itself.")
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-last_seen_at"]
+
+    def __str__(self) -> str:
+        return f"sign-in of {self.user_id}"
+
+
+class Challenge(Row):
+    """What a passkey signs once: the digest that was shown, and a nonce that nobody could know.
+
+    Used up by the first answer, good or bad; later answers are replays.
+    """
+
+    PREFIX = "chl"
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64, help_text="The review digest, in hexadecimal.")
+    nonce = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"challenge on {self.digest[:12]}"
