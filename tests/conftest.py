@@ -6,19 +6,17 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.core.management import CommandError
-from django.db import connections
 from django.test import TransactionTestCase
 
-from audit import context, triggers
+from audit import context
 from gateway.lib.broker import QUEUES, broker
+from tests.flushing import flush_what_was_written
 from tests.jobs import drain
 from tests.vendor import install
 from tests.vendor.install import ABSENT as NO_VENDORS
 from tests.vendor.node import Node, started
 
 LEFT_OUT = ("long", "release")
-FLUSHES = 3
 DATABASE = {"db", "transactional_db", "django_db_setup"}
 CHROMIUM = Path("/usr/bin/chromium")
 NO_BROWSER = f"NO {CHROMIUM}: THE BROWSER'S TESTS DID NOT RUN. Debian: apt-get install chromium"
@@ -111,32 +109,9 @@ def settle() -> Callable[..., list[Any]]:
     return drain
 
 
-def _flushed(flush: Callable[[TransactionTestCase], None], case: TransactionTestCase) -> None:
-    """A server that ends with the test may still write: its lock and the flush's can meet."""
-    for left in range(FLUSHES - 1, -1, -1):
-        try:
-            return flush(case)
-        except CommandError:
-            if not left:
-                raise
-    return None
-
-
 @pytest.fixture(scope="session", autouse=True)
-def _append_only_tables_can_be_flushed() -> Iterator[None]:
-    """Tests with real transactions end in a flush, which the audit triggers rightly refuse."""
+def _only_what_was_written_is_flushed() -> Iterator[None]:
     original = TransactionTestCase._fixture_teardown
-
-    def teardown(case: TransactionTestCase) -> None:
-        names = case._databases_names(include_mirrors=False)
-        for name in names:
-            triggers.remove(connections[name])
-        try:
-            _flushed(original, case)
-        finally:
-            for name in names:
-                triggers.install(connections[name])
-
-    TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = flush_what_was_written  # type: ignore[method-assign]
     yield
     TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
