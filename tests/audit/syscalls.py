@@ -1,4 +1,4 @@
-"""`python -m tests.audit.syscalls DATABASE FOLDER`: one batch of the sequencer, killed everywhere.
+"""`python -m tests.audit.syscalls DATABASE FOLDER MOST KIND`: one batch, struck everywhere.
 
 For each N a fresh child, forked from a loaded parent, takes one batch of a copy of the database and
 signs it, while strace kills it at its N-th system call, or lets the N-th call that touches a file
@@ -24,18 +24,15 @@ AT_MOST = 3000
 ATTACH_S = 20
 
 
-def main(database: str, folder: str, most: int, *, is_planted: bool) -> None:
-    """Try every call in turn, at most so many of each kind."""
+def main(database: str, folder: str, *, most: int, kind: str, is_planted: bool) -> None:
+    """Try every call in turn, or so many of them; `kind` is SIGKILL or EIO."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "gateway.settings"
     os.environ["DATABASE_URL"] = f"sqlite:///{folder}/log.sqlite3"
     os.environ["COUNTERSIGN_DATA_DIR"] = folder
     import django  # noqa: PLC0415 - the environment comes first
 
     django.setup()
-    found = {
-        kind: attempts(kind, Path(database), Path(folder), most, is_planted=is_planted)
-        for kind in ("SIGKILL", "EIO")
-    }
+    found = attempts(kind, Path(database), Path(folder), most, is_planted=is_planted)
     print(json.dumps(found))  # noqa: T201 - what the caller reads
 
 
@@ -162,4 +159,7 @@ def _go_on_and_verify() -> list[str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), is_planted=len(sys.argv) > 4)
+    main(
+        sys.argv[1], sys.argv[2], most=int(sys.argv[3]), kind=sys.argv[4],
+        is_planted=len(sys.argv) > 5,
+    )  # fmt: skip
