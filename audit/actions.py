@@ -146,6 +146,8 @@ class AuditAction(StrEnum):
     SUBJECT_EXPORTED = "retention.subject.exported"
     SUBJECT_ERASED = "retention.subject.erased"
     CHECKPOINT_SIGNED = "audit.checkpoint.signed"
+    VERIFICATION_ASKED = "audit.verification.asked"
+    LOG_VERIFIED = "audit.verification.finished"
     KEY_ANNOUNCED = "audit.key.announced"
     OUTLET_OPENED = "outlets.outlet.opened"
     OUTLET_CLOSED = "outlets.outlet.closed"

@@ -293,7 +293,10 @@ class VerificationAdmin(EvidenceAdmin):
     """What the last verification of each log found."""
 
     list_display = ("log", "verified_at", "leaves", "found", "leaf_index", "text")
-    fields = ("log", "verified_at", "leaves", "root", "found", "leaf_index", "record", "text")
+    fields = (
+        "log", "verified_at", "leaves", "root", "found", "leaf_index", "record", "text",
+        "asked_at", "read", "trouble",
+    )  # fmt: skip
     readonly_fields = fields
 
     def get_queryset(self, request: Any) -> QuerySet[Any]:

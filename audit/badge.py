@@ -5,7 +5,7 @@ verifies an export elsewhere (docs/audit.md).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -28,6 +28,8 @@ class Badge:
     text: str
     leaf_index: int | None = None
     at: datetime | None = None
+    is_asked: bool = False
+    progress: str = ""
 
 
 def remember(reports: Iterable[LogReport]) -> None:
@@ -52,11 +54,20 @@ def remember(reports: Iterable[LogReport]) -> None:
 
 
 def badge_of(log: str) -> Badge:
-    """What is known of this log now."""
+    """What is known of this log now, and how far the look is that somebody asked for."""
     last = Verification.objects.filter(log=log).first()
     size = tree.size(log)
+    known = _known(last, size)
     if last is None:
-        return Badge("warn", "Not verified yet", f"{size:,} records; run manage.py audit_verify.")
+        return known
+    if last.asked_at is not None:
+        return replace(known, is_asked=True, progress=f"{last.read:,} of {size:,} records read")
+    return replace(known, progress=last.trouble)
+
+
+def _known(last: Verification | None, size: int) -> Badge:
+    if last is None or last.verified_at is None:
+        return Badge("warn", "Not verified yet", f"{size:,} records.")
     at = last.verified_at
     if last.found:
         where = "" if last.leaf_index is None else f" at #{last.leaf_index + 1:,}"

@@ -177,16 +177,26 @@ class RefusalCount(models.Model):
 
 
 class Verification(models.Model):
-    """What the last look of `audit_verify` at one log found. It is news for people, no evidence."""
+    """What the last look at one log found, and the look that somebody asked for.
+
+    It is news for people, no evidence. The last columns are those of a row that is due; the worker
+    that verifies holds it (`gateway/verifying.py`).
+    """
 
     log = models.CharField(max_length=40, primary_key=True)
-    verified_at = models.DateTimeField()
-    leaves = models.BigIntegerField(help_text="How many leaves were read.")
+    verified_at = models.DateTimeField(null=True)
+    leaves = models.BigIntegerField(default=0, help_text="How many leaves were read.")
     root = models.CharField(max_length=64, blank=True)
-    found = models.PositiveIntegerField(help_text="How much is wrong; 0 is sound.")
+    found = models.PositiveIntegerField(default=0, help_text="How much is wrong; 0 is sound.")
     leaf_index = models.BigIntegerField(null=True, help_text="Where the first break is.")
     record = models.CharField(max_length=40, blank=True)
     text = models.CharField(max_length=500, blank=True)
+    asked_at = models.DateTimeField(null=True, help_text="Set until the look that was asked for.")
+    read = models.BigIntegerField(default=0, help_text="How far that look is.")
+    trouble = models.CharField(max_length=500, blank=True, help_text="Why it came to nothing.")
+    due_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.log} {self.leaves}"

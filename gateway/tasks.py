@@ -1,6 +1,6 @@
-"""The scheduler's jobs: due rows whose bell was lost, and rows whose retention is over."""
+"""Jobs of the roof: due rows whose bell was lost, rows whose time is over, logs to be verified."""
 
-from gateway import sweeps
+from gateway import sweeps, verifying
 from gateway.lib.broker import JobName, job
 from gateway.retention import pruning
 
@@ -8,6 +8,8 @@ LIMIT_MS = 60_000
 # Of each model; what is left waits for the next hour.
 PRUNE_BATCHES = 20
 PRUNE_LIMIT_MS = 600_000
+# Ten thousand records a second at least, so logs of tens of millions.
+VERIFY_LIMIT_MS = 3_600_000
 
 
 @job(JobName.SWEEP, time_limit_ms=LIMIT_MS)
@@ -20,3 +22,9 @@ def sweep() -> None:
 def prune() -> None:
     """Let go what has been kept for its time."""
     pruning.prune(batches=PRUNE_BATCHES)
+
+
+@job(JobName.VERIFY_LOGS, time_limit_ms=VERIFY_LIMIT_MS)
+def verify_logs() -> None:
+    """Verify what somebody asked for."""
+    verifying.carry_out_due()

@@ -14,8 +14,9 @@ from audit.context import Target
 from audit.exporting import CannotExport
 from audit.models import AuditRecord
 from audit.tree import Broken
+from gateway import verifying
 from gateway.desk.records import Line, RecordFilter, lines, within
-from gateway.lib.html import csv_answer, page, paged, show
+from gateway.lib.html import csv_answer, is_fragment, page, paged, show
 from gateway.tenants.principals import of_user
 from gateway.tenants.services import subjects
 
@@ -48,6 +49,23 @@ def index(request: Any) -> HttpResponseBase:
         "may_export": may_export,
     }
     return show(request, "audit/list.html", fragment="audit/_list.html", context=context)
+
+
+@page(VIEW)
+def verification(request: Any) -> HttpResponse:
+    """The badge of the log; posting has a worker verify it, and the badge then tells how far."""
+    log = request.environment.tenant.public_id
+    if request.method == "POST":
+        by = of_user(request.user, request.environment).actor
+        # The log is the tenant's, so the record of it is too.
+        is_new = verifying.ask(log, by=by, scope=request.environment.tenant.audit_scope)
+        if not is_fragment(request):
+            text = "is being verified" if is_new else "is being verified already"
+            messages.info(request, f"The log {text}: the badge says how far it is.")
+            return _back(request, "audit:records")
+    elif not is_fragment(request):
+        return _back(request, "audit:records")
+    return render(request, "audit/_badge.html", {"badge": badge.badge_of(log)})
 
 
 @page(VIEW)

@@ -42,6 +42,7 @@ class JobName(StrEnum):
     REPORT_RESULT = "report_result"
     FOLLOW_TOOL = "follow_tool"
     DELIVER_OUTLETS = "deliver_outlets"
+    VERIFY_LOGS = "verify_logs"
     SWEEP = "sweep"
     PRUNE = "prune"
 
@@ -58,6 +59,7 @@ QUEUES = {
     JobName.REPORT_RESULT: "actions",
     JobName.FOLLOW_TOOL: "actions",
     JobName.DELIVER_OUTLETS: "sweeps",
+    JobName.VERIFY_LOGS: "sweeps",
     JobName.SWEEP: "sweeps",
     JobName.PRUNE: "sweeps",
 }
