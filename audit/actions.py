@@ -151,6 +151,7 @@ class AuditAction(StrEnum):
     KEY_ANNOUNCED = "audit.key.announced"
     OUTLET_OPENED = "outlets.outlet.opened"
     OUTLET_CLOSED = "outlets.outlet.closed"
+    OUTLET_SENT_AGAIN = "outlets.outlet.sent_again"
     PERSONAL_REVEALED = "audit.record.personal_revealed"
     PROOF_EXPORTED = "audit.record.proof_exported"
     RECORDS_EXPORTED = "audit.records.exported"

@@ -74,6 +74,10 @@ _LOOKS = {
     "closed": Look("ok", "circle-check", "Calls pass"),
     "open": Look("bad", "circle-x", "Broken off"),
     "half_open": Look("warn", "circle-dashed", "Trying one"),
+    "up_to_date": Look("ok", "circle-check", "Up to date"),
+    "behind": Look("wait", "clock-exclamation", "Behind"),
+    "not_taken": Look("bad", "alert-triangle", "Not taken"),
+    "no_longer_sent": Look("off", "circle-minus", "No longer sent"),
 }
 RISKS = ("low", "medium", "high", "critical")
 REFUSALS = {

@@ -22,6 +22,10 @@ class Kind(models.TextChoices):
 class OutletQuerySet(ScopedQuerySet):
     """Outlets as the worker and the operator look for them."""
 
+    def of_log(self, log: str) -> "OutletQuerySet":
+        """Where one log goes, or went."""
+        return self.filter(log=log)
+
     def open(self) -> "OutletQuerySet":
         """Those that the settings name now."""
         return self.filter(is_open=True)

@@ -6,18 +6,19 @@ from datetime import timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from audit import exporting, tree
 from audit import services as audit
 from audit.actions import AuditAction
-from audit.context import NOWHERE, Target
+from audit.context import NOWHERE, Actor, Scope, Target
 from audit.exporting import Span
 from audit.models import Checkpoint, Leaf
 from gateway.http.errors import OutsideError
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
+from gateway.lib.errors import Refused
 from gateway.outlets import destinations
 from gateway.outlets.destinations import Batch, NotTaken
 from gateway.outlets.models import Kind, Outlet
@@ -81,6 +82,23 @@ def deliver(row: Outlet) -> bool:
     return moved
 
 
+@transaction.atomic
+def send_again(row: Outlet, first: int, *, by: Actor, scope: Scope) -> None:
+    """Deliver at once, from this leaf on; the position is the present one for what waits only.
+
+    What is on its way meanwhile arrives again too. Raises Refused for a place that the outlet has
+    not come to, or an outlet that is closed.
+    """
+    if not 0 <= first <= row.position:
+        raise Refused("invalid", f"It was delivered up to {row.position}: send from 0 to there.")
+    # One more attempt than its worker knows of: what that one still delivers moves no cursor.
+    moved = Outlet.objects.open().filter(pk=row.pk, position__gte=first)
+    if not moved.update(position=first, due_at=Now(), lease_until=None, attempts=F("attempts") + 1):
+        raise Refused("invalid", "It is closed: nothing is delivered there any more.")
+    _record(AuditAction.OUTLET_SENT_AGAIN, row, scope=scope, actor=by, first=first)
+    ring(JobName.DELIVER_OUTLETS)
+
+
 def behind(row: Outlet) -> int:
     """How many leaves are signed, or placed, and not delivered yet."""
     newest = tree.newest_checkpoint(row.log)
@@ -113,12 +131,20 @@ def _close(row: Outlet) -> None:
         _record(AuditAction.OUTLET_CLOSED, row)
 
 
-def _record(action: AuditAction, row: Outlet) -> None:
+def _record(
+    action: AuditAction,
+    row: Outlet,
+    *,
+    scope: Scope = NOWHERE,
+    actor: Actor | None = None,
+    **meta: int,
+) -> None:
     audit.record(
         action,
         target=Target("outlet", row.public_id),
-        scope=NOWHERE,
-        meta={"kind": row.kind, "log": row.log, "position": row.position},
+        scope=scope,
+        actor=actor,
+        meta={"kind": row.kind, "log": row.log, "position": row.position, **meta},
     )
 
 

@@ -19,6 +19,7 @@ from tests.factories.approvals import (
 from tests.factories.audit import AuditRecordFactory
 from tests.factories.budgets import BudgetFactory
 from tests.factories.connections import ConnectionFactory
+from tests.factories.outlets import OutletFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tenants import (
     ApiKeyFactory,
@@ -48,6 +49,7 @@ ROWS = (
     "emergency",
     "connection",
     "record",
+    "outlet",
 )
 # The API's resources and the row that each is asked for.
 RESOURCES = {
@@ -83,6 +85,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
         "provider": run.provider.public_id,
         "key": ApiKeyFactory(environment=environment).public_id,
         "group": GroupFactory(tenant=environment.tenant).public_id,
+        "outlet": OutletFactory(log=environment.tenant.public_id).public_id,
         "record": str(AuditRecordFactory(scope=environment.audit_scope).pk),
     }
 

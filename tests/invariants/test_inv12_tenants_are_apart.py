@@ -51,8 +51,8 @@ COMMANDS: dict[str, dict[str, dict[str, Any]]] = {
     "budgets": {"archive": {}},
     "connections": {"rotate": {"value": "x"}, "check": {}, "disconnect": {}},
 }
-# People and groups belong to the tenant: in its other environments they are the same.
-OF_THE_TENANT = {"member", "group", "invitation"}
+# People, groups and its log belong to the tenant: in its other environments they are the same.
+OF_THE_TENANT = {"member", "group", "invitation", "outlet"}
 
 
 @pytest.fixture(params=["another tenant", "another environment"])

@@ -31,6 +31,7 @@ from tests.factories.approvals import (
 )
 from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEntryFactory
 from tests.factories.connections import ConnectionFactory, TokenFactory
+from tests.factories.outlets import OutletFactory
 from tests.factories.runs import ReportFactory, RunEventFactory, RunFactory
 from tests.factories.tenants import (
     ApiKeyFactory,
@@ -59,7 +60,6 @@ WITHOUT_PAGE = {
     "SignIn",  # where a person is signed in is for that person alone
     "Challenge",  # nonces of five minutes
     "Lease",  # which process ticks just now
-    "Outlet",  # the deployment's, no tenant's: `doctor` shows it
 }
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\sstyle=|\son[a-z]+=", re.IGNORECASE)
 
@@ -103,6 +103,9 @@ def everything(environment):
     RefusalFactory(source=event.source)
     DocumentFactory(source=event.source)
     ApiKeyFactory(environment=environment, secret=f"csk_one-and-only-{environment.pk}")
+    OutletFactory(
+        log=environment.tenant.public_id, address="https://keeper.example/in?key=outlet-secret"
+    )
     PinFactory(upstream__environment=environment)
     GroupFactory(tenant=environment.tenant)
     InvitationFactory(tenant=environment.tenant)
@@ -171,7 +174,14 @@ def test_single_rows_open_and_nothing_on_them_is_inline_or_secret(client, here):
         for page in found:
             assert not INLINE.search(page), (model, INLINE.search(page))
             assert "csk_one-and-only" not in page
-            for word in ("connection-secret", "provider-secret", "source-secret", "md5$", "v1."):
+            for word in (
+                "connection-secret",
+                "provider-secret",
+                "source-secret",
+                "outlet-secret",
+                "md5$",
+                "v1.",
+            ):
                 assert word not in page, (model, word)
 
 
