@@ -1,5 +1,7 @@
 """Actions: what was asked, what it would do, and where it stands."""
 
+import uuid
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db import models
@@ -8,11 +10,15 @@ from approvals.models.care import CareColumns
 from approvals.states import ACTION, OPEN, SETTLED, ActionStatus
 from audit.canonical import parsed
 from gateway.agents.models import Agent
+from gateway.lib.indexes import SQLiteIndex
 from gateway.lib.rows import EnvironmentRow, ScopedQuerySet
 from gateway.lib.states import Machine
 from gateway.lib.work import DueColumns
 from gateway.tenants.models import User
 from gateway.tools.models import Risk, Tool, ToolVersion
+
+# Long columns that no line of a list shows.
+UNLISTED = ("rendered", "facts", "trace", "before", "after", "result")
 
 
 class ActionQuerySet(ScopedQuerySet):
@@ -25,6 +31,12 @@ class ActionQuerySet(ScopedQuerySet):
     def for_lists(self) -> "ActionQuerySet":
         """With what a row of a list shows, in one query."""
         return self.select_related("agent", "tool_version__tool", "environment__tenant")
+
+    def as_lines(self, keys: Sequence[uuid.UUID]) -> "list[Action]":
+        """These actions as lines of a list, in this order, without what no line shows."""
+        rows = self.filter(pk__in=list(keys)).for_lists().defer(*UNLISTED)
+        found = {row.pk: row for row in rows}
+        return [found[key] for key in keys if key in found]
 
 
 class Action(EnvironmentRow, DueColumns, CareColumns):
@@ -160,6 +172,35 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
                 fields=["escalate_due_at"],
                 name="action_escalate",
                 condition=models.Q(status="pending", escalate_due_at__isnull=False),
+            ),
+            models.Index(
+                fields=["run_starter_id"],
+                name="action_run_starter",
+                condition=models.Q(status="pending", run_starter_id__isnull=False),
+            ),
+            # All that `services.waiting` and the inbox ask of what waits, and nothing else is read.
+            SQLiteIndex(
+                fields=[
+                    "environment",
+                    "status",
+                    "routes",
+                    "risk",
+                    "decide_by",
+                    "version",
+                    "requester_kind",
+                    "requester_id",
+                    "requester_owner",
+                    "agent",
+                    "agent_owner_id",
+                    "run_starter_id",
+                    "editor",
+                    "assignee",
+                    "assigned_group",
+                    "tool_name",
+                    "id",
+                ],
+                name="action_waiting",
+                condition=models.Q(status="pending"),
             ),
         ]
 

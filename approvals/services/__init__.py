@@ -39,7 +39,7 @@ from approvals.services.switching import (
 from approvals.services.targets import holder_of, others_on
 from approvals.services.trials import Rollout, promote, try_version, widen, withdraw
 from approvals.services.undoing import check_is_held, extend, latest_deadline, undo
-from approvals.services.waiting import needs, put_aside, waiting_for
+from approvals.services.waiting import aside, needs, not_aside, put_aside, waiting_for
 from approvals.services.withdrawing import cancel, cancel_run_actions
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "active_rules",
     "answer",
     "approve",
+    "aside",
     "asked",
     "assign",
     "can_anybody_decide",
@@ -79,6 +80,7 @@ __all__ = [
     "must_step_up",
     "move_policy",
     "needs",
+    "not_aside",
     "next_voters",
     "open_order",
     "opened",

@@ -1,6 +1,8 @@
 """What waits for one person: a query that finds what `reading.may_decide` would let them decide."""
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from approvals.models import Action, Approval, Snooze
@@ -8,6 +10,7 @@ from approvals.quorum import PersonFacts
 from approvals.services import reading
 from approvals.services.people import active_member, is_decider, person_facts
 from approvals.services.substituting import StandIn, stand_ins
+from gateway.agents.models import Agent
 from gateway.lib.errors import Denied
 from gateway.tenants.models import Environment, User
 
@@ -25,11 +28,12 @@ def waiting_for(user: User, environment: Environment) -> QuerySet[Action]:
     person = person_facts(member, environment)
     lent = list(stand_ins(user, environment))
     open_: QuerySet[Action] = Action.objects.within(environment).pending()
-    open_ = open_.exclude(_cast_by(user)).exclude(_behind(user, environment))
+    open_ = open_.exclude(_cast_by(user)).exclude(_behind(user))
     mine = _names(person)
     for one in lent:
         mine |= _names(one.lent) & _free(one)
-    staged = open_.filter(routes="").select_related(*_NEEDED)
+    # In no order: in that of the ids another index than the one made for this would be taken.
+    staged = open_.filter(routes="").order_by().select_related(*_NEEDED)
     if turns := [row.pk for row in staged if _is_turn(row, person, lent)]:
         mine |= Q(pk__in=turns)
     return open_.filter(mine)
@@ -37,18 +41,28 @@ def waiting_for(user: User, environment: Environment) -> QuerySet[Action]:
 
 def needs(user: User, environment: Environment) -> QuerySet[Action]:
     """What waits for this person and they have not put aside."""
-    return waiting_for(user, environment).exclude(_is_aside(user))
+    return not_aside(waiting_for(user, environment), user)
 
 
 def put_aside(user: User, environment: Environment) -> QuerySet[Action]:
     """What waits for this person and they have put aside, for now."""
-    return waiting_for(user, environment).filter(_is_aside(user))
+    return aside(waiting_for(user, environment), user)
 
 
-def _is_aside(user: User) -> Exists:
-    aside = Snooze.objects.filter(action=OuterRef("pk"), user=user)
-    aside = aside.filter(row_version=OuterRef("row_version"))
-    return Exists(aside.filter(Q(until__isnull=True) | Q(until__gt=Now())))
+def not_aside(waiting: QuerySet[Action], user: User) -> QuerySet[Action]:
+    """What of this the person has not put aside."""
+    return waiting.exclude(pk__in=_snoozed(user))
+
+
+def aside(waiting: QuerySet[Action], user: User) -> QuerySet[Action]:
+    """What of this the person has put aside."""
+    return waiting.filter(pk__in=_snoozed(user))
+
+
+def _snoozed(user: User) -> QuerySet[Any, Any]:
+    """From the few rows of the person, so that nobody looks at each of the many actions."""
+    aside = Snooze.objects.filter(user=user, row_version=F("action__row_version"))
+    return aside.filter(Q(until__isnull=True) | Q(until__gt=Now())).values("action_id")
 
 
 _NEEDED = ("requester_owner", "agent__owner__user", "environment__tenant")
@@ -64,7 +78,7 @@ def _names(person: PersonFacts) -> Q:
 def _free(one: StandIn) -> Q:
     """Whether the delegator could decide, and has no voice in it yet."""
     delegator = one.delegation.delegator
-    return ~Q(_cast_by(delegator)) & ~_behind(delegator, one.delegation.environment)
+    return ~Q(_cast_by(delegator)) & ~_behind(delegator)
 
 
 def _cast_by(user: User) -> Exists:
@@ -75,15 +89,16 @@ def _cast_by(user: User) -> Exists:
     return Exists(votes.filter(Q(user=user) | Q(on_behalf_of=user)))
 
 
-def _behind(user: User, environment: Environment) -> Q:
+def _behind(user: User) -> Q:
     """Whether four eyes exclude the person: see `quorum.may_decide`, which has the last word."""
-    here = Action.objects.within(environment).pending()
-    started = here.filter(run_starter_id=user.pk, requirement__exclude_run_starter=True)
-    edited = here.filter(editor=user, requirement__edit_needs_second=True)
+    # By the person, who has few, and not by the environment: whoever asks has narrowed to that.
+    waiting: QuerySet[Action] = Action.objects.pending().order_by()
+    started = waiting.filter(run_starter_id=user.pk, requirement__exclude_run_starter=True)
+    edited = waiting.filter(editor=user, requirement__edit_needs_second=True)
     return (
         Q(requester_kind="person", requester_id=user.public_id)
         | Q(requester_owner__isnull=False, requester_owner=user)
-        | Q(agent__owner__isnull=False, agent__owner__user=user)
+        | Q(agent__in=Agent.objects.filter(owner__user=user).values("pk"))
         | Q(agent_owner_id__isnull=False, agent_owner_id=user.pk)
         | Q(pk__in=started.values("pk"))
         | Q(pk__in=edited.values("pk"))

@@ -1,6 +1,7 @@
 """The inbox: what waits for this person, for the team, and what is done."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,8 +12,9 @@ from django.utils import timezone
 
 from approvals import services
 from approvals.forms import ActionFilter
-from approvals.models import Action
+from approvals.models import Action, Approval
 from approvals.states import ActionStatus
+from approvals.views import waiting
 from approvals.views.card import Card
 from approvals.views.lists import CSV_HEADER, cells
 from approvals.views.rows import Row, place
@@ -35,6 +37,11 @@ BY_RISK = Case(
     output_field=IntegerField(),
 )
 LAST_ROWS = 5
+# An action has at most so many votes as people agree to it: enough for five of them.
+LAST_VOTES = 40
+LAST_DAYS = timedelta(days=30)
+# An id is made a moment before its row's time is taken.
+SLACK = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -74,9 +81,7 @@ class Inbox:
         return self.tab == "mine" and self.request.GET.get("snoozed") == "1"
 
     def _mine(self) -> Any:
-        if self.is_aside:
-            return services.put_aside(self.user, self.environment)
-        return services.needs(self.user, self.environment)
+        return waiting.aside(self.request) if self.is_aside else waiting.needs(self.request)
 
     def _team(self) -> Any:
         return Action.objects.within(self.environment).pending()
@@ -90,21 +95,26 @@ class Inbox:
         rows = Action.objects.within(self.environment).filter(status__in=DECIDED)
         return rows.exclude(requirement__isnull=True)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing narrows what needs this person, so that its count is known already."""
+        names = {*FILTERS, *KEPT, *self.filters.fields} & {*self.request.GET}
+        return self.tab == "mine" and not any(self._is_set(name) for name in names)
+
     def actions(self) -> Any:
         """The actions of the tab that fit the filters; undecided ones by risk, then time left."""
         rows = {"mine": self._mine, "team": self._team, "done": self._done}[self.tab]()
         if self.request.GET.get("assignee") == ME:
             rows = self._assigned(rows)
-        rows = self.filters.narrow(rows).for_lists().prefetch_related("approvals")
-        rows = rows.select_related(*SHOWN)
+        rows = self.filters.narrow(rows)
         if self.tab == "done":
             return rows.order_by("-id")
         return rows.order_by(BY_RISK, "decide_by", "pk")
 
     def tabs(self) -> list[Tab]:
         """The views with their counts."""
-        needs = services.needs(self.user, self.environment)
-        counts = {"mine": needs.count(), "team": self._team().count(), "done": None}
+        needs = waiting.needs_count(self.request)
+        counts = {"mine": needs, "team": self._team().count(), "done": None}
         return [
             Tab(label, self._with(tab=key if key != "mine" else ""), key == self.tab, counts[key])
             for key, label in TABS.items()
@@ -129,7 +139,7 @@ class Inbox:
             count = self._assigned(self._team()).count()
             found += [Chip(f"Assigned to me {count}", self._with(assignee=ME))] if count else []
         if self.tab == "mine" and not self.is_aside:
-            count = services.put_aside(self.user, self.environment).count()
+            count = waiting.aside(self.request).count()
             found += [Chip(f"Snoozed {count}", self._with(snoozed="1"))] if count else []
         return found
 
@@ -148,10 +158,10 @@ class Inbox:
 
     def context(self) -> dict[str, Any]:
         """What `_inbox.html` and its parts show."""
-        found = self.actions()
-        page_obj = paged(self.request, found)
+        page_obj = self._page()
+        shown = page_obj.object_list
         here = self._with()
-        newest = max((row.pk for row in page_obj.object_list), default=None)
+        newest = max((row.pk for row in shown), default=None)
         after = urlencode({"after": ids.encode("act", newest)} if newest else {})
         mark = "&" if "?" in here else "?"
         return {
@@ -162,8 +172,8 @@ class Inbox:
             "kept": [(name, self.request.GET[name]) for name in KEPT if self._is_set(name)],
             "filters": [self.filters[name] for name in FILTERS],
             "page_obj": page_obj,
-            "rows": [Row(action, inbox=here) for action in page_obj.object_list],
-            "oldest": self._oldest(page_obj.object_list),
+            "rows": [Row(action, inbox=here) for action in shown],
+            "oldest": self._oldest(shown),
             "selected": self.request.GET.get("selected", ""),
             "list_url": here,
             "rows_url": f"{here}{mark}part=rows",
@@ -171,6 +181,15 @@ class Inbox:
             "clear_url": self.base if self.tab == "mine" else f"{self.base}?tab={self.tab}",
             "done_url": f"{self.base}?tab=done",
         }
+
+    def _page(self) -> Any:
+        """The page: which rows first, from the index alone, and only those fifty then in full."""
+        count = waiting.needs_count(self.request) if self.is_whole else None
+        page_obj = paged(self.request, self.actions().values_list("pk", flat=True), count=count)
+        keys = list(page_obj.object_list)
+        lines = Action.objects.select_related(*SHOWN).prefetch_related("approvals")
+        page_obj.object_list = lines.as_lines(keys)
+        return page_obj
 
     def _oldest(self, rows: Any) -> Any:
         return min((r.created_at for r in rows), default=None) if self.tab != "done" else None
@@ -191,7 +210,8 @@ def inbox(request: Any) -> HttpResponse:
     """The inbox; `part` asks for the rows or the count of new ones alone."""
     listed = Inbox(request)
     if request.GET.get("format") == "csv":
-        return csv_answer(request, "inbox", header=CSV_HEADER, rows=map(cells, listed.actions()))
+        rows = map(cells, listed.actions().for_lists())
+        return csv_answer(request, "inbox", header=CSV_HEADER, rows=rows)
     if request.GET.get("part") == "new":
         return render(request, "approvals/_new.html", _new(listed))
     if request.GET.get("part") == "rows":
@@ -227,10 +247,19 @@ def _beside(request: Any) -> dict[str, Any]:
         services.opened(action, request.user)
         return {"card": Card(request, action)}
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Action.objects.within(request.environment).filter(created_at__gte=midnight)
-    last = Action.objects.within(request.environment).filter(approvals__isnull=False)
-    rows = last.distinct().for_lists().order_by("-settled_at", "-id")[:LAST_ROWS]
-    return {"today": today.aggregate(**_FIGURES), "last": [Row(action) for action in rows]}
+    today = Action.objects.within(request.environment).filter(
+        created_at__gte=midnight, pk__gte=ids.floor((midnight - SLACK).timestamp())
+    )
+    last = Action.objects.as_lines(_last_decided(request.environment))
+    return {"today": today.aggregate(**_FIGURES), "last": [Row(action) for action in last]}
+
+
+def _last_decided(environment: Any) -> list[Any]:
+    """The keys of the actions that were voted on last: from the votes, which are few beside all."""
+    since = ids.floor((timezone.now() - LAST_DAYS).timestamp())
+    votes = Approval.objects.filter(action__environment=environment, pk__gte=since)
+    newest = votes.order_by("-pk").values_list("action_id", flat=True)[:LAST_VOTES]
+    return list(dict.fromkeys(newest))[:LAST_ROWS]
 
 
 _APPROVED = Q(approvals__decision="approve")

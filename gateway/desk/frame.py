@@ -70,6 +70,7 @@ class Frame:
     """What the frame shows to one person in one environment."""
 
     def __init__(self, request: Any) -> None:
+        self.request = request
         self.path: str = request.path
         self.environment: Environment = request.environment
         self.user: User = request.user
@@ -120,7 +121,9 @@ class Frame:
     @cached_property
     def waiting(self) -> int:
         """How many actions wait for this person; what they put aside is not counted."""
-        return services.needs(self.user, self.environment).count()
+        # A page that lists them has counted them already: `approvals/views/waiting.py`.
+        known: int | None = getattr(self.request, "needs_count", None)
+        return services.needs(self.user, self.environment).count() if known is None else known
 
     @property
     def may_stop(self) -> bool:

@@ -79,9 +79,23 @@ def show(
     return answer
 
 
-def paged(request: HttpRequest, rows: QuerySet[Any] | Sequence[Any]) -> Page[Any]:
-    """The asked-for page; a number out of range gives the nearest."""
-    return Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+class _Counted(Paginator):  # type: ignore[type-arg]  # not subscriptable when run
+    """Pages of rows whose number is known already."""
+
+    def __init__(self, rows: QuerySet[Any] | Sequence[Any], *, count: int) -> None:
+        super().__init__(rows, PAGE_SIZE)
+        self.count = count
+
+
+def paged(
+    request: HttpRequest, rows: QuerySet[Any] | Sequence[Any], *, count: int | None = None
+) -> Page[Any]:
+    """The asked-for page; a number out of range gives the nearest.
+
+    `count` is how many there are, where the page has asked that before.
+    """
+    pages = Paginator(rows, PAGE_SIZE) if count is None else _Counted(rows, count=count)
+    return pages.get_page(request.GET.get("page"))
 
 
 def csv_answer(

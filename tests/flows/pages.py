@@ -1,0 +1,82 @@
+"""Which addresses are pages, and what each must be: without barriers, and as wide as its window.
+
+Every HTML route is walked unless it stands here with a reason; a new kind of page whose address
+needs a value that `demo.py` does not know fails in `browser.routes`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.flows.browser import routes
+from tests.flows.demo import Demo
+
+# Addresses that only take a form, are files, or are for whoever comes back from a service.
+NO_PAGES = {
+    "tenants:add_group", "tenants:revoke", "connections:callback", "audit:bundle", "audit:proof",
+    "favicon", "home", "account_email",
+}  # fmt: skip
+# Pieces of pages: htmx puts them into one.
+FRAGMENTS = {"approvals:inbox_count", "approvals:row"}
+SIGNED_OUT = {
+    "account_login", "account_reset_password", "account_reset_password_done", "account_inactive",
+    "account_signup", "account_reset_password_from_key", "account_reset_password_from_key_done",
+    "invitation",
+}  # fmt: skip
+# Swagger's own page, and Django's own explorer: their markup is not ours.
+OF_OTHERS = ("/api/docs", "/admin/")
+THEMES = ("light", "dark")
+WIDTHS = (1440, 390, 320)
+HEIGHT = 900
+# WCAG 2.2's size of targets is the one rule of its levels that axe leaves out unasked.
+AXE = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+TOO_WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  const wide = [...document.querySelectorAll("body *")].filter(
+    one => one.getBoundingClientRect().right > width + 1);
+  return wide.slice(0, 3).map(one => one.outerHTML.slice(0, 120));
+}"""
+
+
+def signed_in_pages(here: Demo) -> dict[str, str]:
+    """Every page of somebody who is signed in, by its name."""
+    left_out = NO_PAGES | FRAGMENTS | SIGNED_OUT
+    pages = {name: at for name, at in routes(here.known).items() if name not in left_out}
+    return pages | here.other_pages
+
+
+def signed_out_pages(here: Demo) -> dict[str, str]:
+    """Every page of somebody who is not."""
+    return {name: at for name, at in routes(here.known).items() if name in SIGNED_OUT}
+
+
+def is_ours(address: str) -> bool:
+    """Whether the page's markup is ours to answer for."""
+    return not address.startswith(OF_OTHERS)
+
+
+def barriers(page: Page, *, themes: tuple[str, ...] = THEMES) -> Iterator[str]:
+    """What axe finds on the page as it stands, in each theme."""
+    for theme in themes:
+        page.evaluate("theme => document.documentElement.dataset.bsTheme = theme", theme)
+        for one in _found(page):
+            for node in one["nodes"]:
+                yield f"{theme}: {one['id']} {node['target']} {node['html'][:120]}"
+
+
+def _found(page: Page) -> list[Any]:
+    return list(Axe().run(page, options=AXE).response["violations"])
+
+
+def too_wide(page: Page, *, widths: tuple[int, ...] = WIDTHS) -> Iterator[str]:
+    """What makes the page scroll sideways at each width; the window is as wide as before after."""
+    before = page.viewport_size
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        for one in page.evaluate(TOO_WIDE):
+            yield f"{width} px: {one}"
+    if before is not None:
+        page.set_viewport_size(before)
