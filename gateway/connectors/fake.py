@@ -16,22 +16,25 @@ from gateway.connectors.base import (
 from gateway.connectors.operations import by_name, found
 from gateway.http.messages import RetryClass
 
+FORGETFUL = frozenset({"lose", "forget"})
+
 
 @dataclass
 class FakeConnector:
     """`echo` gives its arguments back, `fail` is refused, `lose` acts without an answer.
 
-    `mumble` is `lose` where the service can be asked by key afterwards; echo can be, too.
+    `mumble` is `lose` where the service can be asked by key afterwards; echo can be, too, and
+    `forget` is an echo that cannot.
     """
 
     name = "fake"
     operations = by_name(
         *(
             Operation(name, title, side_effect="write", retry_class=RetryClass.UNSAFE,
-                      has_preview=True, has_lookup=name != "lose")
+                      has_preview=True, has_lookup=name not in FORGETFUL)
             for name, title in (
                 ("echo", "Give back"), ("fail", "Refuse"), ("lose", "Say nothing"),
-                ("mumble", "Say nothing, but remember"),
+                ("mumble", "Say nothing, but remember"), ("forget", "Give back, and forget"),
             )
         )
     )  # fmt: skip

@@ -41,6 +41,8 @@ POLICIES: dict[str, dict[str, Any]] = {
 }
 # `note` may be repeated with its key, `wire` may not.
 TOOLS = {"note": "idempotent", "wire": "unsafe"}
+# Whoever repeats a wire is not saved by a service that remembers the first one.
+OPERATIONS = {"note": "echo", "wire": "forget"}
 DECIDERS = ("may", "second", "third", "owner", "admin")
 MAY_BEGIN = ("approved", "executing")
 ANYBODY = (*DECIDERS, "may_not", "operator", "stranger")
@@ -216,5 +218,7 @@ class Ground(RuleBasedStateMachine):
 
 def define(here: Scene, tool: str, **more: Any) -> Tool:
     """A definition of one of the two tools."""
-    definition = ToolDefinitionFactory(name=tool, retry_class=TOOLS[tool], **more)
+    definition = ToolDefinitionFactory(
+        name=tool, retry_class=TOOLS[tool], operation=OPERATIONS[tool], **more
+    )
     return save(here.environment, **definition)

@@ -9,7 +9,8 @@ from tests.webhooks.ingest.serving import Sender
 from tests.webhooks.ingest.wire import connect, exchange, head, read_answer, send_all
 from webhooks.models import Event
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# No database decides what a server refuses before an application sees it.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 JSON = b"Content-Type: application/json"
 UNKNOWN = "/webhooks/in_" + "0" * 26
 TEN_GB = b"Content-Length: 10737418240"
