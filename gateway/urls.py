@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 from gateway.desk import errors
 from gateway.desk import views as desk
 from gateway.tenants import views as tenants
+from webhooks.chats import receive_press
 from webhooks.ingest.direct import receive
 
 handler400 = errors.bad_request
@@ -48,7 +49,8 @@ class TenantConverter(converters.SlugConverter):
     """A tenant's slug: never a name that another part of the service answers to."""
 
     regex = (
-        r"(?!(?:accounts|admin|api|healthz|mcp|metrics|readyz|static|webhooks|ws)/)[-a-zA-Z0-9_]+"
+        r"(?!(?:accounts|admin|api|chats|healthz|mcp|metrics|readyz|static|webhooks|ws)/)"
+        r"[-a-zA-Z0-9_]+"
     )
 
 
@@ -61,6 +63,7 @@ DESK = [
     path("agents/", include("gateway.agents.urls")),
     path("budgets/", include("gateway.budgets.urls")),
     path("connections/", include("gateway.connections.urls")),
+    path("notices/", include("gateway.notices.urls")),
     path("audit/", include("gateway.desk.urls")),
     path("", include("gateway.tenants.urls")),
     path("", include("webhooks.urls")),
@@ -75,6 +78,7 @@ urlpatterns = [
     path("api/", include("gateway.api")),
     # Under daphne and uvicorn the intake in front of Django answers; this is for other servers.
     path("webhooks/<path:address>", receive),
+    path("chats/<slug:kind>/<slug:address>", receive_press, name="chat_press"),
     path(settings.ADMIN_PATH, admin.site.urls),
     path(PLACE, include(DESK)),
 ]

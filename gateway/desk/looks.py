@@ -42,6 +42,7 @@ _LOOKS = {
     "due": Look("wait", "circle-dashed", "Due"),
     "sending": Look("wait", "loader-2", "Sending"),
     "delivered": Look("ok", "circle-check", "Delivered"),
+    "withdrawn": Look("off", "circle-minus", "Withdrawn"),
     "enabled": Look("ok", "circle-check", "On"),
     "disabled": Look("off", "circle-minus", "Off"),
     "archived": Look("off", "circle-minus", "Archived"),

@@ -41,6 +41,7 @@ class JobName(StrEnum):
     ANNOUNCE = "announce"
     REPORT_RESULT = "report_result"
     FOLLOW_TOOL = "follow_tool"
+    DELIVER_NOTICES = "deliver_notices"
     DELIVER_OUTLETS = "deliver_outlets"
     VERIFY_LOGS = "verify_logs"
     SWEEP = "sweep"
@@ -58,6 +59,7 @@ QUEUES = {
     JobName.ANNOUNCE: "actions",
     JobName.REPORT_RESULT: "actions",
     JobName.FOLLOW_TOOL: "actions",
+    JobName.DELIVER_NOTICES: "default",
     JobName.DELIVER_OUTLETS: "sweeps",
     JobName.VERIFY_LOGS: "sweeps",
     JobName.SWEEP: "sweeps",

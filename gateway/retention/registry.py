@@ -14,6 +14,7 @@ from audit.kept import Kept
 from gateway.agents import retention as agents
 from gateway.budgets import retention as budgets
 from gateway.connections import retention as connections
+from gateway.notices import retention as notices
 from gateway.outlets import retention as outlets
 from gateway.retention import others
 from gateway.runs import retention as runs
@@ -22,7 +23,8 @@ from gateway.tools import retention as tools
 from webhooks import retention as webhooks
 
 PARTS = (
-    webhooks, runs, approvals, budgets, agents, tools, connections, tenants, outlets, audit, others,
+    webhooks, notices, runs, approvals, budgets, agents, tools, connections, tenants, outlets,
+    audit, others,
 )  # fmt: skip
 TOMBSTONE = "pruned_at"
 

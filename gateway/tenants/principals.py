@@ -17,7 +17,8 @@ class Principal:
     """Somebody who acts in one environment.
 
     `owner_id` is the person behind a machine: that person never approves its actions.
-    `authentication` says how fresh a browser's session is; a key has none.
+    `authentication` says how fresh a browser's session is; a key has none. `via` is the proof of
+    who acts from elsewhere: a chat and the account there.
     """
 
     kind: str
@@ -30,13 +31,15 @@ class Principal:
     owner_id: uuid.UUID | None = None
     permissions: frozenset[str] = field(default_factory=frozenset)
     authentication: Authentication | None = None
+    via: str = ""
 
     @property
     def actor(self) -> Actor:
         """This principal in an audit record."""
         behalf = ids.encode(User.PREFIX, self.owner_id) if self.owner_id else ""
         if self.user and self.kind == "person":
-            return Actor("person", self.id, auth="api_key" if self.api_key else "session")
+            known_by = "api_key" if self.api_key else "session"
+            return Actor("person", self.id, auth=self.via or known_by)
         return Actor(self.kind, self.id, on_behalf_of=behalf)
 
     @property

@@ -19,6 +19,7 @@ from tests.factories.approvals import (
 from tests.factories.audit import AuditRecordFactory
 from tests.factories.budgets import BudgetFactory
 from tests.factories.connections import ConnectionFactory
+from tests.factories.notices import ChatFactory, ChatIdentityFactory
 from tests.factories.outlets import OutletFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tenants import (
@@ -50,6 +51,7 @@ ROWS = (
     "connection",
     "record",
     "outlet",
+    "identity",
 )
 # The API's resources and the row that each is asked for.
 RESOURCES = {
@@ -86,6 +88,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
         "key": ApiKeyFactory(environment=environment).public_id,
         "group": GroupFactory(tenant=environment.tenant).public_id,
         "outlet": OutletFactory(log=environment.tenant.public_id).public_id,
+        "identity": ChatIdentityFactory(chat=ChatFactory(environment=environment)).public_id,
         "record": str(AuditRecordFactory(scope=environment.audit_scope).pk),
     }
 
@@ -94,6 +97,7 @@ def desk_addresses(environment: Environment, rows: dict[str, str]) -> dict[str, 
     """Every address below `/{tenant}/{environment}/` by its name, with these rows filled in."""
     place = {"tenant": environment.tenant.slug, "environment": environment.slug, "number": "1"}
     place["offer"] = "http.request"
+    place["kind"] = "slack"
     found: dict[str, str] = {}
     for pattern in get_resolver().url_patterns:
         if isinstance(pattern, URLResolver) and "tenant" in str(pattern.pattern):

@@ -89,10 +89,10 @@ class DiscordConnector:
     def preview(self, request: ConnectorRequest) -> Preview | None:
         """The channel or message as it is, and what the text will do there."""
         if request.operation == CREATE:
-            return _preview_create(_as_bot(request))
+            return _preview_create(as_bot(request))
         if request.operation == WEBHOOK:
             return _preview_webhook(request)
-        return _preview_change(_as_bot(request))
+        return _preview_change(as_bot(request))
 
     def execute(self, request: ConnectorRequest) -> Outcome:
         """Send it once."""
@@ -101,7 +101,7 @@ class DiscordConnector:
             if isinstance(addressed, Outcome):
                 return addressed
             return _kept(request, perform(addressed, judge=judged))
-        request = _as_bot(request)
+        request = as_bot(request)
         if request.operation == CREATE:
             nonce = {"nonce": _nonce(request.idempotency_key), "enforce_nonce": True}
             request = marked(request, nonce)
@@ -114,7 +114,7 @@ class DiscordConnector:
         therefore no proof, but reason enough to ask a person. Raises OutsideError where Discord
         cannot be read.
         """
-        request = _as_bot(request)
+        request = as_bot(request)
         if request.operation == DELETE:
             return _done(request, {}) if _message(request) is None else None
         return _find(request) if request.operation == CREATE else None
@@ -124,7 +124,7 @@ def _id(arguments: Mapping[str, Any], name: str) -> str:
     return text_of(arguments, name, longest=20, pattern=SNOWFLAKE)
 
 
-def _as_bot(request: ConnectorRequest) -> ConnectorRequest:
+def as_bot(request: ConnectorRequest) -> ConnectorRequest:
     """A bot's token is sent as `Bot`, where others write `Bearer`."""
     return replace(request, secret=_bot(request.secret), renew=lambda: _fresh(request))
 

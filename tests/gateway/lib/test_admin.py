@@ -31,6 +31,12 @@ from tests.factories.approvals import (
 )
 from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEntryFactory
 from tests.factories.connections import ConnectionFactory, TokenFactory
+from tests.factories.notices import (
+    ChatIdentityFactory,
+    LinkCodeFactory,
+    NoticeFactory,
+    PreferenceFactory,
+)
 from tests.factories.outlets import OutletFactory
 from tests.factories.runs import ReportFactory, RunEventFactory, RunFactory
 from tests.factories.tenants import (
@@ -110,6 +116,9 @@ def everything(environment):
     GroupFactory(tenant=environment.tenant)
     InvitationFactory(tenant=environment.tenant)
     SubjectKeyFactory(tenant=environment.tenant)
+    PreferenceFactory(environment=environment)
+    LinkCodeFactory(chat=ChatIdentityFactory(chat__environment=environment).chat)
+    NoticeFactory(action=action)
 
 
 def pages():

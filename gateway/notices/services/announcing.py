@@ -6,6 +6,7 @@ from approvals.models import Action
 from audit import context
 from gateway.budgets.models import BudgetAlert
 from gateway.lib import live
+from gateway.notices.services import filing
 from gateway.runs import services as runs
 from gateway.runs.models import Run
 
@@ -32,6 +33,7 @@ def announce(kind: str, pk: str) -> None:
     context.adopt(row.correlation_id)
     if isinstance(row, Action):
         runs.action_changed(row)
+        filing.follow(row)
     elif isinstance(row, Run):
         runs.run_changed(row)
     _tell(row, kind)
