@@ -14,8 +14,14 @@ from audit.canonical import JSON, canonical
 
 # The version stands in the bytes: a later form of the digest can never equal one of this form.
 ACTION_DOMAIN = b"countersign/approval/v1\n"
-DECISION_DOMAINS = {1: b"countersign/decision/v1\n", 2: b"countersign/decision/v2\n"}
+DECISION_DOMAINS = {
+    1: b"countersign/decision/v1\n",
+    2: b"countersign/decision/v2\n",
+    3: b"countersign/decision/v3\n",
+}
 STATEMENT_VERSION = 2
+# A vote that carries what a passkey signed states that as well.
+WITH_ASSERTION = 3
 GRANT_DOMAIN = b"countersign/grant/v1\n"
 
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("actions/<slug:action>/", views.detail, name="detail"),
     path("actions/<slug:action>/row/", views.row, name="row"),
     path("actions/<slug:action>/approve/", views.approve, name="approve"),
+    path("actions/<slug:action>/challenge/", views.challenge, name="challenge"),
     path("actions/<slug:action>/reject/", views.reject, name="reject"),
     path("actions/<slug:action>/edit/", views.edit, name="edit"),
     path("actions/<slug:action>/undo/", views.undo, name="undo"),

@@ -205,6 +205,14 @@ SECOND_FACTOR = env.choice(
     "COUNTERSIGN_SECOND_FACTOR", "optional", of=("optional", "reviewers", "everyone")
 )
 MFA_ADAPTER = "gateway.tenants.accounts.FactorAdapter"
+MFA_FORMS = {
+    "authenticate": "gateway.tenants.factor_forms.CodeForm",
+    "reauthenticate": "gateway.tenants.factor_forms.ProveCodeForm",
+    "authenticate_webauthn": "gateway.tenants.factor_forms.PasskeyForm",
+    "reauthenticate_webauthn": "gateway.tenants.factor_forms.ProvePasskeyForm",
+    "login_webauthn": "gateway.tenants.factor_forms.PasskeyDoorForm",
+    "add_webauthn": "gateway.tenants.factor_forms.AddPasskeyForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 # A stolen key alone opens nothing: the person shows a finger, a face or a PIN.
@@ -240,6 +248,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -16,12 +16,17 @@ from webhooks.ingest.direct import receive
 handler400 = errors.bad_request
 handler403 = errors.forbidden
 handler404 = errors.not_found
+handler429 = errors.too_many
 handler500 = errors.broken
 
 ACCOUNT = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
-    path("reauthenticate/", tenants.StepUp.as_view(), name="account_reauthenticate"),
+    path("reauthenticate/", tenants.ProveByPassword.as_view(), name="account_reauthenticate"),
+    path("sessions/", tenants.sign_ins, name="account_sessions"),
+    path("sessions/end-others/", tenants.end_other_sign_ins, name="account_end_others"),
+    path("sessions/<slug:sign_in>/end/", tenants.end_sign_in, name="account_end_session"),
+    path("preferences/", tenants.preferences, name="account_preferences"),
     path("inactive/", account.account_inactive, name="account_inactive"),
     # Nobody signs up: the adapter closes this page, but sign-in names it.
     path("signup/", account.signup, name="account_signup"),
@@ -42,6 +47,22 @@ ACCOUNT = [
         name="account_reset_password_from_key_done",
     ),
     path("invitations/<str:secret>/", tenants.accept, name="invitation"),
+]
+
+
+FACTORS = [
+    path("", tenants.Security.as_view(), name="mfa_index"),
+    path("second-step/", tenants.SecondStep.as_view(), name="mfa_authenticate"),
+    path("by-code/", tenants.ProveByCode.as_view(), name="mfa_reauthenticate"),
+    path("by-passkey/", tenants.ProveByPasskey.as_view(), name="mfa_reauthenticate_webauthn"),
+    path("app/add/", tenants.AddApp.as_view(), name="mfa_activate_totp"),
+    path("app/remove/", tenants.RemoveApp.as_view(), name="mfa_deactivate_totp"),
+    path("passkeys/sign-in/", tenants.PasskeyDoor.as_view(), name="mfa_login_webauthn"),
+    path("passkeys/add/", tenants.AddPasskey.as_view(), name="mfa_add_webauthn"),
+    path("passkeys/<int:pk>/remove/", tenants.RemovePasskey.as_view(), name="mfa_remove_webauthn"),
+    path("passkeys/<int:pk>/rename/", tenants.RenamePasskey.as_view(), name="mfa_edit_webauthn"),
+    path("codes/", tenants.RecoveryCodes.as_view(), name="mfa_view_recovery_codes"),
+    path("codes/make/", tenants.MakeRecoveryCodes.as_view(), name="mfa_generate_recovery_codes"),
 ]
 
 
@@ -75,6 +96,7 @@ urlpatterns = [
     # Browsers ask for it where a page names no icon, such as the admin's.
     path("favicon.ico", RedirectView.as_view(url=static("img/mark.svg")), name="favicon"),
     path("accounts/", include(ACCOUNT)),
+    path("accounts/security/", include(FACTORS)),
     path("api/", include("gateway.api")),
     # Under daphne and uvicorn the intake in front of Django answers; this is for other servers.
     path("webhooks/<path:address>", receive),

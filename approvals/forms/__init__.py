@@ -45,7 +45,13 @@ class DecisionForm(forms.Form):
     digest = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
 
-class ApproveForm(DecisionForm):
+class ApprovingForm(DecisionForm):
+    """A decision that lets something happen; `assertion` is what a passkey signed for it."""
+
+    assertion = forms.CharField(required=False, widget=forms.HiddenInput, max_length=16_384)
+
+
+class ApproveForm(ApprovingForm):
     """An approval with an optional comment."""
 
     comment = forms.CharField(
@@ -84,7 +90,7 @@ class RejectForm(DecisionForm):
         return data
 
 
-class BreakGlassForm(DecisionForm):
+class BreakGlassForm(ApprovingForm):
     """Why nobody else can decide in time."""
 
     reason = forms.CharField(

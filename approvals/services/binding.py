@@ -6,6 +6,7 @@ from django.conf import settings
 
 from approvals.digest import (
     STATEMENT_VERSION,
+    WITH_ASSERTION,
     DigestParts,
     action_digest,
     public_key,
@@ -132,6 +133,8 @@ def statement(approval: Approval) -> dict[str, Any]:
     at, behalf, delegation = (
         approval.authenticated_at, approval.on_behalf_of_id, approval.delegation_id,
     )  # fmt: skip
+    if approval.statement_version == WITH_ASSERTION:
+        stated["assertion_sha256"] = digest(approval.assertion)
     return stated | {
         "stage": approval.stage,
         "authenticated_at": at.isoformat() if at else None,
@@ -143,8 +146,9 @@ def statement(approval: Approval) -> dict[str, Any]:
 
 def sign(approval: Approval) -> str:
     """The vote's signature; raises Denied in a process that does not hold the signing key."""
-    approval.statement_version = STATEMENT_VERSION
-    return sign_decision(signing_key(), statement(approval))
+    approval.statement_version = WITH_ASSERTION if approval.assertion else STATEMENT_VERSION
+    version = approval.statement_version
+    return sign_decision(signing_key(), statement(approval), version=version)
 
 
 def signing_key() -> str:

@@ -61,8 +61,8 @@ def _approve(action: Action, by: Principal, *, comment: str) -> None:
     if reading.must_step_up(action, by):
         raise Denied(
             STEP_UP_NEEDED,
-            "This action asks for a sign-in of the last five minutes: approve it on the desk, "
-            "which asks for your password again. A key cannot do so.",
+            "This action asks you to prove just now that you are there: approve it on the desk, "
+            "which asks for your passkey, code or password. A key cannot do so.",
         )
     vote = cast(action, by, decision="approve", comment=comment)
     _record(action, AuditAction.VOTE_CAST, vote, by, before=action.status)
@@ -112,6 +112,8 @@ def cast(action: Action, by: Principal, *, decision: str, comment: str) -> Appro
     if by.authentication:
         vote.authenticated_at = by.authentication.at
         vote.authentication_methods = list(by.authentication.methods)
+        if by.authentication.signed and by.authentication.has_signed(action.digest):
+            vote.assertion = by.authentication.signed.assertion.as_dict()
     vote.signature = binding.sign(vote)
     try:
         with transaction.atomic():

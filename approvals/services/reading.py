@@ -21,8 +21,10 @@ from approvals.services.people import (
 )
 from approvals.services.substituting import StandIn, stand_in, stand_ins
 from approvals.states import ActionStatus
-from gateway.lib import ids
+from gateway.lib import assertions, ids
+from gateway.lib.assertions import Assertion, BadAssertion
 from gateway.lib.errors import Denied
+from gateway.tenants import services as tenants
 from gateway.tenants.freshness import Authentication
 from gateway.tenants.models import Member, User
 from gateway.tenants.principals import Principal
@@ -136,7 +138,10 @@ def must_step_up(action: Action, by: Principal) -> bool:
     """Whether this person has to prove again that they are there before they approve."""
     if not requirement_of(action).step_up:
         return False
-    return by.authentication is None or not by.authentication.is_fresh_at(timezone.now())
+    if by.user is None:
+        return True
+    now = timezone.now()
+    return not tenants.proves(by.user, by.authentication, digest=action.digest, now=now)
 
 
 def was_there(vote: Approval) -> bool:
@@ -146,7 +151,18 @@ def was_there(vote: Approval) -> bool:
     if vote.authenticated_at is None:
         return False
     proof = Authentication(vote.authenticated_at, tuple(vote.authentication_methods))
-    return proof.is_fresh_at(vote.created_at)
+    return proof.is_fresh_at(vote.created_at) and _is_signed(vote)
+
+
+def _is_signed(vote: Approval) -> bool:
+    """Whether what the vote carries of a passkey was signed over the digest it is bound to."""
+    if vote.assertion is None:
+        return True
+    try:
+        assertions.check(Assertion.from_dict(vote.assertion), digest=vote.digest)
+    except BadAssertion:
+        return False
+    return True
 
 
 def _objection(

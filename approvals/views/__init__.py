@@ -19,6 +19,7 @@ from approvals.views.policy_page import version as policy_version
 from approvals.views.policy_simulator import simulate
 from approvals.views.reviewers import reviewers
 from approvals.views.revise import edit, extend, undo
+from approvals.views.signing import challenge
 from approvals.views.switches import go_on, kill_switch, stop
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "approve",
     "assign",
     "break_glass",
+    "challenge",
     "cancel",
     "comment",
     "compensate",

@@ -9,6 +9,7 @@ from approvals.forms import ApproveForm, RejectForm
 from approvals.models import Action
 from approvals.views.answers import ask, carry_out, find_action, show_action
 from approvals.views.card import Card
+from approvals.views.signing import signed
 from gateway.lib.html import page
 from gateway.tenants.principals import Principal
 
@@ -31,6 +32,7 @@ def approve(request: Any, action: str) -> HttpResponse:
     data = form.cleaned_data
 
     def decide(row: Action, by: Principal) -> object:
+        by = signed(by, digest=data["digest"], assertion=data["assertion"])
         return services.approve(action=row, by=by, digest=data["digest"], comment=data["comment"])
 
     return carry_out(request, found, decide, said="Approved")

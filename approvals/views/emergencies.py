@@ -11,6 +11,7 @@ from approvals import services
 from approvals.forms import BreakGlassForm, ReviewForm
 from approvals.models import Action, BreakGlass
 from approvals.views.answers import ask, carry_out, find_action
+from approvals.views.signing import signed
 from gateway.lib.errors import DomainError
 from gateway.lib.html import csv_answer, page, paged
 from gateway.tenants.principals import Principal, of_browser
@@ -32,6 +33,7 @@ def break_glass(request: Any, action: str) -> HttpResponse:
     data = form.cleaned_data
 
     def decide(row: Action, by: Principal) -> object:
+        by = signed(by, digest=data["digest"], assertion=data["assertion"])
         return services.break_glass(action=row, by=by, digest=data["digest"], reason=data["reason"])
 
     return carry_out(request, found, decide, said="Decided alone")

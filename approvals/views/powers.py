@@ -15,6 +15,7 @@ from approvals.models import Action
 from approvals.states import ActionStatus
 from gateway.lib.errors import Denied, DomainError, StaleState
 from gateway.lib.visible import reveal
+from gateway.tenants import services as tenants
 from gateway.tenants.principals import Principal, of_browser
 
 DECIDE, CANCEL = "approvals.decide_action", "approvals.cancel_action"
@@ -37,10 +38,15 @@ class Powers:
         """Whether this person could decide it otherwise than by approving what it is now."""
         return self.is_open and self._is_reviewer and self.action.arguments_value is not None
 
-    @property
+    @cached_property
     def must_step_up(self) -> bool:
         """Whether approving asks this person to prove first that they are there."""
         return services.must_step_up(self.action, self.by)
+
+    @cached_property
+    def step_up_by(self) -> str:
+        """By what this person proves it: `passkey`, `code`, `password`, or `nothing` yet."""
+        return tenants.step_up_by(self.by.user) if self.by.user else "nothing"
 
     @cached_property
     def may_undo(self) -> bool:
@@ -113,7 +119,7 @@ class Powers:
 
 
 def step_up_url(action: Action) -> str:
-    """The page that asks for the password again and leads back to the approval."""
+    """The page that asks who the person is and leads back to the approval."""
     place = action.environment
     back = reverse("approvals:approve", args=(place.tenant.slug, place.slug, action.public_id))
     return f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}"

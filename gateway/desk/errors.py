@@ -33,6 +33,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     )
 
 
+def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """429: too many attempts, such as wrong passwords, from one place or at one account."""
+    hint = "Wait a few minutes, then try again. Nobody is locked out for longer than that."
+    return _answer(
+        request, 429, "Too many attempts", "This was tried too often just now.", hint=hint
+    )
+
+
 def broken(request: HttpRequest) -> HttpResponse:
     """500: our fault. The page needs neither the database nor the session."""
     if request.path.startswith(API):

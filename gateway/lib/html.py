@@ -49,7 +49,7 @@ def page(permission: str) -> Callable[[View], View]:
                 raise Http404
             if not request.user.has_perm(permission, place):
                 raise PermissionDenied(permission)
-            with timezone.override(ZoneInfo(place.tenant.time_zone)):
+            with timezone.override(ZoneInfo(request.user.time_zone or place.tenant.time_zone)):
                 return view(request, **rest)
 
         return guarded

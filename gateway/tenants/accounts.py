@@ -3,16 +3,32 @@
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.core.mail import send_mail
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 
 from gateway.lib import sealing
-from gateway.tenants import services
+from gateway.tenants import freshness, services
+from gateway.tenants.middleware import client_address
 from gateway.tenants.models import User
+
+log = structlog.get_logger("accounts")
+CHANGES = {
+    "mfa/email/totp_activated": "An authenticator app was added to your account.",
+    "mfa/email/totp_deactivated": "The authenticator app was removed from your account.",
+    "mfa/email/webauthn_added": "A passkey was added to your account.",
+    "mfa/email/webauthn_removed": "A passkey was removed from your account.",
+    "mfa/email/recovery_codes_generated": "New recovery codes were made; the old ones are void.",
+    "account/email/password_changed": "Your password was changed.",
+    "account/email/password_set": "A password was set for your account.",
+    "account/email/password_reset": "Your password was reset.",
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -23,8 +39,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return False
 
     def post_login(self, request: HttpRequest, user: User, **fields: Any) -> HttpResponse:
-        """Record the sign-in."""
-        services.signed_in(user)
+        """Record the sign-in, and by what."""
+        proof = freshness.of_session(request)
+        services.signed_in(user, proof.methods if proof else ())
         return super().post_login(request, user, **fields)
 
     def logout(self, request: HttpRequest) -> None:
@@ -42,6 +59,36 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def reauthenticate(self, user: User, password: str) -> bool:
         """Whether this is the person's password; failures count as at the sign-in page."""
         return self.authenticate(self.request, email=user.email, password=password) == user
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """By what a person proves again who they are: the second factor where there is one.
+
+        Who has stolen a password and a session must not be able to take the factors off.
+        """
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        strong = [method for method in methods if method["id"] != "reauthenticate"]
+        return strong or methods
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The client whom limits count, seen through as many proxies as are trusted."""
+        return client_address(request)
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Tell the owner that the account changed; a mail server that is away undoes nothing."""
+        if not settings.EMAIL_URL:
+            return
+        what = CHANGES.get(template_prefix, "Your account was changed.")
+        text = render_to_string("account/email/changed_message.txt", {"what": what})
+        try:
+            send_mail("Your Countersign account was changed", text, None, [email or user.email])
+        except OSError as error:
+            log.warning("account mail failed", person=user.public_id, error=type(error).__name__)
 
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

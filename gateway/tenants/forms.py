@@ -1,9 +1,11 @@
 """Forms of members, invitations and groups, and of what policies see of an environment."""
 
 from typing import Any
+from zoneinfo import available_timezones
 
 from allauth.account.adapter import get_adapter
 from django import forms
+from django.conf import settings
 from django.contrib.auth import password_validation
 from django.http import HttpRequest
 from django.utils.text import slugify
@@ -11,6 +13,7 @@ from django.utils.text import slugify
 from audit.canonical import digest
 from gateway.lib.wordlists import MAX_LISTS
 from gateway.tenants.models import Environment, Group, Member, Tenant, User
+from gateway.tenants.models.people import Density, DiffMode, Theme
 from gateway.tenants.roles import Role
 
 ROLE_WORDS = {
@@ -123,6 +126,35 @@ class AcceptForm(forms.Form):
 
 def _name(environment: Environment) -> str:
     return f"roles_{environment.slug}"
+
+
+class PreferencesForm(forms.Form):
+    """How a person likes the desk; whoever is in a hurry changes nothing."""
+
+    theme = forms.ChoiceField(choices=Theme.choices)
+    density = forms.ChoiceField(choices=Density.choices)
+    diff_mode = forms.ChoiceField(choices=DiffMode.choices, label="Layout of changes")
+    time_zone = forms.ChoiceField(
+        required=False, help_text="Times on the desk; policies go by your organisation's zone."
+    )
+    language = forms.ChoiceField(required=False)
+    has_shortcuts = forms.BooleanField(
+        required=False,
+        label="Single-key shortcuts",
+        help_text="Off, keys such as a and r do nothing by themselves.",
+    )
+
+    def __init__(self, *args: Any, user: User, **kw: Any) -> None:
+        names = ("theme", "density", "diff_mode", "time_zone", "language", "has_shortcuts")
+        kw["initial"] = {name: getattr(user, name) for name in names}
+        super().__init__(*args, **kw)
+        zones = [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
+        _choices(self.fields["time_zone"], [("", "Your organisation's"), *zones])
+        _choices(self.fields["language"], [("", "As set up here"), *settings.LANGUAGES])
+
+
+def _choices(field: Any, choices: list[tuple[str, Any]]) -> None:
+    field.choices = choices
 
 
 class EnvironmentForm(forms.Form):

@@ -1,7 +1,4 @@
-"""How fresh a browser session's sign-in is, and by which methods it was made.
-
-Second factors add their own methods to the session's list; nothing else here changes with them.
-"""
+"""How fresh a browser session's sign-in is, and by which methods it was made."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,24 +7,49 @@ from typing import Any
 from allauth.account.authentication import get_authentication_records
 from django.http import HttpRequest
 
+from gateway.lib.assertions import Assertion
+
 FRESH_FOR = timedelta(minutes=5)
 # What proves that the person is there. A link from a mailbox, for one, does not.
-COUNTED = frozenset({"password", "mfa"})
+COUNTED = frozenset({"password", "mfa", "socialaccount"})
+PASSKEY = "mfa:webauthn"
+# Second factors whose answer stands for itself. A passkey's counts for the digest it signed only.
+CODES = frozenset({"mfa:totp", "mfa:recovery_codes"})
+FIRST = frozenset({"password", "socialaccount"})
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A passkey's answer, and the review digest that it was asked about."""
+
+    digest: str
+    assertion: Assertion
 
 
 @dataclass(frozen=True)
 class Authentication:
     """When a person last proved to be there, and everything they proved it by since shortly before.
 
-    A method is `password`, or `mfa:` and the kind of the second factor.
+    A method is `password`, `socialaccount`, or `mfa:` and the kind of the second factor. `code_at`
+    is when a code of a second factor was last given; `signed` what a passkey signed just now.
     """
 
     at: datetime
     methods: tuple[str, ...]
+    code_at: datetime | None = None
+    signed: Signed | None = None
 
     def is_fresh_at(self, now: datetime) -> bool:
         """Whether it counts as being there now; one of the future does not: a clock is wrong."""
-        return timedelta(0) <= now - self.at <= FRESH_FOR
+        return _is_fresh(self.at, now)
+
+    def has_code_at(self, now: datetime) -> bool:
+        """Whether a code of a second factor was given just now."""
+        return self.code_at is not None and _is_fresh(self.code_at, now)
+
+    def has_signed(self, digest: str) -> bool:
+        """Whether a passkey has signed exactly this digest."""
+        return self.signed is not None and self.signed.digest == digest
 
 
 def of_session(request: HttpRequest) -> Authentication | None:
@@ -40,9 +62,13 @@ def of_session(request: HttpRequest) -> Authentication | None:
     if not records:
         return None
     last = max(at for at, _ in records)
-    return Authentication(
-        last, tuple(sorted({name for at, name in records if last - at <= FRESH_FOR}))
-    )
+    names = sorted({name for at, name in records if last - at <= FRESH_FOR})
+    codes = [at for at, name in records if name in CODES]
+    return Authentication(last, tuple(names), code_at=max(codes, default=None))
+
+
+def _is_fresh(at: datetime, now: datetime) -> bool:
+    return timedelta(0) <= now - at <= FRESH_FOR
 
 
 def _name(record: dict[str, Any]) -> str:

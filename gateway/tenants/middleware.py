@@ -10,10 +10,12 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from audit import context
 from audit.context import Actor
 from gateway.lib.clients import address_behind
+from gateway.tenants import services
 from gateway.tenants.models import Environment, User
 
 log = structlog.get_logger("request")
@@ -24,6 +26,8 @@ LAST_PLACE = "place"
 SECRET_PARTS = ("secret", "key", "address")
 MAX_LOGGED_PATH = 200
 MARK_LENGTH = 32
+# Addresses by whose names nobody is kept out for want of a second factor.
+ALWAYS_OPEN = ("account_", "mfa_", "invitation", "favicon")
 
 
 class ContextMiddleware:
@@ -42,6 +46,7 @@ class ContextMiddleware:
         )
         try:
             response = self.get_response(request)
+            _note(request)
             response[REQUEST_ID] = bound.request_id
             response[CORRELATION_ID] = context.correlation_id()
             _log(request, response, seconds=time.monotonic() - began)
@@ -51,9 +56,18 @@ class ContextMiddleware:
 
     def process_view(
         self, request: HttpRequest, view: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        """Look up the environment that the address names, for people who have a role in it."""
+    ) -> HttpResponse | None:
+        """Look up the environment that the address names, for people who have a role in it.
+
+        Who owes a second factor gets no further than the pages where one is added.
+        """
         request.environment = None  # type: ignore[attr-defined]
+        if _owes_a_factor(request):
+            return redirect("mfa_index")
+        self._place(request, kwargs)
+        return None
+
+    def _place(self, request: HttpRequest, kwargs: dict[str, Any]) -> None:
         tenant, environment = kwargs.get("tenant"), kwargs.get("environment")
         if not tenant or not environment or not request.user.is_authenticated:
             return
@@ -92,6 +106,22 @@ def keyed_mark(text: str, *, purpose: str) -> str:
         return ""
     key = f"countersign/{purpose}/{settings.SECRET_KEY}".encode()
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:MARK_LENGTH]
+
+
+def _note(request: HttpRequest) -> None:
+    """Note where a person is signed in, after the view: it may have given the session a new key."""
+    key = request.session.session_key
+    if isinstance(request.user, User) and key:
+        browser = request.headers.get("User-Agent", "")
+        services.seen(request.user, key, address=client_address(request), browser=browser)
+
+
+def _owes_a_factor(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    name = (match.url_name or "") if match and not match.namespace else ""
+    if name.startswith(ALWAYS_OPEN) or not isinstance(request.user, User):
+        return False
+    return services.is_owed(request.user)
 
 
 def _actor(request: HttpRequest) -> Actor:

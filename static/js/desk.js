@@ -5,6 +5,7 @@ import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startPane } from "./pane.js";
+import { startPasskeys } from "./passkeys.js";
 import { startTabs } from "./tabs.js";
 
 startTabs(document);
@@ -13,6 +14,7 @@ startDialogs();
 startClocks();
 startKeys();
 startPane();
+startPasskeys();
 startLive();
 
 // What htmx swaps in gets the same treatment as what came with the page.

@@ -6,6 +6,11 @@ const GO_MS = 1200;
 const PLACES = { i: "inbox", a: "actions", r: "runs", e: "events", t: "tools", p: "policies" };
 let going = 0;
 
+// Off for the person wherever they sign in (their preferences), or in this browser (the switch in the sheet).
+function areOff() {
+  return document.documentElement.dataset.shortcuts === "off" || Boolean(localStorage.getItem(OFF));
+}
+
 function rows() {
   return [...document.querySelectorAll(".cs-row-link")];
 }
@@ -55,14 +60,15 @@ function busy(event) {
 export function startKeys() {
   const box = document.getElementById("keys-on");
   if (box) {
-    box.checked = !localStorage.getItem(OFF);
+    box.checked = !areOff();
+    box.disabled = document.documentElement.dataset.shortcuts === "off";
     box.addEventListener("change", () => {
       if (box.checked) localStorage.removeItem(OFF);
       else localStorage.setItem(OFF, "yes");
     });
   }
   document.addEventListener("keydown", (event) => {
-    if (busy(event) || (localStorage.getItem(OFF) && event.key !== "?")) return;
+    if (busy(event) || (areOff() && event.key !== "?")) return;
     if (going && Date.now() - going < GO_MS && PLACES[event.key]) {
       going = 0;
       press(`[data-go=${PLACES[event.key]}]`);

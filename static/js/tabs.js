@@ -64,5 +64,5 @@ function once(root, selector, start) {
 export function startTabs(root) {
   once(root, "[role=tablist]", startList);
   once(root, "[data-diff]", startDiff);
-  if (root.querySelector("[data-diff-view]")) showDiff(chosen.diff || "inline");
+  if (root.querySelector("[data-diff-view]")) showDiff(chosen.diff || document.documentElement.dataset.diffMode || "inline");
 }

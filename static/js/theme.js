@@ -1,8 +1,8 @@
-// Runs before the first paint: the chosen theme, else the system's. A classic script, so that nothing flashes.
+// Runs before the first paint: the theme that this browser chose, else the person's own, else the system's. A classic script, so that nothing flashes.
 (() => {
-  const chosen = document.cookie.match(/(?:^|; )cs-theme=(dark|light)/)?.[1];
-  const system = matchMedia("(prefers-color-scheme: dark)");
   const root = document.documentElement;
+  const chosen = document.cookie.match(/(?:^|; )cs-theme=(dark|light)/)?.[1] || root.dataset.theme;
+  const system = matchMedia("(prefers-color-scheme: dark)");
   root.dataset.bsTheme = chosen || (system.matches ? "dark" : "light");
   if (!chosen) system.addEventListener("change", () => { root.dataset.bsTheme = system.matches ? "dark" : "light"; });
   document.addEventListener("click", (event) => {

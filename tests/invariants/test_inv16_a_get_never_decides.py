@@ -16,6 +16,8 @@ MAY_CHANGE = {
     "django_session", "audit_auditrecord", "audit_pending", "audit_refusalcount", "tenants_apikey",
     # When somebody first opened a card: for the figures of reviewers.
     "approvals_opening",
+    # In which browser a person was seen last.
+    "tenants_signin",
 }  # fmt: skip
 LOOKED_AT = {
     "audit.records.exported", "webhooks.event.body_read", "audit.record.proof_exported",

@@ -6,6 +6,15 @@ from gateway.lib.rows import Row
 from gateway.tenants.models.people import User
 
 KEY_LENGTH = 40
+# The first mark that is found counts: Edge calls itself Chrome, and Chrome calls itself Safari.
+BROWSERS = (
+    ("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("HeadlessChrome/", "Chrome"),
+    ("Chrome/", "Chrome"), ("Safari/", "Safari"),
+)  # fmt: skip
+SYSTEMS = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
+    ("Mac OS X", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
 
 
 class SignIn(Row):
@@ -24,6 +33,14 @@ class SignIn(Row):
 
     def __str__(self) -> str:
         return f"sign-in of {self.user_id}"
+
+    @property
+    def device(self) -> str:
+        """Browser and system in a few words, as far as the browser names them."""
+        browser = next((name for mark, name in BROWSERS if mark in self.browser), "")
+        system = next((name for mark, name in SYSTEMS if mark in self.browser), "")
+        known = " on ".join(word for word in (browser, system) if word)
+        return known or self.browser or "A browser that names itself nothing"
 
 
 class Challenge(Row):

@@ -1,8 +1,7 @@
-"""Members, groups and invitations; an environment's settings; the forgotten password."""
+"""Members, groups and invitations; an environment's settings."""
 
 from typing import Any
 
-from allauth.account import views as account
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -191,23 +190,6 @@ def _joined(invitation: Invitation, form: AcceptForm) -> User | None:
     except DomainError as error:
         form.add_error(None, error.detail)
         return None
-
-
-class StepUp(account.ReauthenticateView):  # type: ignore[misc]
-    """The password again, for what asks for a fresh sign-in; then back to where that was."""
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        """Give the session a new key, so that an older copy of the cookie does not rise with it."""
-        self.request.session.cycle_key()
-        services.stepped_up(self.request.user)
-        return super().form_valid(form)
-
-
-def password_reset(request: HttpRequest) -> HttpResponse:
-    """By mail where mail is set up; else the page says whom to ask."""
-    if getattr(settings, "EMAIL_URL", ""):
-        return account.password_reset(request)
-    return render(request, "account/password_reset.html")
 
 
 def _members(request: Any) -> Any:
