@@ -31,7 +31,8 @@ THEMES = ("light", "dark")
 # Pieces of pages, files, and addresses that only redirect or take a form.
 NO_PAGES = {
     "favicon", "home", "account_email", "approvals:inbox_count", "approvals:row",
-    "audit:bundle", "audit:proof", "audit:verification", "connections:callback",
+    "audit:bundle", "audit:proof", "audit:verification",
+    "audit:send_outlet", "connections:callback",
 }  # fmt: skip
 SIGNED_OUT = {"account_login", "account_reset_password", "account_inactive", "invitation"}
 

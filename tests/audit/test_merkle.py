@@ -2,6 +2,7 @@
 
 import base64
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_public_vectors_are_decided_as_published(kind):
         if accepted == vector["wantErr"]:
             wrong.append(vector["desc"])
     assert wrong == []
+
+
+@pytest.mark.parametrize("kind", ["inclusion", "consistency"])
+def test_a_tree_that_does_not_part_leaves_from_nodes_would_be_found(kind, monkeypatch):
+    """The planted fault: nodes are hashed without the byte that no leaf begins with."""
+    monkeypatch.setattr(merkle, "node_hash", lambda left, right: sha256(left + right).digest())
+    with pytest.raises(AssertionError):
+        test_public_vectors_are_decided_as_published(kind)
 
 
 def test_the_corpus_is_whole():

@@ -7,6 +7,7 @@ from django.db.models import ProtectedError
 from audit import triggers
 from audit.models import Immutable, Pending
 from gateway.tenants import services
+from tests.audit.superuser import unguard
 from tests.factories.audit import AuditRecordFactory, CheckpointFactory, LeafFactory
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +157,17 @@ def test_no_statement_changes_a_row(row, number):
         cursor.execute(statement)
 
     assert state() == before
+
+
+def test_roads_and_statements_would_change_a_row_if_nothing_refused():
+    """The planted fault of T04 and T05: a database without its triggers."""
+    record = AuditRecordFactory()
+    unguard()
+    before = state()
+    raw(record)
+    changed = state()
+    delete_through_the_base_class(record)
+    assert len({str(one) for one in (before, changed, state())}) == 3
 
 
 def test_a_record_comes_with_its_obligation_to_get_a_place():

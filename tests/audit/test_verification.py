@@ -11,7 +11,7 @@ from audit import checkpoints, published, sequencer, services, tree
 from audit.checkpoints import Head
 from audit.context import Scope
 from audit.models import AuditRecord, Checkpoint, Leaf
-from audit.verification import CannotVerify, verify
+from audit.verification import CannotVerify, _LogCheck, verify
 from tests.audit.superuser import guard, unguard
 from tests.factories.audit import AuditRecordFactory, CheckpointFactory, LeafFactory
 
@@ -158,6 +158,16 @@ def test_an_attack_is_detected_wherever_it_strikes_and_named(log, attack):
             transaction.set_rollback(True)
     assert missed == []
     assert findings() == []
+
+
+@pytest.mark.parametrize("attack", [insert, truncate, restore, sign_anew])
+def test_a_verifier_that_asks_no_checkpoint_would_be_found(log, attack, monkeypatch):
+    """The planted fault: trees are compared with nothing that was signed or published."""
+    monkeypatch.setattr(_LogCheck, "_agree", lambda *_: None)
+    monkeypatch.setattr(_LogCheck, "_end", lambda *_: None)
+    unguard()
+    attack(log, 25)
+    assert not ATTACKS[attack](log, 25, findings())
 
 
 @pytest.mark.parametrize(

@@ -344,6 +344,20 @@ def test_one_altered_line_of_a_large_export_is_named(published_in, tmp_path):
     assert altered_and_found(folder, 1000, 40) == 40
 
 
+def test_a_verifier_that_believes_the_hash_beside_a_record_would_be_found(
+    published_in, tmp_path, monkeypatch
+):
+    """The planted fault: hashes are read and the records under them are not."""
+
+    def believing(checker, number, line):
+        if found := offline.LINE.fullmatch(line.rstrip(b"\n")):
+            checker.tree.append(bytes.fromhex(found[2].decode()))
+
+    folder = large(300, tmp_path)
+    monkeypatch.setattr(offline.Checker, "_line", believing)
+    assert altered_and_found(folder, 300, 20) < 20
+
+
 @pytest.mark.long
 def test_one_hundred_thousand_records_verify_offline_in_time(published_in, tmp_path):
     count, samples = 100_000, 1_000

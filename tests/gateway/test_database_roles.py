@@ -128,6 +128,15 @@ def test_the_runtime_role_can_change_the_log_in_none_of_twelve_ways(as_runtime: 
     assert triggers.installed(connection) == triggers.expected(connection)
 
 
+def test_a_role_that_may_more_would_be_found_by_the_same_ways(database: Roled) -> None:
+    """The planted fault of T03: they are tried as the administrator."""
+    with database.acting_as(""), transaction.atomic():
+        assert not is_refused(ATTEMPTS["replacing a function"])
+        assert not is_refused(ATTEMPTS["dropping a trigger"])
+        assert not is_refused(ATTEMPTS["UPDATE"])
+        transaction.set_rollback(True)
+
+
 def test_a_row_copied_over_a_record_is_refused(as_runtime: Any) -> None:
     columns = [field.column for field in AuditRecord._meta.fields]
     row = AuditRecord.objects.values_list(*columns)[0]

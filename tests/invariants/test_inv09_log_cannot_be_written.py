@@ -118,6 +118,24 @@ def test_no_change_is_made_while_the_disk_is_full() -> None:
     check(full_disk)
 
 
+@pytest.mark.long
+@pytest.mark.skipif(ON_POSTGRES, reason="one database is enough to find a careless service")
+@pytest.mark.django_db(transaction=True)
+def test_a_service_that_goes_on_without_its_record_would_be_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The planted fault: what cannot be recorded is done all the same."""
+    save = AuditRecord.save
+
+    def careless(row: AuditRecord, *args: Any, **options: Any) -> None:
+        with contextlib.suppress(DatabaseError):
+            save(row, *args, **options)
+
+    monkeypatch.setattr(AuditRecord, "save", careless)
+    with pytest.raises(AssertionError):
+        check(full_disk)
+
+
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A disk of two megabytes that PostgreSQL may write, where one may be mounted."""

@@ -105,6 +105,15 @@ def test_t10_a_hundred_of_a_thousand_are_erased(here, caplog, capsys):
     assert Action.objects.filter(arguments__contains=CONTENT).count() == len(kept)
 
 
+def test_an_erasure_that_forgets_the_rows_would_be_found(here, caplog, capsys, monkeypatch):
+    """The planted fault: keys go, bodies and arguments stay."""
+    monkeypatch.setitem(globals(), "PEOPLE", 40)
+    monkeypatch.setitem(globals(), "ERASED", 4)
+    monkeypatch.setattr(erasing.registry, "empty", lambda *_, **__: None)
+    with pytest.raises(AssertionError, match=r"\[0, 10, 20, 30\] == \[\]"):
+        test_t10_a_hundred_of_a_thousand_are_erased(here, caplog, capsys)
+
+
 @pytest.fixture
 def here():
     return people.ready()
