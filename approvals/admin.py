@@ -22,6 +22,7 @@ from approvals.models import (
     Policy,
     PolicyVersion,
     RunAgain,
+    SavedView,
     ShadowVerdict,
     Snooze,
     TargetLock,
@@ -170,3 +171,11 @@ class BreakGlassAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "action", "user", "finding", "reviewed_by", "reviewed_at")
     list_select_related = ("action", "user", "reviewed_by", "environment__tenant")
     list_filter = ("finding",)
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "name", "environment", "owner", "is_shared", "query")
+    list_select_related = ("environment__tenant", "owner")
+    list_filter = ("is_shared",)
+    search_fields = ("name",)

@@ -156,4 +156,10 @@ KEPT = (
     Kept("approvals.Policy", "the rules", "members who may see policies"),
     Kept("approvals.PolicyVersion", "every version of the rules", "members who may see policies"),
     Kept("approvals.ShadowVerdict", "what a rule on trial would have said", MEMBERS),
+    Kept(
+        "approvals.SavedView",
+        "a name for filters of the inbox, its owner's or shared",
+        MEMBERS,
+        stays="until somebody removes it",
+    ),
 )

@@ -7,6 +7,9 @@ from approvals import views
 app_name = "approvals"
 urlpatterns = [
     path("inbox/", views.inbox, name="inbox"),
+    path("inbox/views/", views.save_view, name="save_view"),
+    path("inbox/views/<slug:view>/", views.open_view, name="view"),
+    path("inbox/views/<slug:view>/remove/", views.remove_view, name="remove_view"),
     path("inbox/count/", views.inbox_count, name="inbox_count"),
     path("actions/", views.actions, name="list"),
     path("actions/<slug:action>/", views.detail, name="detail"),

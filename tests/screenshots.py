@@ -33,6 +33,8 @@ NO_PAGES = {
     "favicon", "home", "account_email", "approvals:inbox_count", "approvals:row",
     "audit:bundle", "audit:proof", "audit:verification",
     "audit:send_outlet", "connections:callback",
+    "board:attention_count", "runs:rate", "approvals:view",
+    "approvals:save_view", "approvals:remove_view",
 }  # fmt: skip
 SIGNED_OUT = {"account_login", "account_reset_password", "account_inactive", "invitation"}
 

@@ -268,6 +268,11 @@ class Event(EnvironmentRow, DueColumns):
         ]
         indexes = [
             models.Index(fields=["environment", "id"], name="event_environment"),
+            # Rows of the ordinary way are in neither: an insert pays nothing for them.
+            models.Index(fields=["environment"], name="event_dead", condition=Q(status="dead")),
+            models.Index(
+                fields=["environment"], name="event_apart", condition=Q(status="quarantined")
+            ),
             models.Index(fields=["due_at"], name="event_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["run_id"], name="event_run", condition=Q(run_id__isnull=False)),
             models.Index(fields=["id"], name="event_unsealed", condition=Q(sealed_in__isnull=True)),

@@ -13,6 +13,7 @@ from approvals.models.shadows import ShadowVerdict
 from approvals.models.switches import KillSwitch
 from approvals.models.targets import ActionTarget, TargetLock
 from approvals.models.versions import ActionVersion
+from approvals.models.views import SavedView
 from approvals.models.votes import Approval
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Policy",
     "PolicyVersion",
     "RunAgain",
+    "SavedView",
     "ShadowVerdict",
     "Snooze",
     "TargetLock",

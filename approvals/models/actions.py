@@ -147,6 +147,12 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
                 condition=models.Q(repeats_id__isnull=False),
             ),
             models.Index(fields=["agent", "tool_name", "created_at"], name="action_agent_tool"),
+            # The dashboard counts what came to an end in an hour.
+            models.Index(
+                fields=["settled_at"],
+                name="action_settled",
+                condition=models.Q(settled_at__isnull=False),
+            ),
             models.Index(
                 fields=["due_at"], name="action_due", condition=models.Q(due_at__isnull=False)
             ),

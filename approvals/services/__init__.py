@@ -29,6 +29,7 @@ from approvals.services.reconciling import look_again, reconcile
 from approvals.services.redefining import follow_tool
 from approvals.services.rerunning import confirm_again, open_order, order_again
 from approvals.services.reviewing import reviewer_signals
+from approvals.services.saving import remove_view, save_view
 from approvals.services.selecting import active_rules
 from approvals.services.switching import (
     is_agent_stopped,
@@ -93,10 +94,12 @@ __all__ = [
     "reconcile",
     "reject",
     "remind_due",
+    "remove_view",
     "restore",
     "reviewer_signals",
     "revoke_delegation",
     "save_policy",
+    "save_view",
     "set_kill_switch",
     "shortfall",
     "shown_arguments",

@@ -19,6 +19,7 @@ from approvals.views.policy_page import version as policy_version
 from approvals.views.policy_simulator import simulate
 from approvals.views.reviewers import reviewers
 from approvals.views.revise import edit, extend, undo
+from approvals.views.saved import open_view, remove_view, save_view
 from approvals.views.signing import challenge
 from approvals.views.switches import go_on, kill_switch, stop
 
@@ -51,7 +52,9 @@ __all__ = [
     "policy",
     "policy_version",
     "reconcile",
+    "open_view",
     "reject",
+    "remove_view",
     "restore_policy",
     "reviewers",
     "revoke_delegation",
@@ -59,6 +62,7 @@ __all__ = [
     "revoke_grant",
     "rollout",
     "row",
+    "save_view",
     "run_again",
     "shadow",
     "simulate",

@@ -18,6 +18,7 @@ from approvals.views import waiting
 from approvals.views.card import Card
 from approvals.views.lists import CSV_HEADER, cells
 from approvals.views.rows import Row, place
+from approvals.views.saved import Views
 from gateway.lib import ids
 from gateway.lib.html import csv_answer, page, paged
 from gateway.tenants.models import Group
@@ -169,6 +170,7 @@ class Inbox:
             "tabs": self.tabs(),
             "chips": self.chips(),
             "offers": self.offers(),
+            "views": Views(self.request, self.base),
             "kept": [(name, self.request.GET[name]) for name in KEPT if self._is_set(name)],
             "filters": [self.filters[name] for name in FILTERS],
             "page_obj": page_obj,

@@ -15,8 +15,8 @@ from gateway.connections.services.checks import MAX_REMINDER_DAYS
 
 MAX_VALUE = 16_000
 STATES = (
-    ("", "Every state"), ("attention", "Needs attention"), ("ready", "Ready"),
-    ("archived", "Archived"),
+    ("", "Every state"), ("attention", "Needs attention"), ("broken", "Broken"),
+    ("ending", "Expires or is due to be rotated"), ("ready", "Ready"), ("archived", "Archived"),
 )  # fmt: skip
 REFERENCE_HELP = (
     "Sealed, and never shown again. Or a reference: env:COUNTERSIGN_CONNECTION_… or file:…"
@@ -51,6 +51,10 @@ class ConnectionFilter(forms.Form):
         wanted = self.cleaned_data["state"] if self.is_valid() else ""
         if wanted == "attention":
             return standing.needs_attention
+        if wanted == "ending":
+            return standing.is_ending
+        if wanted == "broken":
+            return standing.needs_attention and not standing.is_ending
         return wanted in ("", "archived") or standing.state == wanted
 
 

@@ -144,6 +144,7 @@ NEWSLETTER = {
     "body": "Hello,\n\nour winter lamps are back, and orders over 50 EUR are sent for free.\n",
 }
 READERS = ("jonas@example.com", "li@example.com", "amara@example.com", "tove@example.com")
+SAVED_VIEW, REFUND = "Refunds of the team", "refund"
 QUESTION = "Did all four of them ask for this newsletter?"
 ANSWER = "Yes: each confirmed it by mail in October."
 APPROVAL = "Fine, the list is confirmed."

@@ -6,6 +6,7 @@ records like everything else. The shop is not up yet: the mails leave once it is
 
 from datetime import timedelta
 
+from django.http import QueryDict
 from django.utils import timezone
 
 from approvals import services as approvals
@@ -21,6 +22,8 @@ def show(environment: Environment, agent: Agent) -> None:
     """A reviewer asks, approves and grants; the same newsletter then leaves by itself."""
     rui = of_user(User.objects.get(email=cast.RUI.email), environment)
     machine = of_key(ApiKey.objects.get(environment=environment, agent_id=agent.pk))
+    refunds = QueryDict(f"tab=team&tool={cast.REFUND}")
+    approvals.save_view(name=cast.SAVED_VIEW, params=refunds, is_shared=True, by=rui)
     first = _ask(environment, agent, machine, to=cast.READERS[0])
     approvals.comment(action=first, by=rui, text=cast.QUESTION, is_question=True)
     approvals.answer(action=first, by=machine, text=cast.ANSWER)

@@ -14,6 +14,13 @@ from gateway.tenants.principals import Principal, of_user
 # Key, label, icon, URL name, permission; the dash begins the second part.
 PAGES = (
     ("inbox", "Inbox", "inbox", "approvals:inbox", "approvals.view_action"),
+    (
+        "attention",
+        "Needs attention",
+        "alert-triangle",
+        "board:attention",
+        "approvals.view_action",
+    ),
     ("actions", "Actions", "bolt", "approvals:list", "approvals.view_action"),
     ("runs", "Runs", "route", "runs:list", "runs.view_run"),
     ("events", "Events", "webhook", "webhooks:events", "webhooks.view_event"),

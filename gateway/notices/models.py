@@ -37,9 +37,7 @@ class Preference(EnvironmentRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["environment", "member"], name="notices_preference_once"
-            )
+            models.UniqueConstraint(fields=["environment", "member"], name="notices_preference")
         ]
 
     def __str__(self) -> str:

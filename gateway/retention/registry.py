@@ -12,6 +12,7 @@ from approvals import retention as approvals
 from audit import retention as audit
 from audit.kept import Kept
 from gateway.agents import retention as agents
+from gateway.board import retention as board
 from gateway.budgets import retention as budgets
 from gateway.connections import retention as connections
 from gateway.notices import retention as notices
@@ -24,7 +25,7 @@ from webhooks import retention as webhooks
 
 PARTS = (
     webhooks, notices, runs, approvals, budgets, agents, tools, connections, tenants, outlets,
-    audit, others,
+    board, audit, others,
 )  # fmt: skip
 TOMBSTONE = "pruned_at"
 

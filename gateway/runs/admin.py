@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from gateway.lib.admin import ReadOnlyAdmin
-from gateway.runs.models import Report, Run, RunEvent
+from gateway.runs.models import Feedback, Report, Run, RunEvent
 
 
 @admin.register(Run)
@@ -34,3 +34,12 @@ class ReportAdmin(ReadOnlyAdmin):
     search_fields = ("call_id__exact",)
     # The answer holds the action's result.
     hidden = ("answer",)
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    within = "run__environment"
+    list_display = ("created_at", "run", "user", "is_helpful", "said_at")
+    list_select_related = ("run", "user")
+    list_filter = ("is_helpful",)
+    search_fields = ("note",)

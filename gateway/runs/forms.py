@@ -3,11 +3,16 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from gateway.lib import ids
+from gateway.runs.models import Feedback, Report
+from gateway.runs.services.rating import MAX_NOTE
 from gateway.runs.states import RunStatus
 
+ENDED = (RunStatus.COMPLETED, RunStatus.FAILED)
+OPINIONS = (("", ""), ("helpful", "helpful"), ("unhelpful", "unhelpful"))
+REPORTS = (("", ""), ("undelivered", "undelivered"))
 STATUSES = (("", "Any state"), *RunStatus.choices)
 
 
@@ -19,6 +24,10 @@ class RunFilter(forms.Form):
     agent = forms.CharField(
         required=False, label="Agent", widget=forms.TextInput(attrs={"placeholder": "Agent"})
     )
+    feedback = forms.ChoiceField(required=False, choices=OPINIONS, widget=forms.HiddenInput)
+    reports = forms.ChoiceField(required=False, choices=REPORTS, widget=forms.HiddenInput)
+    ended_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    rated_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
 
     def narrow(self, runs: Any) -> Any:
         """The runs that fit; a value that cannot be fits nothing."""
@@ -31,7 +40,35 @@ class RunFilter(forms.Form):
             runs = runs.filter(status=chosen["status"])
         if chosen["agent"]:
             runs = runs.filter(agent__slug=chosen["agent"])
-        return runs
+        if chosen["ended_since"]:
+            runs = runs.filter(finished_at__gte=chosen["ended_since"], status__in=ENDED)
+        if chosen["reports"]:
+            runs = runs.filter(Exists(Report.objects.undelivered().filter(run=OuterRef("pk"))))
+        return self._rated(runs)
+
+    def _rated(self, runs: Any) -> Any:
+        chosen = self.cleaned_data
+        if not chosen["feedback"] and not chosen["rated_since"]:
+            return runs
+        said = Feedback.objects.filter(run=OuterRef("pk"))
+        if chosen["rated_since"]:
+            said = said.filter(said_at__gte=chosen["rated_since"])
+        if chosen["feedback"]:
+            said = said.filter(is_helpful=chosen["feedback"] == "helpful")
+        return runs.filter(Exists(said))
+
+
+class RateForm(forms.Form):
+    """Whether a run's outcome was helpful, and why."""
+
+    helpful = forms.ChoiceField(choices=(("yes", "Yes"), ("no", "No")))
+    note = forms.CharField(
+        required=False,
+        max_length=MAX_NOTE,
+        label="What made it so?",
+        help_text="Optional. Everybody who may see the run can read it.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
 
 
 def _matches(text: str) -> Q:

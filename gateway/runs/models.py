@@ -1,5 +1,6 @@
 """Runs, their timeline, and the answers owed to providers."""
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import models
@@ -11,6 +12,12 @@ from gateway.lib.rows import EnvironmentRow, Row, ScopedQuerySet
 from gateway.lib.states import Machine
 from gateway.lib.work import DueColumns
 from gateway.runs.states import FINAL, REPORT, RUN, ReportStatus, RunStatus
+from gateway.tenants.models import User
+
+# An answer tried as often as this is in trouble, although it is still tried.
+TROUBLE_ATTEMPTS = 3
+# Nothing can be done about what was given up but to run it again: after this it is history.
+GIVEN_UP_LATELY = timedelta(days=14)
 
 
 class RunQuerySet(ScopedQuerySet):
@@ -91,6 +98,12 @@ class Run(EnvironmentRow, DueColumns):
                 name="run_announce",
                 condition=models.Q(announce_due_at__isnull=False),
             ),
+            # The dashboard counts what ended in an hour.
+            models.Index(
+                fields=["finished_at"],
+                name="run_finished",
+                condition=models.Q(finished_at__isnull=False),
+            ),
         ]
 
     @property
@@ -147,6 +160,39 @@ class RunEvent(Row):
         return f"{self.number} {self.kind}"
 
 
+class Feedback(Row):
+    """Whether a person found the outcome of a run helpful, and why; one row each."""
+
+    PREFIX = "fbk"
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="feedback")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    is_helpful = models.BooleanField()
+    note = models.TextField(blank=True)
+    said_at = models.DateTimeField(help_text="When it was said, or said anew.")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "user"], name="feedback_one_voice"),
+        ]
+        indexes = [models.Index(fields=["said_at"], name="feedback_said_at")]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} {'helpful' if self.is_helpful else 'not helpful'}"
+
+
+class ReportQuerySet(ScopedQuerySet):
+    """Reports as people look for them."""
+
+    def undelivered(self) -> "ReportQuerySet":
+        """Those that were given up lately, or that a provider has not taken again and again."""
+        since = timezone.now() - GIVEN_UP_LATELY
+        given_up = models.Q(status=ReportStatus.DEAD, created_at__gte=since)
+        tried = models.Q(due_at__isnull=False, attempts__gte=TROUBLE_ATTEMPTS)
+        return self.filter(given_up | tried)
+
+
 class Report(Row, DueColumns):
     """One answer (result, error or refusal) owed to a run's provider."""
 
@@ -162,6 +208,8 @@ class Report(Row, DueColumns):
     delivered_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
 
+    objects: ClassVar[Any] = ReportQuerySet.as_manager()
+
     class Meta:
         ordering = ["id"]
         constraints = [
@@ -172,7 +220,8 @@ class Report(Row, DueColumns):
         indexes = [
             models.Index(
                 fields=["due_at"], name="report_due", condition=models.Q(due_at__isnull=False)
-            )
+            ),
+            models.Index(fields=["run"], name="report_dead", condition=models.Q(status="dead")),
         ]
 
     def __str__(self) -> str:

@@ -35,6 +35,17 @@ KEPT = (
         since="run__finished_at",
     ),
     Kept(
+        "runs.Feedback",
+        "what a person said about a run's outcome",
+        MEMBERS,
+        personal={"note": ""},
+        writer="user",
+        tenant="run__environment__tenant",
+        closed=Q(run__status__in=FINAL),
+        days="KEEP_RUNS_DAYS",
+        since="run__finished_at",
+    ),
+    Kept(
         "runs.Report",
         "the answer about an action that a run's provider was told",
         MEMBERS,

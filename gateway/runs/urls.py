@@ -10,5 +10,6 @@ urlpatterns = [
     path("start-demo/", views.start_demo, name="start_demo"),
     path("<slug:run>/", views.detail, name="detail"),
     path("<slug:run>/cancel/", views.cancel, name="cancel"),
+    path("<slug:run>/rate/", views.rate, name="rate"),
     path("<slug:run>/retry/", views.retry, name="retry"),
 ]

@@ -29,7 +29,7 @@ VIEW = frozenset(
         "tenants.view_member",
     }
 )
-CARE = frozenset({"approvals.comment_action", "approvals.assign_action"})
+CARE = frozenset({"approvals.comment_action", "approvals.assign_action", "runs.rate_run"})
 DECIDE = CARE | {"approvals.decide_action", "approvals.delegate_decision"}
 OPERATE = CARE | frozenset(
     {

@@ -31,6 +31,7 @@ from approvals.models import (
     Policy,
     PolicyVersion,
     RunAgain,
+    SavedView,
     ShadowVerdict,
     Snooze,
     TargetLock,
@@ -364,3 +365,15 @@ class BreakGlassFactory(DjangoModelFactory):
     )
     reason = "The shop is down and everybody sleeps."
     asked_for = "2 of role:reviewer"
+
+
+class SavedViewFactory(DjangoModelFactory):
+    """What is urgent, for one person alone."""
+
+    class Meta:
+        model = SavedView
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    owner = factory.SubFactory(UserFactory)
+    name = factory.Sequence(lambda n: f"Urgent {n}")
+    query = "risk=high"

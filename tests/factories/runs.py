@@ -8,11 +8,11 @@ from factory.django import DjangoModelFactory
 
 from audit.context import new_correlation_id
 from gateway.lib import ids
-from gateway.runs.models import Report, Run, RunEvent
+from gateway.runs.models import Feedback, Report, Run, RunEvent
 from gateway.runs.states import ReportStatus, RunStatus
 from tests.factories.agents import AgentFactory, ProviderFactory
 from tests.factories.approvals import ActionFactory
-from tests.factories.tenants import EnvironmentFactory
+from tests.factories.tenants import EnvironmentFactory, UserFactory
 
 
 class RunFactory(DjangoModelFactory):
@@ -48,6 +48,18 @@ class RunEventFactory(DjangoModelFactory):
     run = factory.SubFactory(RunFactory)
     number = factory.Sequence(lambda n: n + 1)
     kind = "run.progress"
+
+
+class FeedbackFactory(DjangoModelFactory):
+    """A person found the outcome helpful."""
+
+    class Meta:
+        model = Feedback
+
+    run = factory.SubFactory(RunFactory)
+    user = factory.SubFactory(UserFactory)
+    is_helpful = True
+    said_at = factory.LazyFunction(timezone.now)
 
 
 class ReportFactory(DjangoModelFactory):

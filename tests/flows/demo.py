@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 
+from gateway.lib import ids
 from tests.flows.scenes import Place
 from tests.flows.tree import Tree, started, until
 
@@ -89,6 +91,7 @@ def _look_around(here: Demo) -> None:
         "grant": place.items("grants")[0]["id"],
         "emergency": _decided_alone(here),
         "delegation": _planned_absence(place),
+        "view": _shared_view(here),
         "budget": place.items("budgets")[0]["id"],
         "connection": place.items("connections")[0]["id"],
         "outlet": f"out_{0:026d}",  # only a form's address has one
@@ -101,6 +104,12 @@ def _look_around(here: Demo) -> None:
         "admin-audit-record": f"/admin/audit/auditrecord/{_newest_record(place)}/change/",
         "api-docs": "/api/docs",
     }
+
+
+def _shared_view(here: Demo) -> str:
+    """The view of the inbox that the demo's reviewer shares."""
+    ((pk,),) = here.tree.sql("SELECT id FROM approvals_savedview")
+    return ids.encode("viw", UUID(str(pk)))
 
 
 def _planned_absence(place: Place) -> str:

@@ -38,7 +38,8 @@ SERIOUS = {"serious", "critical"}
 # Pages that only take a form, or whoever comes back from a service; and files.
 NO_PAGES = {
     "tenants:add_group", "tenants:revoke", "connections:callback", "audit:bundle", "audit:proof",
-    "audit:verification", "audit:send_outlet",
+    "audit:verification", "audit:send_outlet", "runs:rate", "approvals:view", "approvals:save_view",
+    "approvals:remove_view",
 }  # fmt: skip
 SIGNED_OUT = {
     "account_login", "account_reset_password", "account_reset_password_done", "account_inactive",

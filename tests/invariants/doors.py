@@ -15,6 +15,7 @@ from tests.factories.approvals import (
     GrantFactory,
     KillSwitchFactory,
     PolicyFactory,
+    SavedViewFactory,
 )
 from tests.factories.audit import AuditRecordFactory
 from tests.factories.budgets import BudgetFactory
@@ -52,6 +53,7 @@ ROWS = (
     "record",
     "outlet",
     "identity",
+    "view",
 )
 # The API's resources and the row that each is asked for.
 RESOURCES = {
@@ -86,6 +88,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
         "connection": ConnectionFactory(environment=environment).public_id,
         "provider": run.provider.public_id,
         "key": ApiKeyFactory(environment=environment).public_id,
+        "view": SavedViewFactory(environment=environment, is_shared=True).public_id,
         "group": GroupFactory(tenant=environment.tenant).public_id,
         "outlet": OutletFactory(log=environment.tenant.public_id).public_id,
         "identity": ChatIdentityFactory(chat=ChatFactory(environment=environment)).public_id,

@@ -9,11 +9,13 @@ from django.utils import timezone
 
 from gateway.lib import ids
 from webhooks.pasted import BadPaste, parse
+from webhooks.services.silence import silent
 from webhooks.states import EventStatus
 
 MAX_HEADER_CHARACTERS = 64 * 1024
 MAX_BODY_CHARACTERS = 512 * 1024
 STATUSES = (("", "Any state"), *EventStatus.choices)
+SOURCE_STATES = (("", "Any state"), ("silent", "Quieter than usual"))
 COPIES = (("", "Any copies"), ("1", "Came again"))
 
 
@@ -103,6 +105,7 @@ class SourceFilter(forms.Form):
     """Slug, name or scheme."""
 
     q = forms.CharField(required=False, label="Search name or scheme")
+    state = forms.ChoiceField(required=False, choices=SOURCE_STATES, label="State")
 
     def narrow(self, sources: Any) -> Any:
         """The sources that fit."""
@@ -111,7 +114,7 @@ class SourceFilter(forms.Form):
         if text := self.cleaned_data["q"].strip():
             fits = Q(slug__icontains=text) | Q(name__icontains=text) | Q(scheme__icontains=text)
             sources = sources.filter(fits)
-        return sources
+        return silent(sources) if self.cleaned_data["state"] == "silent" else sources
 
 
 def _matches(text: str) -> Q:

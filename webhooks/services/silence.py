@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from audit import services as audit
@@ -77,6 +77,12 @@ class Watch:
 
 
 WATCH = Watch()
+
+
+def silent(sources: QuerySet[Source]) -> QuerySet[Source]:
+    """Those that are quieter than usual; the next event ends that at once."""
+    unheard = Q(last_event_at=None) | Q(last_event_at__lte=F("silent_since"))
+    return sources.filter(unheard, is_enabled=True, archived_at=None, silent_since__isnull=False)
 
 
 def rhythm(source: Source) -> Rhythm | None:

@@ -13,6 +13,7 @@ ATTENTION = frozenset(
         "trouble",
     }
 )  # fmt: skip
+ENDING = frozenset({"ends_soon", "rotation_due"})
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Standing:
     def needs_attention(self) -> bool:
         """Whether somebody has to do something."""
         return self.state in ATTENTION
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it works still, and will not for long."""
+        return self.state in ENDING
 
 
 def token_of(connection: Connection) -> Token | None:

@@ -11,7 +11,7 @@ from gateway.agents.models import Agent
 from gateway.lib.errors import DomainError
 from gateway.lib.html import csv_answer, page, paged, show
 from gateway.runs import services
-from gateway.runs.forms import RunFilter
+from gateway.runs.forms import RateForm, RunFilter
 from gateway.runs.models import Run
 from gateway.runs.views.run_page import RunPage, place
 from gateway.tenants.principals import of_user
@@ -63,6 +63,28 @@ def retry(request: Any, run: str) -> HttpResponse:
     if request.method != "POST":
         return redirect(shown.url)
     return _order(request, shown, services.retry, said="A new run of the same task has begun.")
+
+
+@page("runs.rate_run")
+def rate(request: Any, run: str) -> HttpResponse:
+    """Say whether the outcome was helpful; a GET shows the run."""
+    found = _find(request, run)
+    shown = RunPage(request, found)
+    if request.method != "POST":
+        return redirect(shown.url)
+    form = RateForm(request.POST)
+    if not form.is_valid():
+        context = {"page": shown, "rate_form": form}
+        return render(request, "runs/detail.html", context, status=422)
+    said = form.cleaned_data
+    by = of_user(request.user, request.environment)
+    try:
+        services.rate(run=found, by=by, is_helpful=said["helpful"] == "yes", note=said["note"])
+    except DomainError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, "Thank you: it counts on the dashboard.")
+    return redirect(f"{shown.url}#feedback")
 
 
 @page(START)

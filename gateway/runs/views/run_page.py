@@ -13,7 +13,7 @@ from django.utils import timezone
 from approvals.models import Action
 from audit.canonical import canonical
 from gateway.lib import ids
-from gateway.runs.models import Report, Run
+from gateway.runs.models import Feedback, Report, Run
 from gateway.runs.services import FELL_BACK, why_waiting
 from gateway.runs.states import RunStatus
 from gateway.runs.views.timeline import Axis, Bar, Step, Tick, steps_of
@@ -21,6 +21,7 @@ from gateway.runs.views.timeline import Axis, Bar, Step, Tick, steps_of
 LOOP_CODE = "loop_detected"
 MICRO = 1_000_000
 TITLE_LENGTH = 140
+NEXT_STEP = "Look at the last step of the timeline, then run it again."
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,21 @@ class RunPage:
     def may_retry(self) -> bool:
         """Whether this person may start it again."""
         return self.run.is_final and self._may("runs.retry_run")
+
+    @property
+    def may_rate(self) -> bool:
+        """Whether this person may say now if the outcome was helpful."""
+        return self.run.is_final and self._may("runs.rate_run")
+
+    @cached_property
+    def feedback(self) -> list[Feedback]:
+        """What people said about the outcome, the newest first."""
+        return list(self.run.feedback.select_related("user").order_by("-said_at"))
+
+    @property
+    def own(self) -> Feedback | None:
+        """What this person said."""
+        return next((said for said in self.feedback if said.user_id == self.user.pk), None)
 
     @cached_property
     def actions(self) -> list[Action]:
@@ -199,16 +215,11 @@ class RunPage:
 
     @property
     def _failure(self) -> str:
-        """What happened, what to do next, and the id to ask about, as far as they are known."""
+        """What happened, what to do next, and the id to ask about."""
         told = self.run.error or {}
-        if not told.get("message"):
-            return canonical(told).decode()
-        parts = [told["message"], told.get("next"), self._debug_id(told)]
-        return " ".join(str(part) for part in parts if part)
-
-    @staticmethod
-    def _debug_id(told: dict[str, Any]) -> str:
-        return f"Debug id: {told['debug_id']}" if told.get("debug_id") else ""
+        what = told.get("message") or canonical(told).decode()
+        debug_id = told.get("debug_id") or self.run.correlation_id
+        return f"{what} {told.get('next') or NEXT_STEP} Debug id: {debug_id}"
 
     @staticmethod
     def _fell_back(line: Any) -> Note:

@@ -37,6 +37,7 @@ LISTS = (
     "tenants:members",
     "budgets:list",
     "connections:list",
+    "board:attention",
 )
 DETAILS = {
     "approvals:detail": "action", "runs:detail": "run", "webhooks:event": "event",

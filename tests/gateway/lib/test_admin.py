@@ -25,10 +25,12 @@ from tests.factories.approvals import (
     KillSwitchFactory,
     OpeningFactory,
     RunAgainFactory,
+    SavedViewFactory,
     ShadowVerdictFactory,
     SnoozeFactory,
     TargetLockFactory,
 )
+from tests.factories.board import HourFactory
 from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEntryFactory
 from tests.factories.connections import ConnectionFactory, TokenFactory
 from tests.factories.notices import (
@@ -38,7 +40,7 @@ from tests.factories.notices import (
     PreferenceFactory,
 )
 from tests.factories.outlets import OutletFactory
-from tests.factories.runs import ReportFactory, RunEventFactory, RunFactory
+from tests.factories.runs import FeedbackFactory, ReportFactory, RunEventFactory, RunFactory
 from tests.factories.tenants import (
     ApiKeyFactory,
     GroupFactory,
@@ -65,6 +67,7 @@ WITHOUT_PAGE = {
     "IdempotencyKey",  # remembered answers of a day
     "SignIn",  # where a person is signed in is for that person alone
     "Challenge",  # nonces of five minutes
+    "Reached",  # up to when the hours are counted
     "Lease",  # which process ticks just now
 }
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\sstyle=|\son[a-z]+=", re.IGNORECASE)
@@ -87,6 +90,8 @@ def everything(environment):
     DelegationFactory(environment=environment)
     OpeningFactory(action=action)
     SnoozeFactory(action=action)
+    SavedViewFactory(environment=environment)
+    HourFactory(environment=environment)
     KillSwitchFactory(environment=environment)
     GrantUseFactory(grant__derived_from=action, action=action)
     ExecutionFactory(action=action)
@@ -95,6 +100,7 @@ def everything(environment):
     TargetLockFactory(environment=environment)
     RunEventFactory(run=run)
     ReportFactory(run=run, action=action)
+    FeedbackFactory(run=run)
     ShadowVerdictFactory(action=action)
     counter = CounterFactory(budget__environment=environment)
     UsageEntryFactory(counter=counter, ref=action.public_id)

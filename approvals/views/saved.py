@@ -1,0 +1,123 @@
+"""Saved views of the inbox: what the list offers, saving one, opening one, removing one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+
+from approvals import services
+from approvals.forms.views import SaveViewForm
+from approvals.models import SavedView
+from approvals.services.saving import CLEAR, SHARE, kept_query
+from approvals.views.rows import place
+from gateway.lib.errors import DomainError
+from gateway.lib.html import page
+from gateway.tenants.principals import of_user
+
+VIEW = "approvals.view_action"
+
+
+@dataclass(frozen=True)
+class Offered:
+    """One saved view as the inbox offers it."""
+
+    view: SavedView
+    url: str
+    is_current: bool
+    is_own: bool
+    remove_url: str
+
+    @property
+    def whose(self) -> str:
+        """Whose it is, where that is not the reader."""
+        return "" if self.is_own else f"shared by {self.view.owner}"
+
+
+class Views:
+    """What one person finds under Views: two queries."""
+
+    def __init__(self, request: Any, inbox_url: str) -> None:
+        self.query = kept_query(request.GET)
+        self.may_share = request.user.has_perm(SHARE, request.environment)
+        may_clear = request.user.has_perm(CLEAR, request.environment)
+        rows = SavedView.objects.within(request.environment).seen_by(request.user)
+        self.offered = [
+            Offered(
+                view=view,
+                url=f"{inbox_url}?{view.query}" if view.query else inbox_url,
+                is_current=view.query == self.query,
+                is_own=view.owner_id == request.user.pk,
+                remove_url=_remove_url(request, view, may_clear=may_clear),
+            )
+            for view in rows.select_related("owner")
+        ]
+
+    @property
+    def current(self) -> Offered | None:
+        """The view that is open."""
+        return next((one for one in self.offered if one.is_current), None)
+
+
+@page(VIEW)
+def save_view(request: Any) -> HttpResponse:
+    """Keep the filters that were open under a name; a GET shows the inbox."""
+    home = place(request, "approvals:inbox")
+    if request.method != "POST":
+        return redirect(home)
+    kept = kept_query(QueryDict(request.POST.get("query", "")[:2000]))
+    back = f"{home}?{kept}" if kept else home
+    form = SaveViewForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Not saved: a view needs a name of at most 60 characters.")
+        return redirect(back)
+    said = form.cleaned_data
+    by = of_user(request.user, request.environment)
+    try:
+        made = services.save_view(
+            name=said["name"], params=QueryDict(kept), is_shared=said["is_shared"], by=by
+        )
+    except DomainError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, f"Saved as {made.name}: find it under Views.")
+    return redirect(back)
+
+
+@page(VIEW)
+def open_view(request: Any, view: str) -> HttpResponse:
+    """The inbox with the filters of a view: an address to pass on."""
+    found = _find(request, view)
+    home = place(request, "approvals:inbox")
+    return redirect(f"{home}?{found.query}" if found.query else home)
+
+
+@page(VIEW)
+def remove_view(request: Any, view: str) -> HttpResponse:
+    """Remove a view; a GET shows the inbox."""
+    found = _find(request, view)
+    if request.method == "POST":
+        try:
+            services.remove_view(view=found, by=of_user(request.user, request.environment))
+        except DomainError as error:
+            messages.error(request, error.detail)
+        else:
+            messages.success(request, f"The view {found.name} is removed.")
+    return redirect(place(request, "approvals:inbox"))
+
+
+def _find(request: Any, view: str) -> SavedView:
+    rows = SavedView.objects.within(request.environment).seen_by(request.user)
+    found: SavedView = get_object_or_404(rows.public(view))
+    return found
+
+
+def _remove_url(request: Any, view: SavedView, *, may_clear: bool) -> str:
+    """Where this person removes the view; empty where it is not theirs to remove."""
+    if view.owner_id != request.user.pk and not may_clear:
+        return ""
+    here = request.environment
+    where = {"tenant": here.tenant.slug, "environment": here.slug, "view": view.public_id}
+    return reverse("approvals:remove_view", kwargs=where)

@@ -1,0 +1,11 @@
+"""Addresses of the board, under `/{tenant}/{environment}/`."""
+
+from django.urls import path
+
+from gateway.board import views
+
+app_name = "board"
+urlpatterns = [
+    path("attention/", views.attention, name="attention"),
+    path("attention/count/", views.attention_count, name="attention_count"),
+]
