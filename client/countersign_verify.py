@@ -47,6 +47,8 @@ LINE = re.compile(
 SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 SHOWN = 20
+ED25519 = b"\x01"
+KEY_BYTES = 32
 
 
 class CannotSay(Exception):
@@ -398,12 +400,28 @@ def _lines(path: Path) -> list[str]:
 
 def _key(text: str) -> list[str]:
     """A key as it stands, or those in a file."""
-    if HEX.fullmatch(text.lower()):
-        return [text.lower()]
+    if key := _one_key(text):
+        return [key]
     try:
-        return Path(text).read_text(encoding="ascii").split()
+        words = Path(text).read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise CannotSay(f"{text} is neither a key nor a file of keys: {error}") from error
+    keys = [key for word in words if (key := _one_key(word))]
+    if not keys or len(keys) < len(words):
+        raise CannotSay(f"{text} holds something that is no key")
+    return keys
+
+
+def _one_key(text: str) -> str | None:
+    """A key in hexadecimal, or as tools for signed notes write it: `name+key id+base64`."""
+    if HEX.fullmatch(text.lower()):
+        return text.lower()
+    name, _, rest = text.partition("+")
+    key_id, _, encoded = rest.partition("+")
+    value = _decoded(encoded)
+    digest = hashlib.sha256(name.encode() + b"\n" + value).hexdigest()
+    is_ours = len(value) == 1 + KEY_BYTES and value[:1] == ED25519 and digest[:8] == key_id
+    return value[1:].hex() if is_ours else None
 
 
 def _say(report: Report) -> None:
@@ -429,7 +447,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="the export")
     parser.add_argument(
         "--public-key", action="append", default=[], metavar="KEY", dest="keys",
-        help="64 hexadecimal digits, or a file of such; from elsewhere than the export",
+        help="64 hexadecimal digits or a verifier key, or a file of such; from elsewhere than the "
+        "export",
     )  # fmt: skip
     parser.add_argument(
         "--checkpoints", action="append", default=[], type=Path, metavar="FILE", dest="kept",

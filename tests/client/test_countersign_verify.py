@@ -209,6 +209,25 @@ def test_what_is_no_export_ends_with_two(folder, name, capsys):
         exported.verify(folder, public_keys=keys(), external=[])
 
 
+def test_a_key_may_be_written_as_tools_for_signed_notes_write_it(folder, tmp_path):
+    """As `GET audit/checkpoint` gives it to whoever has no shell at the server."""
+    key = checkpoints.verifier_key(LOG, keys()[0])
+    file = tmp_path / "key"
+    file.write_text(f"{key}\n")
+    for given in (key, str(file)):
+        assert offline.main([str(folder), "--public-key", given]) == 0
+    other = checkpoints.verifier_key(LOG, "11" * 32)
+    assert offline.main([str(folder), "--public-key", other]) == 1
+
+
+@pytest.mark.parametrize("change", ["", "x", "+", "ten+00000000+AQ==", "{0}x", "x{0}"])
+def test_what_is_no_key_is_not_taken_for_one(folder, tmp_path, change, capsys):
+    file = tmp_path / "key"
+    file.write_text(change.format(checkpoints.verifier_key(LOG, keys()[0])))
+    assert offline.main([str(folder), "--public-key", str(file)]) == 2
+    assert "no key" in capsys.readouterr().err
+
+
 def verify_elsewhere(folder, key):
     """As an auditor would: another folder, another process, no Django."""
     command = [sys.executable, "-I", "countersign_verify.py", "export", "--public-key", key]
