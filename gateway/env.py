@@ -62,6 +62,21 @@ def items(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
+def group_roles(name: str) -> dict[str, list[tuple[str, str]]]:
+    """Roles by the group that stands for them: `finance=production:reviewer sandbox:admin, …`.
+
+    Raises BadSetting for what is written otherwise.
+    """
+    found: dict[str, list[tuple[str, str]]] = {}
+    for item in items(name):
+        group, _, given = item.rpartition("=")
+        pairs = [one.partition(":") for one in given.split()]
+        if not group or not pairs or not all(place and role for place, _, role in pairs):
+            raise BadSetting(f"{name}: {item!r} is not group=environment:role environment:role.")
+        found.setdefault(group.strip(), []).extend((place, role) for place, _, role in pairs)
+    return found
+
+
 def choice(name: str, default: str, *, of: tuple[str, ...]) -> str:
     """One of the given words; raises BadSetting otherwise."""
     raw = text(name, default)
@@ -130,6 +145,18 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or query.pop("port", "")),
         "OPTIONS": query,
     }
+
+
+def identity_provider(issuer: str, client_id: str, client_secret: str) -> dict[str, Any]:
+    """allauth's settings of the one identity provider, always with PKCE; none without an issuer."""
+    app = {
+        "provider_id": "sso",
+        "name": "Single sign-on",
+        "client_id": client_id,
+        "secret": client_secret,
+        "settings": {"server_url": issuer, "oauth_pkce_enabled": True},
+    }
+    return {"openid_connect": {"APPS": [app]}} if issuer else {}
 
 
 def email(url: str) -> dict[str, Any]:

@@ -221,6 +221,24 @@ MFA_WEBAUTHN_USER_VERIFICATION = "required"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_ISSUER = "Countersign"
 
+# Single sign-on: docs/accounts.md.
+OIDC_ISSUER = env.text("COUNTERSIGN_OIDC_ISSUER", "").rstrip("/")
+OIDC_CLIENT_ID = env.text("COUNTERSIGN_OIDC_CLIENT_ID", "" if not OIDC_ISSUER else None)
+OIDC_CLIENT_SECRET = env.text("COUNTERSIGN_OIDC_CLIENT_SECRET", "" if not OIDC_ISSUER else None)
+OIDC_TENANT = env.text("COUNTERSIGN_OIDC_TENANT", "" if not OIDC_ISSUER else None)
+OIDC_NAME = env.text("COUNTERSIGN_OIDC_NAME", "your organisation")
+OIDC_GROUPS = env.group_roles("COUNTERSIGN_OIDC_GROUPS")
+OIDC_GROUPS_CLAIM = env.text("COUNTERSIGN_OIDC_GROUPS_CLAIM", "groups")
+if PRODUCTION and OIDC_ISSUER and not OIDC_ISSUER.startswith("https://"):
+    raise env.BadSetting("COUNTERSIGN_OIDC_ISSUER must begin with https:// in production.")
+SOCIALACCOUNT_ADAPTER = "gateway.tenants.sso.SsoAdapter"
+# A link leads off: a form's redirect to another host would break the content security policy.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+# Addresses that leave us, also where a proxy in front speaks TLS.
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = env.identity_provider(OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET)
+
 EMAIL_URL = env.text("COUNTERSIGN_EMAIL_URL", "")
 locals().update(env.email(EMAIL_URL))
 DEFAULT_FROM_EMAIL = f"Countersign <countersign@{_public.hostname}>"

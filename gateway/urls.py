@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 
 from gateway.desk import errors
 from gateway.desk import views as desk
+from gateway.tenants import sso
 from gateway.tenants import views as tenants
 from webhooks.chats import receive_press
 from webhooks.ingest.direct import receive
@@ -20,7 +21,14 @@ handler429 = errors.too_many
 handler500 = errors.broken
 
 ACCOUNT = [
-    path("login/", account.login, name="account_login"),
+    path("login/", tenants.SignInPage.as_view(), name="account_login"),
+    path("sso/login/", sso.sign_in, {"provider_id": sso.PROVIDER}, name="openid_connect_login"),
+    path(
+        "sso/callback/",
+        sso.come_back,
+        {"provider_id": sso.PROVIDER},
+        name="openid_connect_callback",
+    ),
     path("logout/", account.logout, name="account_logout"),
     path("reauthenticate/", tenants.ProveByPassword.as_view(), name="account_reauthenticate"),
     path("sessions/", tenants.sign_ins, name="account_sessions"),

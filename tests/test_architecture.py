@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from dramatiq import Broker
 
 from gateway.lib.broker import QUEUES, JobName, broker
@@ -99,3 +100,12 @@ def test_nothing_but_the_settings_reads_the_environment() -> None:
         # The demo plays the outside and knows no settings.
         "gateway/demo/service.py",
     }
+
+
+def test_no_index_and_no_constraint_has_the_name_of_a_table() -> None:
+    """PostgreSQL keeps all of them under one roof, SQLite does not."""
+    options = [model._meta for model in apps.get_models(include_auto_created=True)]
+    tables = {meta.db_table for meta in options}
+    named = {one.name for meta in options for one in (*meta.indexes, *meta.constraints)}
+    assert named
+    assert named.isdisjoint(tables)

@@ -6,11 +6,9 @@ signature and age are proven over the exact bytes; what is refused is one answer
 
 import json
 import time
-from functools import partial
 from typing import Any
 
 import structlog
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -51,7 +49,7 @@ def receive_press(request: HttpRequest, kind: str, address: str) -> HttpResponse
     except Unreadable:
         return HttpResponse('{"error":"unreadable"}', status=400, content_type="application/json")
     reply = notices.press(chat, pressed)
-    transaction.on_commit(partial(notices.show, chat, reply, pressed), robust=True)
+    notices.show(chat, reply, pressed)
     answer = side.body_for(reply, pressed)
     text = "" if answer is None else json.dumps(answer)
     return HttpResponse(text, content_type="application/json")

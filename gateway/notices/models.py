@@ -37,7 +37,9 @@ class Preference(EnvironmentRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["environment", "member"], name="notices_preference")
+            models.UniqueConstraint(
+                fields=["environment", "member"], name="notices_preference_once"
+            )
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ MAX_AFFECTED = 5
 MAX_LABEL = 120
 _SCHEME = re.compile(r"(?i)([a-z][a-z0-9+.-]*):(?=//|[^\s:/]+@)")
 _WWW = re.compile(r"(?i)\bwww\.")
-_LINK_BY_WORD = re.compile(r"(?i)\b(mailto|javascript|data|tel|sms):")
+_LINK_BY_WORD = re.compile(r"(?i)(mailto|javascript|vbscript|data(?=:\w+/)|\b(?:tel|sms)):")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ SECRET_PARTS = ("secret", "key", "address")
 MAX_LOGGED_PATH = 200
 MARK_LENGTH = 32
 # Addresses by whose names nobody is kept out for want of a second factor.
-ALWAYS_OPEN = ("account_", "mfa_", "invitation", "favicon")
+ALWAYS_OPEN = ("account_", "mfa_", "openid_connect_", "invitation", "favicon")
 
 
 class ContextMiddleware:

@@ -52,6 +52,8 @@ class Discord(Service):
         match asked.steps[2:]:
             case ["users", "@me"]:
                 return Said(200, _user(BOT))
+            case ["users", "@me", "channels"]:
+                return Said(200, {"id": CHANNEL, "type": 1})
             case ["guilds", id] if id == GUILD:
                 return Said(200, {"id": GUILD, "name": "Acme", **self._counts(asked)})
             case ["channels", id, *rest] if id == CHANNEL:
@@ -91,6 +93,7 @@ class Discord(Service):
         if body.get("enforce_nonce") and nonce in self.nonces:
             return Said(200, self.nonces[nonce])
         more = {"nonce": nonce} if nonce else {}
+        more |= {"components": body["components"]} if "components" in body else {}
         message = self.says(body["content"], by=BOT, **more, **_mentioned(body))
         self.nonces[nonce] = message
         self.effects.append(("create", nonce))
@@ -114,7 +117,7 @@ class Discord(Service):
         if method == "PATCH":
             if found["author"]["id"] != BOT:
                 return Said(403, {"message": "Cannot edit", "code": 50005})
-            found["content"] = asked.json["content"]
+            found |= {k: asked.json[k] for k in ("content", "components") if k in asked.json}
             self.effects.append(("edit", id))
             return Said(200, found)
         self.messages.remove(found)

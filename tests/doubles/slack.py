@@ -16,15 +16,22 @@ KNOWN = {
     },
     "chat.update": {"channel", "ts", "text", "blocks", "parse", "link_names"},
     "chat.delete": {"channel", "ts"},
+    "chat.postEphemeral": {"channel", "user", "text"},
+    "views.open": {"trigger_id", "view"},
 }  # fmt: skip
 
 
 @dataclass
 class Slack(Service):
-    """One workspace: `channels` by id, each with its `messages`, newest first as Slack lists."""
+    """One workspace: `channels` by id, each with its `messages`, newest first as Slack lists.
+
+    `told` is what only one person saw, `views` the forms that were opened.
+    """
 
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)
     messages: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    views: list[dict[str, Any]] = field(default_factory=list)
     clock: int = 1_700_000_000
     page: int = 100
 
@@ -70,6 +77,10 @@ class Slack(Service):
             return _no("unknown_method")
         if unknown := set(body) - KNOWN[method]:
             return _no("invalid_arguments", response_metadata={"messages": sorted(unknown)})
+        if method == "views.open":
+            self.views.append(body["view"])
+            self.effects.append(("view", body["trigger_id"]))
+            return _yes(view={"id": "V1"})
         channel = self.channels.get(body.get("channel", ""))
         if channel is None:
             return _no("channel_not_found")
@@ -77,6 +88,9 @@ class Slack(Service):
             return _no("is_archived")
         if not channel["is_member"]:
             return _no("not_in_channel")
+        if method == "chat.postEphemeral":
+            self.told.append((body["user"], body["text"]))
+            return _yes(message_ts="1.0")
         return self._post(body) if method == "chat.postMessage" else self._alter(method, body)
 
     def _post(self, body: dict[str, Any]) -> Said:
@@ -95,7 +109,7 @@ class Slack(Service):
         if found[0]["by"] != BOT:
             return _no("cant_update_message" if is_update else "cant_delete_message")
         if is_update:
-            found[0]["text"] = body["text"]
+            found[0] |= {name: body[name] for name in ("text", "blocks") if name in body}
         else:
             self.messages[body["channel"]].remove(found[0])
         self.effects.append(("update" if is_update else "delete", body["ts"]))

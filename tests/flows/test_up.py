@@ -24,7 +24,7 @@ STOP_S = 10.0
 @pytest.fixture(scope="module")
 def tree() -> Iterator[Tree]:
     """One running tree for the tests that leave it running."""
-    with started("--no-demo") as running:
+    with started("--no-demo", first=True) as running:
         yield running
 
 

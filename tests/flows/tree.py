@@ -4,6 +4,7 @@ The queue is the embedded one, or the fallback. The database is the one of the t
 file of the tree, or a fresh database on the PostgreSQL that `DATABASE_URL` names.
 """
 
+import atexit
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -33,6 +35,7 @@ STOP_S = 20.0
 WAIT_S = 30.0
 POLL_S = 0.05
 LOG_TAIL = 6000
+SQLITE = "countersign.sqlite3"
 # How each child is called in the list of processes.
 CHILDREN = {
     "web": "gateway.processes.web",
@@ -192,7 +195,7 @@ class Tree:
             with psycopg.connect(url, autocommit=True) as connection:
                 cursor = connection.execute(statement)  # type: ignore[arg-type]
                 return cursor.fetchall() if cursor.description else []
-        connection = sqlite3.connect(self.data_dir / "countersign.sqlite3", timeout=20)
+        connection = sqlite3.connect(self.data_dir / SQLITE, timeout=20)
         try:
             with connection:
                 return list(connection.execute(statement).fetchall())
@@ -212,15 +215,18 @@ def started(
     fallback: bool = False,
     settings: dict[str, str] | None = None,
     prepare: Callable[[dict[str, str]], dict[str, str]] = lambda environment: {},
+    first: bool = False,
 ) -> Iterator[Tree]:
     """A tree that is ready, and is gone afterwards; `allow` are the host:port it may reach.
+
+    Its database is migrated already, which takes longest of all at a `first` start.
 
     `settings` are variables of its environment: a queue or a database of the test's own. `prepare`
     is called with the environment, database included, before the tree starts, and gives more.
     """
     folder = Path(tempfile.mkdtemp(prefix="countersign-flow-"))
     (port,) = free_ports(1)
-    with _database() as url:
+    with _database(folder, first=first) as url:
         environment = _environment(folder, port, allow=allow or [], fallback=fallback)
         if url:
             environment["DATABASE_URL"] = url
@@ -259,22 +265,58 @@ def _environment(folder: Path, port: int, *, allow: list[str], fallback: bool) -
 
 
 @contextmanager
-def _database() -> Iterator[str]:
-    """A fresh database on the run's PostgreSQL; nothing where the run uses SQLite."""
+def _database(folder: Path, *, first: bool) -> Iterator[str]:
+    """A fresh database on the run's PostgreSQL; on SQLite a file in the folder, and no URL."""
     server = os.environ.get("DATABASE_URL", "")
     if not server.startswith("postgres"):
+        if not first:
+            (folder / "data").mkdir(mode=0o700)
+            shutil.copy(_migrated_file(), folder / "data" / SQLITE)
         yield ""
         return
     name = f"flow_{os.getpid()}_{time.monotonic_ns()}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+        _create(connection, name, like="template1" if first else _migrated_database(server))
     try:
-        parts = urlsplit(server)
-        # By hand: `urlunsplit` drops the two slashes of a URL without a host.
-        yield f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
+        yield _beside(server, name)
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
+
+
+@cache
+def _migrated_file() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="countersign-flow-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _migrate(_environment(folder, 0, allow=[], fallback=False))
+    return folder / "data" / SQLITE
+
+
+@cache
+def _migrated_database(server: str) -> str:
+    name = f"flow_{os.getpid()}_migrated"
+    with psycopg.connect(server, autocommit=True) as connection:
+        _create(connection, name, like="template1")
+    with tempfile.TemporaryDirectory(prefix="countersign-flow-") as folder:
+        environment = _environment(Path(folder), 0, allow=[], fallback=False)
+        _migrate(environment | {"DATABASE_URL": _beside(server, name)})
+    return name
+
+
+def _migrate(environment: dict[str, str]) -> None:
+    command = [*MANAGE, "migrate", "--verbosity", "0"]
+    subprocess.run(command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, check=True)
+
+
+def _create(connection: psycopg.Connection[Any], name: str, *, like: str) -> None:
+    statement = f'CREATE DATABASE "{name}" TEMPLATE "{like}"'
+    connection.execute(statement)  # type: ignore[arg-type]
+
+
+def _beside(server: str, name: str) -> str:
+    """The URL of another database there; by hand, as `urlunsplit` drops slashes without a host."""
+    parts = urlsplit(server)
+    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
 
 
 def _belonging_to(folder: Path) -> Iterator[tuple[int, str]]:

@@ -148,6 +148,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='preference',
-            constraint=models.UniqueConstraint(fields=('environment', 'member'), name='notices_preference'),
+            constraint=models.UniqueConstraint(fields=('environment', 'member'), name='notices_preference_once'),
         ),
     ]

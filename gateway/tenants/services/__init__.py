@@ -1,5 +1,6 @@
 """Every write of tenants, environments, people, groups and invitations."""
 
+from gateway.tenants.services.arrivals import Claims, arrive
 from gateway.tenants.services.bootstrapping import Bootstrapped, bootstrap
 from gateway.tenants.services.factors import (
     copied_passkey,
@@ -48,8 +49,10 @@ from gateway.tenants.services.sign_ins import (
 
 __all__ = [
     "Bootstrapped",
+    "Claims",
     "accept_invitation",
     "add_member",
+    "arrive",
     "ask_passkey",
     "bootstrap",
     "change_environment",

@@ -41,7 +41,7 @@ def step_up_by(user: User) -> str:
     held = factor_kinds(user)
     if held:
         return "passkey" if Type.WEBAUTHN in held else "code"
-    return "nothing" if is_demanded(user) else "password"
+    return "nothing" if is_demanded(user) or not user.has_usable_password() else "password"
 
 
 def is_demanded(user: User) -> bool:

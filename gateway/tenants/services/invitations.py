@@ -75,6 +75,22 @@ def open_invitation(token: str) -> Invitation | None:
     return found if found and _still_stands(found) else None
 
 
+def open_for(tenant: Tenant, address: str) -> Invitation | None:
+    """The open invitation of this address, while its sender could still send it."""
+    rows = _open(tenant).filter(email=address, expires_at__gt=timezone.now())
+    found = rows.select_related("tenant", "invited_by").order_by("-id").first()
+    return found if found and _still_stands(found) else None
+
+
+def accept_known(invitation: Invitation, user: User) -> None:
+    """Join by it a person whose address the tenant's identity provider has verified.
+
+    Inside the transaction of a caller that holds the tenant's lock.
+    """
+    _open(invitation.tenant).filter(pk=invitation.pk).update(accepted_at=timezone.now())
+    _join(invitation, user)
+
+
 def accept_invitation(*, invitation: Invitation, name: str, password: str) -> User:
     """Join the tenant. A newcomer gets an account; who has one proves it by its password.
 
@@ -92,13 +108,18 @@ def accept_invitation(*, invitation: Invitation, name: str, password: str) -> Us
         if not _still_stands(invitation) or not fresh.update(accepted_at=now):
             raise StaleState("This invitation no longer works: ask for a new one.")
         user = _account(invitation, name=name, password=password)
-        person = of_user(user, tenant.environments.earliest("created_at"))
-        members.join(
-            tenant, user, roles=standing.known_roles(tenant, invitation.roles),
-            groups=standing.known_groups(tenant, invitation.groups), by=person,
-        )  # fmt: skip
-        _record(AuditAction.INVITATION_ACCEPTED, invitation, by=person)
+        _join(invitation, user)
     return user
+
+
+def _join(invitation: Invitation, user: User) -> None:
+    tenant = invitation.tenant
+    person = of_user(user, tenant.environments.earliest("created_at"))
+    members.join(
+        tenant, user, roles=standing.known_roles(tenant, invitation.roles),
+        groups=standing.known_groups(tenant, invitation.groups), by=person,
+    )  # fmt: skip
+    _record(AuditAction.INVITATION_ACCEPTED, invitation, by=person)
 
 
 def revoke_invitation(*, invitation: Invitation, by: Principal) -> None:

@@ -1,6 +1,6 @@
 """Pages of people, of an environment's settings, and of a person's own account."""
 
-from gateway.tenants.views.doors import PasskeyDoor, SecondStep, password_reset
+from gateway.tenants.views.doors import PasskeyDoor, SecondStep, SignInPage, password_reset
 from gateway.tenants.views.factors import (
     AddApp,
     AddPasskey,
@@ -39,6 +39,7 @@ __all__ = [
     "RenamePasskey",
     "SecondStep",
     "Security",
+    "SignInPage",
     "accept",
     "add_group",
     "change",

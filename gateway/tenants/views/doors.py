@@ -13,6 +13,15 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 
+class SignInPage(account.LoginView):  # type: ignore[misc]
+    """Password, passkey, or the organisation's own sign-in where there is one."""
+
+    def get_context_data(self, **more: Any) -> dict[str, Any]:
+        """With what the organisation's sign-in is called."""
+        context: dict[str, Any] = super().get_context_data(**more)
+        return context | {"sso": settings.OIDC_NAME if settings.OIDC_ISSUER else ""}
+
+
 @method_decorator(never_cache, name="dispatch")
 class SecondStep(AuthenticateView):  # type: ignore[misc]
     """The second factor, after the password or the organisation's sign-in was right."""

@@ -1,0 +1,291 @@
+"""Mails: through a real server, in two parts that are inert, tried again, and never too late."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import mail as django_mail
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from approvals import services as approvals
+from approvals.models import Action
+from gateway.notices import services
+from gateway.notices.models import Notice
+from gateway.notices.services import filing, mailing
+from gateway.tenants.models import Member
+from tests.doubles.mail import Mail, mail_server
+from tests.factories.notices import NoticeFactory, PreferenceFactory
+from tests.gateway.notices.scene import saying, waiting
+from tests.people import People, ready
+
+pytestmark = pytest.mark.django_db
+CORPUS = Path(__file__).parents[3] / "corpora/naughty-strings/blns.json"
+HIDDEN = "pay \u202eevil\u200b to \U000e0041ana"
+ATTACKS = [
+    "<script>fetch('//evil.example')</script>",
+    "<img src=x onerror=alert(1)>",
+    "<a href='https://evil.example/approve'>Approve</a>",
+    "https://evil.example/approve?id=1 www.evil.example mailto:eve@evil.example",
+    "javascript:alert(1) data:text/html,x",
+    "ok\r\nBcc: eve@evil.example\r\n\r\n<b>body</b>",
+    "{{ matters }}{% load x %}",
+    HIDDEN,
+]
+# What a mail program would run, fetch or follow.
+ACTIVE = {
+    "script", "img", "iframe", "object", "embed", "form", "input", "link", "svg", "video", "audio",
+    "base", "style", "button", "area", "math",
+}  # fmt: skip
+
+
+class Found(HTMLParser):
+    """Every tag with its attributes, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def people() -> People:
+    return ready()
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[Mail]:
+    with mail_server() as mail:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail.port
+        settings.EMAIL_URL = f"smtp://127.0.0.1:{mail.port}"
+        yield mail
+
+
+def tell(action: Action) -> None:
+    filing.follow(action)
+    while services.deliver_due():
+        pass
+
+
+def parts(mail: EmailMessage) -> tuple[str, str]:
+    plain = mail.get_body(("plain",))
+    rich = mail.get_body(("html",))
+    assert plain is not None
+    assert rich is not None
+    return plain.get_content(), rich.get_content()
+
+
+def only(mails: list[EmailMessage], people: People) -> EmailMessage:
+    found = [mail for mail in mails if mail["To"] == people.may.email]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_everybody_who_can_decide_gets_one_mail_in_two_parts(people: People, server: Mail) -> None:
+    action = saying(people, "Ship it")
+    tell(action)
+    assert sorted(to for _, [to] in server.envelopes) == sorted(
+        user.email for user in (people.may, people.second, people.admin)
+    )
+    mail = only(server.mails, people)
+    assert "Medium risk" in mail["Subject"]
+    assert action.tool_name in mail["Subject"]
+    for text in parts(mail):
+        assert "Note: Ship it" in text
+        assert f"/actions/{action.public_id}/" in text
+        assert "Decide by" in text
+    assert set(Notice.objects.values_list("status", "attempts")) == {("sent", 1)}
+
+
+def test_the_link_only_opens_a_page_that_asks_for_the_sign_in(
+    people: People, server: Mail, client: Any
+) -> None:
+    action = saying(people, "Ship it")
+    tell(action)
+    links = [a["href"] for tag, a in Found(parts(server.mails[0])[1]).tags if tag == "a"]
+    for link in links:
+        path = "/" + str(link).split("/", 3)[3]
+        for method in ("get", "head", "options"):
+            answer = getattr(client, method)(path)
+            assert answer.status_code == 302
+            assert "/accounts/login/" in answer["Location"]
+    action.refresh_from_db()
+    assert action.status == "pending"
+
+
+def check_is_inert(mail: EmailMessage, *, base: str) -> None:
+    plain, rich = parts(mail)
+    found = Found(rich)
+    assert not {tag for tag, _ in found.tags} & ACTIVE
+    for tag, attributes in found.tags:
+        assert not {name for name in attributes if name.startswith("on") or name == "style"}
+        if tag == "a":
+            assert str(attributes["href"]).startswith(base)
+    for text in (plain, found.text):
+        ours = text.replace(base, "")
+        assert "://" not in ours
+        assert "javascript:" not in ours
+        assert "www.evil" not in ours
+    assert mail["Bcc"] is None
+    assert mail["Subject"].isprintable()
+    assert len(mail.get_all("To") or []) == 1
+
+
+@pytest.mark.parametrize("note", ATTACKS)
+def test_a_hostile_text_stays_inert_in_both_parts_and_in_the_headers(
+    people: People, server: Mail, settings: Any, note: str
+) -> None:
+    tell(saying(people, note))
+    check_is_inert(only(server.mails, people), base=settings.PUBLIC_URL)
+
+
+def test_every_naughty_string_stays_inert(people: People, settings: Any) -> None:
+    """T22, its mails: the corpus and our own attacks, each in both parts of a mail."""
+    corpus = json.loads(CORPUS.read_text(encoding="utf-8"))
+    texts = [text for text in [*corpus, *ATTACKS] if text]
+    base = saying(people, "x")
+    member = Member.objects.get(tenant=people.environment.tenant, user=people.may)
+    notice = NoticeFactory(action=base, member=member)
+    sent: list[Any] = []
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    for text in texts:
+        cleaned = text.replace("\0", "")
+        base.arguments = json.dumps({"note": cleaned}, ensure_ascii=False)
+        base.affected = [{"kind": "customer", "id": "1", "label": cleaned}]
+        notice.action = base
+        mailing.mail(notice)
+        sent.append(django_mail.outbox[-1].message())
+    assert len(sent) == len(texts) > 500
+    for message in sent:
+        parsed = message_from_bytes(message.as_bytes(), policy=default)
+        check_is_inert(parsed, base=settings.PUBLIC_URL)  # type: ignore[arg-type]
+
+
+def test_hidden_characters_show_as_their_code_points(people: People, server: Mail) -> None:
+    tell(saying(people, HIDDEN))
+    for text in parts(only(server.mails, people)):
+        assert "⟦U+202E⟧" in text
+        assert "⟦U+200B⟧" in text
+        assert "⟦U+E0041⟧" in text
+        assert not set("\u202e\u200b\U000e0041") & set(text)
+
+
+def test_nothing_is_said_of_a_masked_argument(people: People, server: Mail) -> None:
+    action = saying(people, "4711-secret-number", sensitive=["note"])
+    Action.objects.filter(pk=action.pk).update(
+        affected=[{"kind": "card", "id": "4711-secret-number", "label": "4711-secret-number"}]
+    )
+    tell(Action.objects.get(pk=action.pk))
+    mail = only(server.mails, people)
+    assert "4711" not in mail.as_string()
+    for text in parts(mail):
+        assert "4711" not in text
+        assert "named on the desk" in text
+
+
+def test_what_was_decided_meanwhile_is_not_mailed(people: People, server: Mail) -> None:
+    action = waiting(people)
+    filing.follow(action)
+    approvals.approve(action=action, by=people.principal(people.second), digest=action.digest)
+    services.deliver_due()
+    assert server.mails == []
+    assert set(Notice.objects.values_list("status", "reason")) == {("withdrawn", "no_longer_open")}
+
+
+def test_what_has_expired_is_not_mailed(people: People, server: Mail) -> None:
+    action = waiting(people)
+    filing.follow(action)
+    Action.objects.filter(pk=action.pk).update(decide_by=timezone.now() - timedelta(seconds=1))
+    services.deliver_due()
+    assert server.mails == []
+
+
+def test_who_lost_the_role_or_has_voted_gets_no_mail(people: People, server: Mail) -> None:
+    action = waiting(people)
+    filing.follow(action)
+    people.member(people.may).roles.all().delete()
+    Member.objects.filter(user=people.second).update(deactivated_at=timezone.now())
+    while services.deliver_due():
+        pass
+    assert [to for _, [to] in server.envelopes] == [people.admin.email]
+    assert Notice.objects.filter(reason="not_for_them").count() == 2
+
+
+def test_a_server_that_is_down_is_tried_again_later_and_the_log_says_why(
+    people: People, server: Mail
+) -> None:
+    server.says["DATA"] = "451 try later"
+    tell(waiting(people))
+    failed = Notice.objects.get(member__user=people.may)
+    assert (failed.status, failed.attempts, failed.reason) == ("due", 1, "mail_server")
+    assert failed.due_at > timezone.now()
+    del server.says["DATA"]
+    Notice.objects.update(due_at=Now())
+    services.deliver_due()
+    failed.refresh_from_db()
+    assert (failed.status, failed.attempts, failed.reason) == ("sent", 2, "")
+    mail = only(server.mails, people)
+    assert mail["Message-ID"].startswith(f"<{failed.public_id}@")
+
+
+def test_an_address_that_is_refused_is_given_up_at_once(people: People, server: Mail) -> None:
+    server.says[f"RCPT {people.may.email}"] = "550 no such user"
+    tell(waiting(people))
+    dead = Notice.objects.get(member__user=people.may)
+    assert (dead.status, dead.reason) == ("dead", "recipient_refused")
+    assert len(server.mails) == 2
+
+
+def test_what_cannot_be_sent_for_a_day_is_given_up(people: People, server: Mail) -> None:
+    server.says["DATA"] = "451 try later"
+    filing.follow(waiting(people))
+    Notice.objects.update(give_up_at=timezone.now() - timedelta(seconds=1))
+    services.deliver_due()
+    assert set(Notice.objects.values_list("status", flat=True)) == {"dead"}
+
+
+def test_a_worker_that_died_while_sending_leaves_the_notice_to_another(
+    people: People, server: Mail
+) -> None:
+    filing.follow(waiting(people))
+    past = timezone.now() - timedelta(seconds=1)
+    Notice.objects.update(status="sending", lease_until=past, attempts=1)
+    services.deliver_due()
+    assert set(Notice.objects.values_list("status", "attempts")) == {("sent", 2)}
+
+
+def test_a_digest_names_all_that_still_waits_in_one_mail(people: People, server: Mail) -> None:
+    PreferenceFactory(
+        environment=people.environment, member=people.member(people.may), digest="hourly",
+    )  # fmt: skip
+    actions = [saying(people, f"Number {n}") for n in range(3)]
+    for action in actions:
+        filing.follow(action)
+    approvals.reject(
+        action=actions[1], by=people.principal(people.second), digest=actions[1].digest, reason="no"
+    )
+    services.deliver_due()
+    assert people.may.email not in [to for _, [to] in server.envelopes]
+    Notice.objects.filter(is_gathered=True).update(due_at=Now())
+    services.deliver_due()
+    mail = only(server.mails, people)
+    assert "2 actions wait for your decision" in mail["Subject"]
+    for text in parts(mail):
+        assert [f"Number {n}" in text for n in range(3)] == [True, False, True]
+    mine = Notice.objects.filter(member__user=people.may).values_list("status", flat=True)
+    assert sorted(mine) == ["sent", "sent", "withdrawn"]
