@@ -109,7 +109,7 @@ urlpatterns = [
     path("api/", include("gateway.api")),
     # Under daphne and uvicorn the intake in front of Django answers; this is for other servers.
     path("webhooks/<path:address>", receive),
-    path("chats/<slug:kind>/<slug:address>", receive_press, name="chat_press"),
+    path("chats/<slug:kind>/<slug:address>", receive_press),
     path(settings.ADMIN_PATH, admin.site.urls),
     path(PLACE, include(DESK)),
 ]

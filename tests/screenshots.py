@@ -35,6 +35,7 @@ NO_PAGES = {
     "audit:send_outlet", "connections:callback",
     "board:attention_count", "runs:rate", "approvals:view",
     "approvals:save_view", "approvals:remove_view",
+    "notices:code", "notices:unlink",
 }  # fmt: skip
 SIGNED_OUT = {"account_login", "account_reset_password", "account_inactive", "invitation"}
 

@@ -35,6 +35,7 @@ PAGES = (
         "connections:list",
         "connections.view_connection",
     ),
+    ("notices", "Notices", "mail", "notices:log", "notices.view_notice"),
     ("agents", "Agents", "robot", "agents:list", "agents.view_agent"),
     ("kill-switch", "Kill switch", "hand-stop", "approvals:kill_switch", "approvals.view_action"),
     (
@@ -167,6 +168,11 @@ class Frame:
     def count_url(self) -> str:
         """Where the inbox count is fetched again."""
         return self.url("approvals:inbox_count")
+
+    @property
+    def may_be_told(self) -> bool:
+        """Whether the person sees actions here, and so may choose how to be told of them."""
+        return self.principal.has("approvals.view_action")
 
     @property
     def may_delegate(self) -> bool:

@@ -1,7 +1,6 @@
 """Forms of how somebody is told, of an environment's chats, and the filters of the delivery log."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 
@@ -29,7 +28,6 @@ class PreferenceForm(forms.Form):
         required=False, label="Quiet until", widget=CLOCK,
         help_text="What comes meanwhile is held back until then; critical risk never is.",
     )  # fmt: skip
-    time_zone = forms.ChoiceField(required=False, label="Time zone")
     digest = forms.ChoiceField(label="Mails", choices=DIGESTS, initial=Digest.NONE)
     everywhere = forms.BooleanField(
         required=False, label="Use this for all my environments of this organisation"
@@ -38,12 +36,9 @@ class PreferenceForm(forms.Form):
     def __init__(self, *args: Any, preference: Preference, **kw: Any) -> None:
         initial = {
             "quiet_from": preference.quiet_from, "quiet_until": preference.quiet_until,
-            "time_zone": preference.time_zone, "digest": preference.digest,
+            "digest": preference.digest,
         }  # fmt: skip
         super().__init__(*args, **{**kw, "initial": initial})
-        zone = preference.environment.tenant.time_zone
-        zones = [(name, name) for name in sorted(available_timezones())]
-        self.fields["time_zone"].choices = [("", f"The organisation's ({zone})"), *zones]  # type: ignore[attr-defined]
         for risk in RISKS:
             self.fields[f"media_{risk}"] = forms.MultipleChoiceField(
                 required=False, label=risk.capitalize(), choices=MEDIA,
@@ -63,8 +58,7 @@ class PreferenceForm(forms.Form):
         return {
             "media": {risk: data[f"media_{risk}"] for risk in RISKS},
             "quiet_from": data["quiet_from"], "quiet_until": data["quiet_until"],
-            "time_zone": data["time_zone"], "digest": data["digest"],
-            "everywhere": data["everywhere"],
+            "digest": data["digest"], "everywhere": data["everywhere"],
         }  # fmt: skip
 
 

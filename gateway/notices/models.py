@@ -30,7 +30,6 @@ class Preference(EnvironmentRow):
     media = models.JSONField(default=dict, help_text="Risk to a list of media; absent: the usual.")
     quiet_from = models.TimeField(null=True, blank=True)
     quiet_until = models.TimeField(null=True, blank=True)
-    time_zone = models.CharField(max_length=60, blank=True, help_text="Empty: the organisation's.")
     digest = models.CharField(
         max_length=10, default=Digest.NONE, choices=[(one.value, one.value) for one in Digest]
     )

@@ -134,6 +134,7 @@ def _own(request: Any, form: PreferenceForm) -> dict[str, Any]:
         "form": form,
         "accounts": [(row, linked.get(row.pk)) for row in chats],
         "has_mail": bool(settings.EMAIL_URL),
+        "zone": request.user.time_zone or request.environment.tenant.time_zone,
     }
 
 

@@ -94,6 +94,8 @@ def _look_around(here: Demo) -> None:
         "view": _shared_view(here),
         "budget": place.items("budgets")[0]["id"],
         "connection": place.items("connections")[0]["id"],
+        "kind": "slack",
+        "identity": f"chi_{0:026d}",  # only a form's address has one
         "outlet": f"out_{0:026d}",  # only a form's address has one
         "secret": made["url"].rstrip("/").rpartition("/")[2],
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-set/",

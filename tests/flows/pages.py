@@ -16,6 +16,7 @@ from tests.flows.demo import Demo
 # Addresses that only take a form, are files, or are for whoever comes back from a service.
 NO_PAGES = {
     "tenants:add_group", "tenants:revoke", "connections:callback", "audit:bundle", "audit:proof",
+    "notices:code", "notices:unlink",
     "favicon", "home", "account_email",
 }  # fmt: skip
 # Pieces of pages: htmx puts them into one.

@@ -40,6 +40,7 @@ NO_PAGES = {
     "tenants:add_group", "tenants:revoke", "connections:callback", "audit:bundle", "audit:proof",
     "audit:verification", "audit:send_outlet", "runs:rate", "approvals:view", "approvals:save_view",
     "approvals:remove_view",
+    "notices:code", "notices:unlink",
 }  # fmt: skip
 SIGNED_OUT = {
     "account_login", "account_reset_password", "account_reset_password_done", "account_inactive",

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import time
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 
@@ -16,7 +15,7 @@ from gateway.notices.models import Preference
 from gateway.tenants.models import Environment, Member
 from gateway.tenants.principals import Principal
 
-FIELDS = ("media", "quiet_from", "quiet_until", "time_zone", "digest")
+FIELDS = ("media", "quiet_from", "quiet_until", "digest")
 
 
 def preference_of(by: Principal) -> Preference:
@@ -33,7 +32,6 @@ def choose(
     media: Mapping[str, Sequence[str]],
     quiet_from: time | None,
     quiet_until: time | None,
-    time_zone: str,
     digest: str,
     everywhere: bool = False,
 ) -> list[Preference]:
@@ -41,10 +39,10 @@ def choose(
 
     Raises Refused for what cannot be chosen.
     """
-    _check(media, quiet_from, quiet_until, time_zone=time_zone, digest=digest)
+    _check(media, quiet_from, quiet_until, digest=digest)
     values = {
         "media": {risk: sorted(media.get(risk, ())) for risk in RISKS}, "quiet_from": quiet_from,
-        "quiet_until": quiet_until, "time_zone": time_zone, "digest": digest,
+        "quiet_until": quiet_until, "digest": digest,
     }  # fmt: skip
     member = member_of(by)
     places = [by.environment]
@@ -90,7 +88,6 @@ def _check(
     quiet_from: time | None,
     quiet_until: time | None,
     *,
-    time_zone: str,
     digest: str,
 ) -> None:
     if set(media) - set(RISKS) or any(set(chosen) - set(Medium) for chosen in media.values()):
@@ -99,8 +96,3 @@ def _check(
         raise Refused("quiet_hours", "Quiet hours need a beginning and an end, or neither.")
     if digest not in set(Digest):
         raise Refused("unknown_digest", "A digest comes hourly, daily or not at all.")
-    if time_zone:
-        try:
-            ZoneInfo(time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise Refused("unknown_time_zone", f"{time_zone[:60]!r} is no time zone.") from error

@@ -60,14 +60,17 @@ def live_chats(environment: Environment) -> QuerySet[Chat]:
     return Chat.objects.within(environment).filter(is_enabled=True)
 
 
-def habits_of(preference: Preference | None, tenant: Tenant) -> Habits:
+def zone_of(member: Member, tenant: Tenant) -> ZoneInfo:
+    """The zone of the member's clock: their own, else the organisation's."""
+    return ZoneInfo(member.user.time_zone or tenant.time_zone)
+
+
+def habits_of(member: Member, preference: Preference | None, tenant: Tenant) -> Habits:
     """When a member wants to be told."""
+    zone = zone_of(member, tenant)
     if preference is None:
-        return Habits(ZoneInfo(tenant.time_zone))
-    return Habits(
-        ZoneInfo(preference.time_zone or tenant.time_zone), preference.quiet_from,
-        preference.quiet_until, preference.digest,
-    )  # fmt: skip
+        return Habits(zone)
+    return Habits(zone, preference.quiet_from, preference.quiet_until, preference.digest)
 
 
 def _file(action: Action) -> None:
@@ -108,7 +111,7 @@ def _for_people(action: Action, chats: list[Chat], known: Known) -> Iterator[Not
     reachable = _reachable(chats, members)
     for member in members:
         preference = preferences.get(member.pk)
-        habits = habits_of(preference, action.environment.tenant)
+        habits = habits_of(member, preference, action.environment.tenant)
         for medium in (preference or Preference()).media_for(risk):
             chat = reachable.get((member.pk, medium))
             if medium == Medium.EMAIL and not settings.EMAIL_URL:

@@ -10,8 +10,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from gateway.notices.media import Occasion
-from gateway.notices.models import Notice, Preference
-from gateway.notices.services.filing import habits_of
+from gateway.notices.models import Notice
+from gateway.notices.services.filing import zone_of
 from gateway.notices.services.saying import matter_of
 from gateway.notices.services.sending import NotSent, Sent
 from gateway.notices.wording import Matter, line
@@ -83,8 +83,8 @@ def _send(notice: Notice, subject: str, context: dict[str, Any]) -> Sent:
 
 
 def _zone(notice: Notice) -> ZoneInfo:
-    held = Preference.objects.within(notice.environment).filter(member=notice.member).first()
-    return habits_of(held, notice.environment.tenant).zone
+    assert notice.member is not None
+    return zone_of(notice.member, notice.environment.tenant)
 
 
 def _preferences_url(notice: Notice) -> str:

@@ -79,7 +79,7 @@ def test_quiet_hours_hold_back(people: People, action: Action) -> None:
     around = ((now - timedelta(hours=1)).time(), (now + timedelta(hours=1)).time())
     PreferenceFactory(
         environment=people.environment, member=people.member(people.may),
-        quiet_from=around[0], quiet_until=around[1], time_zone="UTC",
+        quiet_from=around[0], quiet_until=around[1],
     )  # fmt: skip
     filing.follow(action)
     held = Notice.objects.get(member__user=people.may)
@@ -92,7 +92,7 @@ def test_critical_risk_is_told_in_quiet_hours(people: People, action: Action) ->
     action.refresh_from_db()
     PreferenceFactory(
         environment=people.environment, member=people.member(people.may),
-        quiet_from=time(0), quiet_until=time(23, 59, 59), time_zone="UTC",
+        quiet_from=time(0), quiet_until=time(23, 59, 59),
     )  # fmt: skip
     filing.follow(action)
     assert Notice.objects.get(member__user=people.may).due_at <= timezone.now()

@@ -154,6 +154,7 @@ def test_a_hostile_text_stays_inert_in_both_parts_and_in_the_headers(
     check_is_inert(only(server.mails, people), base=settings.PUBLIC_URL)
 
 
+@pytest.mark.long
 def test_every_naughty_string_stays_inert(people: People, settings: Any) -> None:
     """T22, its mails: the corpus and our own attacks, each in both parts of a mail."""
     corpus = json.loads(CORPUS.read_text(encoding="utf-8"))
@@ -174,6 +175,7 @@ def test_every_naughty_string_stays_inert(people: People, settings: Any) -> None
     for message in sent:
         parsed = message_from_bytes(message.as_bytes(), policy=default)
         check_is_inert(parsed, base=settings.PUBLIC_URL)  # type: ignore[arg-type]
+    print(f"T22, mails: {len(sent)} texts, 2 parts each, 0 active")  # noqa: T201 - its figure
 
 
 def test_hidden_characters_show_as_their_code_points(people: People, server: Mail) -> None:
