@@ -155,7 +155,12 @@ class AuditRecordAdmin(EvidenceAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The list below the badges of the logs that the person may read."""
         return super().changelist_view(
-            request, {"badges": _badges(request), **(extra_context or {})}
+            request,
+            {
+                "badges": _badges(request),
+                "weaker_promise": badge.weaker_promise(),
+                **(extra_context or {}),
+            },
         )
 
     def proof_view(self, request: HttpRequest, record: Any) -> HttpResponse:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.utils import timezone
 
-from audit import tree
+from audit import roles, tree
 from audit.models import Verification
 from audit.verification import LogReport
 
@@ -51,6 +52,21 @@ def remember(reports: Iterable[LogReport]) -> None:
                 "text": first.text[:MAX_TEXT] if first else "",
             },
         )
+
+
+def weaker_promise() -> str:
+    """Why this database detects changes and does not prevent them; empty where it does both."""
+    if connection.vendor != "postgresql":
+        return (
+            "On SQLite, whoever can write the database's file can also take away what protects "
+            "the log: such a change is detected, not prevented."
+        )
+    if roles.is_too_strong(connection):
+        return (
+            "The database role of this process can take away what protects the log: such a change "
+            "is detected, not prevented, until the roles are apart (docs/database-roles.md)."
+        )
+    return ""
 
 
 def badge_of(log: str) -> Badge:

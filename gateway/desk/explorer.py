@@ -47,6 +47,7 @@ def index(request: Any) -> HttpResponseBase:
         "filters": filters,
         "badge": badge.badge_of(request.environment.tenant.public_id),
         "may_export": may_export,
+        "weaker_promise": badge.weaker_promise(),
     }
     return show(request, "audit/list.html", fragment="audit/_list.html", context=context)
 

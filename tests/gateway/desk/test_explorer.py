@@ -222,3 +222,20 @@ def test_the_badge_stands_on_both_pages(here, reader):
         "/admin/audit/auditrecord/",
     ):
         assert "Not verified yet" in text(reader.get(url))
+
+
+def test_the_weaker_promise_of_this_database_stands_on_both_pages(here, reader, monkeypatch):
+    """SQLite, and PostgreSQL as the tests use it: with one role for everything."""
+    pages = (at(here.environment, "audit:records"), "/admin/audit/auditrecord/")
+    for url in pages:
+        assert "is detected, not prevented" in text(reader.get(url)).replace("\n", " ")
+    monkeypatch.setattr("audit.badge.connection", Apart())
+    monkeypatch.setattr("audit.roles.is_too_strong", lambda connection: False)
+    for url in pages:
+        assert "not prevented" not in text(reader.get(url))
+
+
+class Apart:
+    """A database whose roles are apart."""
+
+    vendor = "postgresql"
