@@ -60,6 +60,7 @@ def run(stopping: threading.Event) -> None:
             prune_at = time.monotonic()
         if leads and time.monotonic() >= prune_at:
             ring_now(JobName.PRUNE)
+            ring_now(JobName.COUNT_HOURS)
             prune_at = time.monotonic() + PRUNE_EVERY_S
         if sequencer is not None:
             _sequence(sequencer)

@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from approvals.forms.counted import counted_as
 from approvals.models import Approval, BreakGlass
 from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.signals import QUICK_S
@@ -36,6 +37,7 @@ EXTENSIONS = (
 RISKS = (("", "Any risk"), *Risk.choices)
 MAX_DAYS = 366
 PACES = (("", ""), ("quick", "quick"), ("unopened", "unopened"))
+RAN = (("", ""), ("self", "self"))
 STATUSES = (("", "Any state"), *ActionStatus.choices)
 
 
@@ -212,6 +214,11 @@ class ActionFilter(forms.Form):
         required=False, min_value=1, max_value=MAX_DAYS, widget=forms.HiddenInput
     )
     pace = forms.ChoiceField(required=False, choices=PACES, widget=forms.HiddenInput)
+    since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    settled_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    ran = forms.ChoiceField(required=False, choices=RAN, widget=forms.HiddenInput)
+    rejected_for = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
+    voted_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
 
     def narrow(self, actions: Any) -> Any:
         """The actions that fit; a value that cannot be fits nothing."""
@@ -229,6 +236,7 @@ class ActionFilter(forms.Form):
             actions = actions.filter(_matches(chosen["q"].strip()))
         if chosen["days"]:
             actions = actions.filter(created_at__gte=timezone.now() - timedelta(chosen["days"]))
+        actions = counted_as(actions, chosen)
         return self._decided_by(self._of_grant(self._of_run(actions)))
 
     def _of_grant(self, actions: Any) -> Any:

@@ -6,6 +6,7 @@ from gateway.board import views
 
 app_name = "board"
 urlpatterns = [
+    path("dashboard/", views.dashboard, name="dashboard"),
     path("attention/", views.attention, name="attention"),
     path("attention/count/", views.attention_count, name="attention_count"),
 ]

@@ -45,6 +45,7 @@ PAGES = (
         "approvals:reviewers",
         "approvals.view_reviewers",
     ),
+    ("dashboard", "Dashboard", "trending-up", "board:dashboard", "approvals.view_action"),
     ("audit", "Audit", "list-check", "audit:records", "audit.view_record"),
     ("members", "Members", "users", "tenants:members", "tenants.view_member"),
 )

@@ -46,6 +46,7 @@ class JobName(StrEnum):
     VERIFY_LOGS = "verify_logs"
     SWEEP = "sweep"
     PRUNE = "prune"
+    COUNT_HOURS = "count_hours"
 
 
 # One queue per priority: what a person or an agent waits for is never behind a burst of events.
@@ -64,6 +65,7 @@ QUEUES = {
     JobName.VERIFY_LOGS: "sweeps",
     JobName.SWEEP: "sweeps",
     JobName.PRUNE: "sweeps",
+    JobName.COUNT_HOURS: "sweeps",
 }
 
 

@@ -70,7 +70,7 @@ def rung() -> list[str]:
 
 def test_each_tick_of_the_leader_wakes_the_sweep_and_beats() -> None:
     scheduling.run(TicksOf(3))
-    assert rung() == [JobName.PRUNE, *[JobName.SWEEP] * 3]
+    assert rung() == [JobName.COUNT_HOURS, JobName.PRUNE, *[JobName.SWEEP] * 3]
     assert heartbeat.alive("scheduler")
 
 
@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_be_written_stops_the_signing_and_not_the_ticks(
     settings.AUDIT_DIR = tmp_path / "file" / "audit"
     AuditRecordFactory()
     scheduling.run(TicksOf(2))
-    assert rung() == [JobName.PRUNE, *[JobName.SWEEP] * 2]
+    assert rung() == [JobName.COUNT_HOURS, JobName.PRUNE, *[JobName.SWEEP] * 2]
     assert (Leaf.objects.count(), Checkpoint.objects.count()) == (1, 0)
 
 

@@ -38,6 +38,7 @@ LISTS = (
     "budgets:list",
     "connections:list",
     "board:attention",
+    "board:dashboard",
 )
 DETAILS = {
     "approvals:detail": "action", "runs:detail": "run", "webhooks:event": "event",
