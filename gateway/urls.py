@@ -41,7 +41,10 @@ ACCOUNT = [
     # One address per person, changed by an administrator: allauth's page for it is not offered.
     path("email/", RedirectView.as_view(url="/"), name="account_email"),
     path("password/change/", account.password_change, name="account_change_password"),
-    path("password/set/", account.password_set, name="account_set_password"),
+    # Whom an organisation's own sign-in lets in has no password, and gets none.
+    path(
+        "password/set/", RedirectView.as_view(pattern_name="mfa_index"), name="account_set_password"
+    ),
     path("password/reset/", tenants.password_reset, name="account_reset_password"),
     path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
     re_path(

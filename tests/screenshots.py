@@ -36,6 +36,11 @@ NO_PAGES = {
     "board:attention_count", "runs:rate", "approvals:view",
     "approvals:save_view", "approvals:remove_view",
     "notices:code", "notices:unlink",
+    "approvals:challenge", "account_end_session",
+    "account_end_others", "mfa_authenticate", "mfa_login_webauthn", "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn", "mfa_deactivate_totp", "mfa_edit_webauthn",
+    "mfa_remove_webauthn", "mfa_view_recovery_codes", "openid_connect_login",
+    "openid_connect_callback",
 }  # fmt: skip
 SIGNED_OUT = {"account_login", "account_reset_password", "account_inactive", "invitation"}
 

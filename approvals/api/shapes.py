@@ -13,6 +13,7 @@ from approvals.services.switching import stopping
 from approvals.states import ActionStatus
 from gateway.lib import ids
 from gateway.lib.rest import StrictFields
+from gateway.tenants.authentication import caller
 
 RUN_MARK = "run"
 
@@ -30,7 +31,13 @@ class ApprovalOut(serializers.Serializer[Approval]):
     created_at = serializers.DateTimeField()
     authenticated_at = serializers.DateTimeField(allow_null=True)
     authentication_methods = serializers.ListField(child=serializers.CharField())
+    assertion = serializers.SerializerMethodField()
     void_at = serializers.DateTimeField(allow_null=True)
+
+    def get_assertion(self, vote: Approval) -> dict[str, str] | None:
+        """What the person's passkey signed, to verify it offline; agents need not know it."""
+        request = self.context.get("request")
+        return vote.assertion if request is not None and caller(request).is_member else None
 
     def get_on_behalf_of(self, vote: Approval) -> str | None:
         """Whose right it was, where a substitute used it."""

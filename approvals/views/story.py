@@ -153,7 +153,8 @@ def _votes(action: Action) -> list[Entry]:
         said = "approved" if vote.decision == "approve" else "rejected"
         void = ", void since: the action changed" if vote.void_at else ""
         who = f"{vote.user} for {vote.on_behalf_of}" if vote.on_behalf_of else str(vote.user)
-        text = f"{who} {said} digest {vote.digest[:12]}{void}"
+        signed = " and signed it with a passkey" if vote.assertion else ""
+        text = f"{who} {said} digest {vote.digest[:12]}{signed}{void}"
         icon, tone = ("check", "ok") if vote.decision == "approve" else ("x", "bad")
         entries.append(Entry(vote.created_at, icon, text, vote.comment, "" if void else tone))
     return entries

@@ -69,6 +69,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         strong = [method for method in methods if method["id"] != "reauthenticate"]
         return strong or methods
 
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        """None for who has no password: the organisation signs them in, and a mailbox does not."""
+        if user.has_usable_password():
+            super().send_password_reset_mail(user, email, context)
+
     def get_client_ip(self, request: HttpRequest) -> str:
         """The client whom limits count, seen through as many proxies as are trusted."""
         return client_address(request)

@@ -98,6 +98,8 @@ def _look_around(here: Demo) -> None:
         "identity": f"chi_{0:026d}",  # only a form's address has one
         "outlet": f"out_{0:026d}",  # only a form's address has one
         "secret": made["url"].rstrip("/").rpartition("/")[2],
+        "pk": "1",
+        "sign_in": "sgn_none",
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-set/",
     }
     here.other_pages = {

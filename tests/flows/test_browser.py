@@ -32,7 +32,8 @@ MAIN_PAGES = (
     "approvals:revoke_grant", "approvals:kill_switch", "approvals:break_glass",
     "approvals:emergencies", "approvals:review_break_glass", "approvals:delegations",
     "approvals:reviewers", "budgets:list", "budgets:detail", "agents:edit", "tenants:environment",
-    "tenants:members", "account_change_password",
+    "tenants:members", "account_change_password", "mfa_index", "account_sessions",
+    "account_preferences",
 )  # fmt: skip
 SERIOUS = {"serious", "critical"}
 # Pages that only take a form, or whoever comes back from a service; and files.
@@ -41,6 +42,9 @@ NO_PAGES = {
     "audit:verification", "audit:send_outlet", "runs:rate", "approvals:view", "approvals:save_view",
     "approvals:remove_view",
     "notices:code", "notices:unlink",
+    "account_end_session", "mfa_deactivate_totp",
+    "mfa_edit_webauthn", "mfa_remove_webauthn", "mfa_view_recovery_codes",
+    "openid_connect_login", "openid_connect_callback",
 }  # fmt: skip
 SIGNED_OUT = {
     "account_login", "account_reset_password", "account_reset_password_done", "account_inactive",

@@ -172,12 +172,20 @@ def accept(request: HttpRequest, secret: str) -> HttpResponse:
     status = 200
     if request.method == "POST":
         if form.is_valid() and (user := _joined(invitation, form)) is not None:
-            login(request, user, backend=BACKEND)
-            services.signed_in(user)
-            return redirect("home")
+            return _enter(request, user)
         status = 422
     context = {"invitation": invitation, "form": form}
     return render(request, "tenants/accept.html", context, status=status)
+
+
+def _enter(request: HttpRequest, user: User) -> HttpResponse:
+    """Signed in, unless there is a second factor: then by the door that asks for it."""
+    if services.factor_kinds(user):
+        messages.success(request, "You have joined. Sign in with your second factor.")
+        return redirect("account_login")
+    login(request, user, backend=BACKEND)
+    services.signed_in(user, ("password",))
+    return redirect("home")
 
 
 def _joined(invitation: Invitation, form: AcceptForm) -> User | None:

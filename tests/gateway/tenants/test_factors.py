@@ -15,7 +15,7 @@ from gateway.tenants.models import User
 from tests import people
 from tests.doubles.authenticator import ORIGIN, PRESENT, Passkey
 from tests.factories.factors import code_of, factors_of, with_app, with_passkey
-from tests.factories.tenants import PASSWORD
+from tests.factories.tenants import PASSWORD, InvitationFactory
 
 pytestmark = pytest.mark.django_db
 SECURITY = "/accounts/security/"
@@ -251,3 +251,33 @@ def test_who_owes_a_factor_sees_the_page_where_it_is_added_and_nothing_else(
         with_app(person)
         assert browser.get(desk).status_code == 200
         assert not services.is_owed(person)
+
+
+def test_an_invitation_and_a_password_are_no_way_around_the_second_factor(person: User) -> None:
+    with_app(person)
+    theirs = people.ready()
+    InvitationFactory(
+        tenant=theirs.environment.tenant, email=person.email, invited_by=theirs.admin,
+        roles={theirs.environment.slug: ["viewer"]}, token="join_abc",
+    )  # fmt: skip
+    browser = Client()
+    answer = browser.post("/accounts/invitations/join_abc/", {"password": PASSWORD})
+    assert answer["Location"] == "/accounts/login/"
+    assert not is_in(browser)
+    assert person.memberships.filter(tenant=theirs.environment.tenant).exists()
+
+
+def test_who_has_no_password_gets_none_by_mail_or_by_asking(person: User, settings: Any) -> None:
+    settings.EMAIL_URL = "smtp://mail.example"
+    Client().post("/accounts/password/reset/", {"email": person.email})
+    assert len(mail.outbox) == 1
+    person.set_unusable_password()
+    person.save()
+    Client().post("/accounts/password/reset/", {"email": person.email})
+    assert len(mail.outbox) == 1
+    browser = Client()
+    browser.force_login(person)
+    posted = {"password1": "quiet-harbour-lamp-77", "password2": "quiet-harbour-lamp-77"}
+    assert browser.post("/accounts/password/set/", posted)["Location"] == SECURITY
+    person.refresh_from_db()
+    assert not person.has_usable_password()
