@@ -7,11 +7,13 @@ import zipfile
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connection
 
 from audit import published, sequencer
 from audit.actions import AuditAction
 from audit.context import Target
 from audit.models import AuditRecord
+from gateway.desk.records import within
 from gateway.tenants.services import subjects
 from tests import people
 from tests.audit.conftest import give_all
@@ -222,6 +224,13 @@ def test_the_badge_stands_on_both_pages(here, reader):
         "/admin/audit/auditrecord/",
     ):
         assert "Not verified yet" in text(reader.get(url))
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads small tables whole")
+def test_the_newest_records_are_found_without_sorting_all_of_the_tenants(here):
+    plan = within(here.environment).order_by("-id")[:50].explain()
+    assert "audit_tenant_newest" in plan
+    assert "TEMP B-TREE" not in plan
 
 
 def test_the_weaker_promise_of_this_database_stands_on_both_pages(here, reader, monkeypatch):
