@@ -18,8 +18,9 @@ django.setup()
 
 from playwright.sync_api import Browser, BrowserContext, Page  # noqa: E402 - settings first
 
-from tests.flows.browser import CHROMIUM, chromium, routes, sign_in  # noqa: E402
+from tests.flows.browser import CHROMIUM, chromium, sign_in  # noqa: E402
 from tests.flows.demo import ADMIN, REVIEWER, Demo, demo  # noqa: E402
+from tests.flows.pages import signed_in_pages, signed_out_pages  # noqa: E402
 
 FOLDER = Path("screenshots")
 SIZES = {
@@ -28,21 +29,6 @@ SIZES = {
     "phone": {"width": 390, "height": 844},
 }
 THEMES = ("light", "dark")
-# Pieces of pages, files, and addresses that only redirect or take a form.
-NO_PAGES = {
-    "favicon", "home", "account_email", "approvals:inbox_count", "approvals:row",
-    "audit:bundle", "audit:proof", "audit:verification",
-    "audit:send_outlet", "connections:callback",
-    "board:attention_count", "runs:rate", "approvals:view",
-    "approvals:save_view", "approvals:remove_view",
-    "notices:code", "notices:unlink",
-    "approvals:challenge", "account_end_session",
-    "account_end_others", "mfa_authenticate", "mfa_login_webauthn", "mfa_reauthenticate",
-    "mfa_reauthenticate_webauthn", "mfa_deactivate_totp", "mfa_edit_webauthn",
-    "mfa_remove_webauthn", "mfa_view_recovery_codes", "openid_connect_login",
-    "openid_connect_callback",
-}  # fmt: skip
-SIGNED_OUT = {"account_login", "account_reset_password", "account_inactive", "invitation"}
 
 
 @contextmanager
@@ -141,11 +127,8 @@ def _page_of(here: Demo, action: str) -> str:
 
 def _signed_in(context: BrowserContext, here: Demo, folder: Path) -> None:
     page = sign_in(context, here, ADMIN)
-    for name, address in routes(here.known).items():
-        if name not in NO_PAGES | SIGNED_OUT:
-            _take(page, here.tree.url + address, folder / f"{name.replace(':', '-')}.png")
-    for name, address in here.other_pages.items():
-        _take(page, here.tree.url + address, folder / f"{name}.png")
+    for name, address in signed_in_pages(here).items():
+        _take(page, here.tree.url + address, folder / f"{name.replace(':', '-')}.png")
     page.goto(f"{here.tree.url}/demo/sandbox/inbox/?selected={here.known['action']}")
     page.locator(".cs-live[data-state=live]").wait_for(state="attached")
     # One screen, as it is seen: this is the README's picture.
@@ -175,9 +158,8 @@ def _stop(here: Demo, *, on: bool) -> None:
 
 def _signed_out(context: BrowserContext, here: Demo, folder: Path) -> None:
     page = context.new_page()
-    for name, address in routes(here.known).items():
-        if name in SIGNED_OUT:
-            _take(page, here.tree.url + address, folder / f"{name}.png")
+    for name, address in signed_out_pages(here).items():
+        _take(page, here.tree.url + address, folder / f"{name}.png")
     _take(page, f"{here.tree.url}/nowhere/", folder / "not-found.png")
 
 

@@ -13,14 +13,20 @@ from playwright.sync_api import Page
 from tests.flows.browser import routes
 from tests.flows.demo import Demo
 
-# Addresses that only take a form, are files, or are for whoever comes back from a service.
+# Addresses that only take a form, are files, answer a script, or are for whoever comes back from
+# somewhere or is on the way in.
 NO_PAGES = {
-    "tenants:add_group", "tenants:revoke", "connections:callback", "audit:bundle", "audit:proof",
-    "notices:code", "notices:unlink",
-    "favicon", "home", "account_email",
+    "favicon", "home", "tenants:add_group", "tenants:revoke", "connections:callback",
+    "audit:bundle", "audit:proof", "audit:verification", "audit:send_outlet", "runs:rate",
+    "approvals:view", "approvals:save_view", "approvals:remove_view", "approvals:challenge",
+    "notices:code", "notices:unlink", "account_email", "account_end_session",
+    "account_end_others", "mfa_authenticate", "mfa_login_webauthn", "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn", "mfa_deactivate_totp", "mfa_edit_webauthn",
+    "mfa_remove_webauthn", "mfa_view_recovery_codes", "openid_connect_login",
+    "openid_connect_callback",
 }  # fmt: skip
 # Pieces of pages: htmx puts them into one.
-FRAGMENTS = {"approvals:inbox_count", "approvals:row"}
+FRAGMENTS = {"approvals:inbox_count", "approvals:row", "board:attention_count"}
 SIGNED_OUT = {
     "account_login", "account_reset_password", "account_reset_password_done", "account_inactive",
     "account_signup", "account_reset_password_from_key", "account_reset_password_from_key_done",

@@ -1,0 +1,111 @@
+"""Every page: no barrier, no complaint, no sideways scrolling, in both themes and three widths.
+
+`make test` walks all pages at each width and asks axe about a few; `make test-long` about all.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.flows import pages
+from tests.flows.browser import Ears, chromium, routes, sign_in
+from tests.flows.demo import ADMIN, Demo, demo
+
+pytestmark = [pytest.mark.flow, pytest.mark.browser]
+# Where most of the work is done; between them every kind of control and table.
+SAMPLE = (
+    "approvals:inbox", "approvals:detail", "approvals:edit", "approvals:edit_policy",
+    "webhooks:debug", "runs:detail", "tenants:members", "account_login",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Demo]:
+    with demo() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    # Without motion a theme is there at once, and axe sees no colour on its way to another.
+    opened = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    yield opened
+    opened.close()
+
+
+def walk(here: Demo, context: BrowserContext, *, signed_in: bool) -> Iterator[tuple[str, Page]]:
+    """Every page in turn, opened."""
+    if signed_in:
+        page, addresses = sign_in(context, here, ADMIN), pages.signed_in_pages(here)
+    else:
+        page, addresses = context.new_page(), pages.signed_out_pages(here)
+    for name, address in addresses.items():
+        answer = page.goto(here.tree.url + address, wait_until="load")
+        assert answer is not None
+        assert answer.status == 200, name
+        if pages.is_ours(address):
+            yield name, page
+
+
+def test_what_is_no_page_is_still_an_address(here: Demo) -> None:
+    # A name that is gone from here would leave its successor unwalked without a word.
+    known = set(routes(here.known))
+    assert known >= pages.NO_PAGES | pages.FRAGMENTS
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_no_page_scrolls_sideways_or_complains(
+    here: Demo, context: BrowserContext, signed_in: bool
+) -> None:
+    ears = Ears(context)
+    found = {}
+    for name, page in walk(here, context, signed_in=signed_in):
+        if wide := list(pages.too_wide(page)):
+            found[name] = wide
+    assert found == {}
+    assert ears.take() == []
+
+
+def test_the_pages_of_everyday_have_no_barrier(here: Demo, context: BrowserContext) -> None:
+    page = sign_in(context, here, ADMIN)
+    addresses = pages.signed_in_pages(here) | pages.signed_out_pages(here)
+    found = {}
+    for name in SAMPLE:
+        if name in pages.SIGNED_OUT:
+            context.clear_cookies()
+        page.goto(here.tree.url + addresses[name], wait_until="load")
+        found[name] = list(pages.barriers(page))
+    assert found == dict.fromkeys(SAMPLE, [])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("signed_in", [True, False])
+@pytest.mark.parametrize("width", [1440, 320])
+def test_no_page_has_a_barrier(
+    here: Demo, context: BrowserContext, signed_in: bool, width: int
+) -> None:
+    found = {}
+    for name, page in walk(here, context, signed_in=signed_in):
+        page.set_viewport_size({"width": width, "height": pages.HEIGHT})
+        if barriers := list(pages.barriers(page)):
+            found[name] = barriers
+        page.set_viewport_size({"width": 1440, "height": pages.HEIGHT})
+    assert found == {}
+
+
+def test_a_barrier_would_be_found(here: Demo, context: BrowserContext) -> None:
+    page = sign_in(context, here, ADMIN)
+    page.evaluate("document.querySelector('main').innerHTML = '<img src=x><a href=/></a>'")
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', '<pre class=big></pre>')"
+    )
+    page.evaluate("document.querySelector('.big').style.width = '5000px'")
+    assert any("image-alt" in line for line in pages.barriers(page, themes=("light",)))
+    assert list(pages.too_wide(page, widths=(320,)))
