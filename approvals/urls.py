@@ -11,6 +11,7 @@ urlpatterns = [
     path("inbox/views/<slug:view>/", views.open_view, name="view"),
     path("inbox/views/<slug:view>/remove/", views.remove_view, name="remove_view"),
     path("inbox/count/", views.inbox_count, name="inbox_count"),
+    path("inbox/together/", views.bulk, name="bulk"),
     path("actions/", views.actions, name="list"),
     path("actions/<slug:action>/", views.detail, name="detail"),
     path("actions/<slug:action>/row/", views.row, name="row"),

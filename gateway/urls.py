@@ -4,10 +4,18 @@ from allauth.account import views as account
 from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
-from django.urls import converters, include, path, re_path, register_converter
+from django.urls import (
+    URLPattern,
+    URLResolver,
+    converters,
+    include,
+    path,
+    re_path,
+    register_converter,
+)
 from django.views.generic import RedirectView
 
-from gateway.desk import errors
+from gateway.desk import errors, finding
 from gateway.desk import views as desk
 from gateway.tenants import sso
 from gateway.tenants import views as tenants
@@ -88,7 +96,7 @@ class TenantConverter(converters.SlugConverter):
 
 register_converter(TenantConverter, "tenant")
 PLACE = "<tenant:tenant>/<slug:environment>/"
-DESK = [
+DESK: list[URLPattern | URLResolver] = [
     path("", include("approvals.urls")),
     path("runs/", include("gateway.runs.urls")),
     path("tools/", include("gateway.tools.urls")),
@@ -98,6 +106,7 @@ DESK = [
     path("notices/", include("gateway.notices.urls")),
     path("audit/", include("gateway.desk.urls")),
     path("", include("gateway.board.urls")),
+    path("find/", finding.find, name="find"),
     path("", include("gateway.tenants.urls")),
     path("", include("webhooks.urls")),
 ]

@@ -1,6 +1,7 @@
 """Pages of actions, policies, kill switches: they read a form, call a service, pick a template."""
 
 from approvals.views.attend import assign, comment, let_go, snooze, take, wake
+from approvals.views.bulk import bulk
 from approvals.views.decide import approve, cancel, detail, reject
 from approvals.views.delegations import delegations, revoke_delegation
 from approvals.views.emergencies import break_glass, emergencies, review_break_glass
@@ -28,8 +29,9 @@ __all__ = [
     "approve",
     "assign",
     "break_glass",
-    "challenge",
+    "bulk",
     "cancel",
+    "challenge",
     "comment",
     "compensate",
     "delegations",

@@ -167,6 +167,7 @@ class Inbox:
         mark = "&" if "?" in here else "?"
         return {
             "tab": self.tab,
+            "may_decide": _may_decide(self.request),
             "tabs": self.tabs(),
             "chips": self.chips(),
             "offers": self.offers(),
@@ -233,7 +234,13 @@ def row(request: Any, action: str) -> HttpResponse:
     found = Action.objects.within(request.environment).public(action)
     line = get_object_or_404(found.for_lists().prefetch_related("approvals"))
     home = place(line, "approvals:inbox")
-    return render(request, "approvals/_row_item.html", {"row": Row(line, inbox=home)})
+    context = {"row": Row(line, inbox=home), "may_decide": _may_decide(request)}
+    return render(request, "approvals/_row_item.html", context)
+
+
+def _may_decide(request: Any) -> bool:
+    """Whether the person's rows can be ticked."""
+    return bool(request.user.has_perm("approvals.decide_action", request.environment))
 
 
 def _new(listed: Inbox) -> dict[str, Any]:

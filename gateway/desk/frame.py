@@ -166,6 +166,11 @@ class Frame:
         return self.url("runs:list")
 
     @property
+    def find_url(self) -> str:
+        """Where the palette asks; empty for who may not."""
+        return self.url("find") if self.principal.has("approvals.view_action") else ""
+
+    @property
     def count_url(self) -> str:
         """Where the inbox count is fetched again."""
         return self.url("approvals:inbox_count")

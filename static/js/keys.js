@@ -3,7 +3,7 @@ import { otherDiff, stepTab } from "./tabs.js";
 
 const OFF = "cs-keys-off";
 const GO_MS = 1200;
-const PLACES = { i: "inbox", a: "actions", r: "runs", e: "events", t: "tools", p: "policies" };
+const PLACES = { i: "inbox", a: "actions", r: "runs", e: "events", t: "tools", p: "policies", d: "dashboard" };
 let going = 0;
 
 // Off for the person wherever they sign in (their preferences), or in this browser (the switch in the sheet).
@@ -33,6 +33,40 @@ function press(selector) {
   return true;
 }
 
+let ticked = null;
+
+function boxOf(link) {
+  return link?.closest(".cs-row")?.querySelector("input[type=checkbox]");
+}
+
+// The row in focus, else the one that is open; with Shift every row from the last one ticked.
+function tick(range) {
+  const links = rows();
+  const focused = document.activeElement?.closest(".cs-row")?.querySelector(".cs-row-link");
+  const here = focused || links.find((link) => link.hasAttribute("aria-current"));
+  const box = boxOf(here);
+  if (!box) return;
+  box.checked = range || !box.checked;
+  const from = links.findIndex((link) => link.id === ticked);
+  if (range && from >= 0) {
+    const ends = [from, links.indexOf(here)].sort((a, b) => a - b);
+    for (const link of links.slice(ends[0], ends[1] + 1)) { const other = boxOf(link); if (other) other.checked = true; }
+  }
+  ticked = here.id;
+  const count = document.querySelectorAll(".cs-row input:checked").length;
+  const said = document.getElementById("said");
+  if (said) said.textContent = `${count} ticked`;
+}
+
+// From the pane to its row, from a page to the one above it.
+function back() {
+  const pane = document.getElementById("pane");
+  const row = document.querySelector(".cs-row-link[aria-current]");
+  if (pane?.contains(document.activeElement) && row) { row.focus(); return; }
+  const up = [...document.querySelectorAll(".cs-crumbs a")].pop();
+  if (up) up.click();
+}
+
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
@@ -44,6 +78,9 @@ const KEYS = {
   c: () => press("[data-key=c]"),
   s: () => press("[data-key=s]"),
   d: otherDiff,
+  x: () => tick(false),
+  X: () => tick(true),
+  Escape: back,
   "[": () => stepTab(-1),
   "]": () => stepTab(1),
   "/": () => document.querySelector("[data-search]")?.focus(),
@@ -54,7 +91,8 @@ const KEYS = {
 function busy(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return true;
   if (document.querySelector("dialog[open]")) return true;
-  return Boolean(event.target.closest?.("input, textarea, select, [contenteditable]"));
+  // A box is ticked by the space bar alone: letters pressed on it are ours.
+  return Boolean(event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable], :popover-open, details[open]"));
 }
 
 export function startKeys() {

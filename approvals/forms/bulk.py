@@ -1,0 +1,46 @@
+"""One decision on several actions: what is said to all of them."""
+
+from typing import Any
+
+from django import forms
+
+from approvals.forms import MAX_TEXT, RejectForm
+from approvals.forms.care import SnoozeForm
+
+
+class BulkRejectForm(RejectForm):
+    """One reason for all; each action's own digest comes beside it."""
+
+    digest = None  # type: ignore[assignment] # Django's way to leave out an inherited field
+
+
+class BulkSnoozeForm(SnoozeForm):
+    """One time for all."""
+
+
+class BulkApproveForm(forms.Form):
+    """The number typed: nobody approves twenty by a slip of the hand."""
+
+    count = forms.IntegerField(
+        label="How many do you approve?",
+        help_text="Type the number of actions in the table.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    comment = forms.CharField(
+        required=False,
+        max_length=MAX_TEXT,
+        label="Comment",
+        help_text="Kept with each action.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, count: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.expected = count
+
+    def clean_count(self) -> int:
+        """The number that stands on the page."""
+        typed = int(self.cleaned_data["count"])
+        if typed != self.expected:
+            raise forms.ValidationError(f"You typed {typed}; the table has {self.expected}.")
+        return typed

@@ -1,0 +1,131 @@
+"""Several actions at once: each counts for itself, and what may not be done together is not."""
+
+from typing import Any
+
+import pytest
+
+from approvals.models import Action, Approval, Snooze
+from approvals.states import ActionStatus
+from tests.desk import at, signed_in, text
+from tests.factories.approvals import ActionFactory
+from tests.factories.tools import ToolFactory
+from tests.people import People, ready
+
+pytestmark = pytest.mark.django_db
+REASON = {"preset": "Not needed"}
+
+
+@pytest.fixture
+def people() -> People:
+    return ready()
+
+
+def waiting(people: People, count: int = 3, **more: Any) -> list[Action]:
+    tool = ToolFactory(environment=people.environment)
+    return [
+        ActionFactory(environment=people.environment, tool=tool, risk="low", **more)
+        for _ in range(count)
+    ]
+
+
+def ticked(verb: str, actions: list[Action]) -> dict[str, Any]:
+    return {"verb": verb, "action": [action.public_id for action in actions]}
+
+
+def posted(people: People, verb: str, actions: list[Action], **more: Any) -> Any:
+    digests = {f"digest-{action.public_id}": action.digest for action in actions}
+    wish = ticked(verb, actions) | digests | more
+    return signed_in(people.may).post(at(people.environment, "approvals:bulk"), wish)
+
+
+def test_the_page_shows_what_each_would_do_and_decides_nothing(people: People) -> None:
+    actions = waiting(people)
+    for verb in ("reject", "approve", "snooze"):
+        page = at(people.environment, "approvals:bulk")
+        answer = signed_in(people.may).get(page, ticked(verb, actions))
+        assert all(action.digest in text(answer) for action in actions)
+    assert not Approval.objects.exists()
+
+
+def test_all_are_rejected_with_one_reason(people: People) -> None:
+    actions = waiting(people)
+    answer = posted(people, "reject", actions, **REASON)
+    assert answer.status_code == 200
+    assert "Rejected 3 of 3" in text(answer)
+    assert {row.status for row in Action.objects.all()} == {ActionStatus.REJECTED}
+    assert {row.reason for row in Action.objects.all()} == {"Not needed"}
+
+
+def test_a_rejection_without_a_reason_rejects_nothing(people: People) -> None:
+    answer = posted(people, "reject", waiting(people))
+    assert answer.status_code == 422
+    assert "Say why" in text(answer)
+    assert not Approval.objects.exists()
+
+
+def test_what_changed_meanwhile_is_left_and_named(people: People) -> None:
+    first, *others = waiting(people)
+    digest = first.digest
+    Action.objects.filter(pk=first.pk).update(digest="0" * 64, version=2)
+    first.digest = digest
+    answer = posted(people, "reject", [first, *others], **REASON)
+    assert answer.status_code == 409
+    assert "Rejected 2 of 3" in text(answer)
+    first.refresh_from_db()
+    assert first.status == ActionStatus.PENDING
+
+
+def test_all_are_approved_once_their_number_is_typed(people: People) -> None:
+    actions = waiting(people)
+    assert posted(people, "approve", actions, count="2").status_code == 422
+    assert not Approval.objects.exists()
+    assert posted(people, "approve", actions, count="3").status_code == 200
+    assert {row.status for row in Action.objects.all()} == {ActionStatus.APPROVED}
+    assert {vote.digest for vote in Approval.objects.all()} == {row.digest for row in actions}
+
+
+def unlike(people: People) -> dict[str, list[Action]]:
+    return {
+        "same tool": [*waiting(people, 1), *waiting(people, 1)],
+        "one by one": [
+            *waiting(people, 1),
+            ActionFactory(environment=people.environment, risk="high"),
+        ],
+        "At most 25": waiting(people, 26),
+        "hidden": waiting(people, 2, with_arguments={"note": "a\u202eb"}),
+        "No action": [],
+    }
+
+
+@pytest.mark.parametrize("why", ["same tool", "one by one", "At most 25", "hidden", "No action"])
+def test_what_is_not_alike_or_risky_is_not_approved_together(people: People, why: str) -> None:
+    actions = unlike(people)[why]
+    answer = posted(people, "approve", actions, count=str(len(actions)))
+    assert answer.status_code == 422
+    assert why in text(answer)
+    assert not Approval.objects.exists()
+
+
+def test_snoozing_hides_them_from_oneself_only(people: People) -> None:
+    assert posted(people, "snooze", waiting(people), until="change").status_code == 200
+    assert Snooze.objects.filter(user=people.may).count() == 3
+
+
+def test_rows_of_others_and_nonsense_are_not_touched(people: People) -> None:
+    foreign = ActionFactory(environment=people.elsewhere)
+    wish = {"verb": "reject", "action": [foreign.public_id, "act_nonsense", "x"], **REASON}
+    answer = signed_in(people.may).post(at(people.environment, "approvals:bulk"), wish)
+    assert answer.status_code == 422
+    foreign.refresh_from_db()
+    assert foreign.status == ActionStatus.PENDING
+
+
+def test_who_may_not_decide_is_offered_no_boxes_and_is_refused(people: People) -> None:
+    actions = waiting(people)
+    viewer = signed_in(people.may_not)
+    inbox = text(viewer.get(at(people.environment, "approvals:inbox"), {"tab": "team"}))
+    assert 'name="action"' not in inbox
+    wish = ticked("reject", actions) | REASON
+    assert viewer.post(at(people.environment, "approvals:bulk"), wish).status_code == 403
+    boxes = text(signed_in(people.may).get(at(people.environment, "approvals:inbox")))
+    assert boxes.count('name="action"') == 3
