@@ -12,6 +12,7 @@ PROVEN = {
     "docs/assurance.md": 40,
     "docs/connectors.md": 10,
     "docs/execution.md": 15,
+    "docs/notifications.md": 10,
     "docs/outbound.md": 20,
 }
 NAMED = re.compile(r"`(tests/[\w/.-]+\.py)(?:::(\w+))?`")

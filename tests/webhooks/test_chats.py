@@ -307,6 +307,12 @@ def test_what_was_taken_away_since_counts_no_longer(
     assert not Approval.objects.exists()
 
 
+def test_who_owes_a_second_factor_sets_it_up_first(hand: Hand, told: Notice, settings: Any) -> None:
+    settings.SECOND_FACTOR = "reviewers"
+    hand.send(hand.button("approve", told))
+    assert (status(told), refusals(told)) == ("pending", ["second_factor_owed"])
+
+
 @pytest.mark.parametrize("risk", ["high", "critical"])
 @pytest.mark.parametrize("what", ["approve", "reject", "reason"])
 def test_high_risk_is_refused_though_a_button_is_made_up(

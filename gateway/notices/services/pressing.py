@@ -25,6 +25,7 @@ from gateway.notices.services import linking
 from gateway.notices.services.calling import call, side_of
 from gateway.notices.services.saying import desk_only, matter_of
 from gateway.notices.services.sending import NotSent
+from gateway.tenants import services as tenants
 from gateway.tenants.principals import Principal, of_user
 
 log = structlog.get_logger(__name__)
@@ -137,6 +138,10 @@ def _check(chat: Chat, notice: Notice, by: Principal) -> None:
     whose = notice.member and notice.member.user_id
     if whose and (by.user is None or whose != by.user.pk):
         raise Denied("not_for_you", "This message is for somebody else.")
+    if by.user is not None and tenants.is_owed(by.user):
+        raise Denied(
+            "second_factor_owed", "Set up your second factor on the desk first: it is asked of you."
+        )
     if not chat.has_buttons:
         raise Denied("chat_decides_nothing", "Here nothing is decided any more: open the desk.")
     if action.version != notice.action_version or action.digest != notice.digest:
