@@ -15,6 +15,7 @@ from django.urls import (
 )
 from django.views.generic import RedirectView
 
+from gateway.board import views as board
 from gateway.desk import errors, finding
 from gateway.desk import views as desk
 from gateway.tenants import sso
@@ -89,7 +90,7 @@ class TenantConverter(converters.SlugConverter):
     """A tenant's slug: never a name that another part of the service answers to."""
 
     regex = (
-        r"(?!(?:accounts|admin|api|chats|healthz|mcp|metrics|readyz|static|webhooks|ws)/)"
+        r"(?!(?:accounts|admin|api|chats|healthz|mcp|metrics|readyz|static|webhooks|welcome|ws)/)"
         r"[-a-zA-Z0-9_]+"
     )
 
@@ -117,6 +118,7 @@ urlpatterns = [
     # Browsers ask for it where a page names no icon, such as the admin's.
     path("favicon.ico", RedirectView.as_view(url=static("img/mark.svg")), name="favicon"),
     path("accounts/", include(ACCOUNT)),
+    path("welcome/", board.first, name="first_run"),
     path("accounts/security/", include(FACTORS)),
     path("api/", include("gateway.api")),
     # Under daphne and uvicorn the intake in front of Django answers; this is for other servers.

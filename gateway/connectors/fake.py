@@ -1,4 +1,7 @@
-"""A connector that changes nothing outside: counts what it did, by key. For tests."""
+"""A connector that changes nothing outside: counts what it did, by key.
+
+For tests, and for the rehearsal of the first-run wizard.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

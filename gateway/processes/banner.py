@@ -9,11 +9,15 @@ from gateway.demo.seeded import Seeded
 BODY = '{"type":"ping","data":{"hello":"countersign"}}'
 
 
-def text(public_url: str, *, seeded: Seeded | None, intake_port: int = 0) -> str:
+def text(
+    public_url: str, *, seeded: Seeded | None, intake_port: int = 0, setup_code: str = ""
+) -> str:
     """Address, sign-ins, the webhook URL with its secret, and a `curl` that works when pasted."""
     lines = ["", f"Countersign is ready: {public_url}"]
     if intake_port:
         lines.append(f"Webhooks are also taken in on port {intake_port}.")
+    if setup_code:
+        lines += ["", f"Set up your own organisation: {public_url}/welcome/?code={setup_code}"]
     if seeded is not None:
         lines += ["", "Sign in as"]
         lines += [f"  {login.email}  {login.password}  ({login.says})" for login in seeded.logins]

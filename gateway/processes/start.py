@@ -16,6 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError
 
 from approvals import digest
+from gateway.board import setup_code
 from gateway.demo.seeded import Seeded
 from gateway.embedded.place import UnsafeFolder, make_private, socket_path
 from gateway.processes import banner, plan, sockets
@@ -85,7 +86,10 @@ def run(wish: Wish) -> NoReturn:
         embedded_queue=is_embedded,
         demo=seeded.service if seeded else None,
     )
-    text = banner.text(public_url, seeded=seeded, intake_port=wish.intake_port * bool(wish.intake))
+    text = banner.text(
+        public_url, seeded=seeded, intake_port=wish.intake_port * bool(wish.intake),
+        setup_code=setup_code.make(),
+    )  # fmt: skip
     prepared = _Prepared(watcher, adopted, text, parent)
     _become_the_tree(shape, prepared, ready_at=(wish.host, wish.port))
 

@@ -23,14 +23,14 @@ NO_PAGES = {
     "account_end_others", "mfa_authenticate", "mfa_login_webauthn", "mfa_reauthenticate",
     "mfa_reauthenticate_webauthn", "mfa_deactivate_totp", "mfa_edit_webauthn",
     "mfa_remove_webauthn", "mfa_view_recovery_codes", "openid_connect_login",
-    "openid_connect_callback",
+    "openid_connect_callback", "board:make_source", "board:send", "board:make_key",
 }  # fmt: skip
 # Pieces of pages: htmx puts them into one.
 FRAGMENTS = {"approvals:inbox_count", "approvals:row", "board:attention_count"}
 SIGNED_OUT = {
     "account_login", "account_reset_password", "account_reset_password_done", "account_inactive",
     "account_signup", "account_reset_password_from_key", "account_reset_password_from_key_done",
-    "invitation",
+    "invitation", "first_run",
 }  # fmt: skip
 # Swagger's own page, and Django's own explorer: their markup is not ours.
 OF_OTHERS = ("/api/docs", "/admin/")

@@ -28,34 +28,36 @@ class Bootstrapped:
 
 
 @transaction.atomic
-def bootstrap(slug: str, email: str) -> Bootstrapped:
+def bootstrap(
+    slug: str, email: str, *, tenant_name: str = "", name: str = "", password: str = ""
+) -> Bootstrapped:
     """Make sure that the tenant exists and the person is in it; a new member becomes its admin.
 
-    Repeating it changes nothing. Raises Refused for a malformed slug or address, or a person whose
-    membership was ended.
+    Without a password a new account gets one by chance. Repeating it changes nothing. Raises
+    Refused for a malformed slug or address, or a person whose membership was ended.
     """
     try:
         validate_email(email)
     except ValidationError as error:
         raise Refused("email_invalid", f"{email!r} is not an e-mail address.") from error
     tenant = Tenant.objects.filter(slug=slug).first()
-    tenant = tenant or places.create_tenant(slug.replace("-", " ").title(), slug)
+    tenant = tenant or places.create_tenant(tenant_name or slug.replace("-", " ").title(), slug)
     sandbox = tenant.environments.filter(kind=Environment.Kind.SANDBOX).earliest("created_at")
-    user, password = _account(email, tenant)
+    user, made = _account(email, tenant, name=name, password=password)
     member = Member.objects.filter(tenant=tenant, user=user).first()
     if member is not None and not member.is_active:
         raise Refused("deactivated", "This person was removed: a member must invite them again.")
     is_new = member is None
     member = member or _admin(tenant, user, sandbox)
-    return Bootstrapped(tenant, sandbox, member, password, is_new)
+    return Bootstrapped(tenant, sandbox, member, made, is_new)
 
 
-def _account(email: str, tenant: Tenant) -> tuple[User, str | None]:
+def _account(email: str, tenant: Tenant, *, name: str, password: str) -> tuple[User, str | None]:
     user = User.objects.filter(email=email.strip().lower()).first()
     if user is not None:
         return user, None
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
-    made = members.create_user(email, name="", password=password, tenant=tenant)
+    password = password or secrets.token_urlsafe(PASSWORD_BYTES)
+    made = members.create_user(email, name=name, password=password, tenant=tenant)
     return made, password
 
 

@@ -17,7 +17,19 @@ from gateway.tenants.models import Environment, Tenant
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 # Names that another part of the service answers to; the desk's address begins with the tenant.
 RESERVED = frozenset(
-    {"accounts", "admin", "api", "healthz", "mcp", "metrics", "readyz", "static", "webhooks", "ws"}
+    {
+        "accounts",
+        "admin",
+        "api",
+        "healthz",
+        "mcp",
+        "metrics",
+        "readyz",
+        "static",
+        "webhooks",
+        "welcome",
+        "ws",
+    }
 )
 FIRST_ENVIRONMENTS = (Environment.Kind.SANDBOX, Environment.Kind.PRODUCTION)
 

@@ -1,0 +1,56 @@
+"""What is pasted into an agent so that it asks Countersign: the base address and a key's place.
+
+The key itself stands in none of them: it is taken from the environment, as `COUNTERSIGN_KEY`.
+"""
+
+from dataclasses import dataclass
+
+INSTRUCTIONS = """\
+Before you do anything that changes the world outside this folder, ask Countersign:
+POST {url}/api/v1/actions with the header "Authorization: Bearer $COUNTERSIGN_KEY" and the JSON
+{{"tool": "{tool}", "arguments": {{"note": "..."}}, "reason": "why"}}.
+Then GET {url}/api/v1/actions/ID?wait=25 until is_settled is true. Only "succeeded" means that it
+was done; a rejection carries its reason: do as it says.
+"""
+PYTHON = """\
+import os, httpx
+
+api = httpx.Client(
+    base_url="{url}/api/v1",
+    headers={{"Authorization": f"Bearer {{os.environ['COUNTERSIGN_KEY']}}"}},
+    timeout=40,
+)
+action = api.post("/actions", json={{
+    "tool": "{tool}", "arguments": {{"note": "Hello"}}, "reason": "A first try",
+}}).json()
+while not action["is_settled"]:
+    action = api.get(f"/actions/{{action['id']}}", params={{"wait": 25}}).json()
+print(action["status"], action.get("result"), action.get("reason"))
+"""
+CURL = """\
+curl -sS {url}/api/v1/actions -H "Authorization: Bearer $COUNTERSIGN_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{{"tool": "{tool}", "arguments": {{"note": "Hello"}}, "reason": "A first try"}}'
+"""
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """What goes where."""
+
+    key: str
+    title: str
+    place: str
+    text: str
+
+
+def snippets(url: str, *, tool: str) -> list[Snippet]:
+    """For a shell, three coding agents, and Python."""
+    told = INSTRUCTIONS.format(url=url, tool=tool)
+    return [
+        Snippet("curl", "Any shell", "to see it work", CURL.format(url=url, tool=tool)),
+        Snippet("claude", "Claude Code", "into CLAUDE.md", told),
+        Snippet("cursor", "Cursor", "into .cursor/rules/countersign.mdc", told),
+        Snippet("codex", "Codex", "into AGENTS.md", told),
+        Snippet("python", "Python", "with httpx", PYTHON.format(url=url, tool=tool)),
+    ]
