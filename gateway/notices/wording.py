@@ -14,7 +14,7 @@ from gateway.lib.visible import hidden_count, reveal
 MAX_EFFECT = 900
 MAX_AFFECTED = 5
 MAX_LABEL = 120
-_SCHEME = re.compile(r"(?i)([a-z][a-z0-9+.-]*):(?=//|[^\s:/]+@)")
+_SCHEME = re.compile(r":(?=//)")
 _WWW = re.compile(r"(?i)\bwww\.")
 _LINK_BY_WORD = re.compile(r"(?i)(mailto|javascript|vbscript|data(?=:\w+/)|\b(?:tel|sms)):")
 
@@ -67,7 +67,7 @@ def inert(text: str) -> str:
 
 def unlinked(text: str) -> str:
     """The text in which no program finds an address to make a link of, still readable."""
-    text = _SCHEME.sub(r"\1[:]", text)
+    text = _SCHEME.sub("[:]", text)
     text = _LINK_BY_WORD.sub(r"\1[:]", text)
     return _WWW.sub("www[.]", text)
 

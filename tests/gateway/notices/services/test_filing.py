@@ -1,6 +1,7 @@
 """Who is told: those who can decide, once per version, by what they chose, and nobody else."""
 
 from datetime import time, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -9,10 +10,11 @@ from approvals import services as approvals
 from approvals.models import Action
 from gateway.notices.models import Notice, Preference
 from gateway.notices.services import filing
+from gateway.tenants.roles import Role
 from tests.factories.agents import AgentFactory
 from tests.factories.approvals import ActionFactory, DelegationFactory
 from tests.factories.notices import ChatFactory, ChatIdentityFactory, PreferenceFactory
-from tests.people import People, ready
+from tests.people import People, person, ready
 
 pytestmark = pytest.mark.django_db
 
@@ -168,3 +170,23 @@ def test_who_was_reached_before_keeps_the_usual_after_a_change(people: People) -
     row = Preference(environment=people.environment, member=people.member(people.may))
     assert row.media_for("low") == ()
     assert row.media_for("critical") == ("email",)
+
+
+def test_what_filing_costs_does_not_grow_with_the_reviewers(
+    people: People, action: Action, django_assert_max_num_queries: Any
+) -> None:
+    ChatFactory(environment=people.environment)
+    for _ in range(20):
+        person(people.environment, Role.REVIEWER)
+    with django_assert_max_num_queries(16):
+        filing.follow(action)
+    assert len(told(action)) == 24
+
+
+def test_announcing_again_costs_no_insert(
+    people: People, action: Action, django_assert_max_num_queries: Any
+) -> None:
+    filing.follow(action)
+    with django_assert_max_num_queries(13) as asked:
+        filing.follow(action)
+    assert not [query for query in asked.captured_queries if "INSERT" in query["sql"]]

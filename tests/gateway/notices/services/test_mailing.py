@@ -1,13 +1,13 @@
 """Mails: through a real server, in two parts that are inert, tried again, and never too late."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,9 +25,9 @@ from tests.doubles.mail import Mail, mail_server
 from tests.factories.notices import NoticeFactory, PreferenceFactory
 from tests.gateway.notices.scene import saying, waiting
 from tests.people import People, ready
+from tests.rendering.corpus import RAW, attributes, everything
 
 pytestmark = pytest.mark.django_db
-CORPUS = Path(__file__).parents[3] / "corpora/naughty-strings/blns.json"
 HIDDEN = "pay \u202eevil\u200b to \U000e0041ana"
 ATTACKS = [
     "<script>fetch('//evil.example')</script>",
@@ -132,14 +132,14 @@ def check_is_inert(mail: EmailMessage, *, base: str) -> None:
     plain, rich = parts(mail)
     found = Found(rich)
     assert not {tag for tag, _ in found.tags} & ACTIVE
-    for tag, attributes in found.tags:
-        assert not {name for name in attributes if name.startswith("on") or name == "style"}
+    for tag, held in found.tags:
+        assert not {name for name in held if name.startswith("on") or name == "style"}
         if tag == "a":
-            assert str(attributes["href"]).startswith(base)
+            assert str(held["href"]).startswith(base)
     for text in (plain, found.text):
         ours = text.replace(base, "")
         assert "://" not in ours
-        assert "javascript:" not in ours
+        assert not re.search("(?i)(javascript|vbscript|mailto):", ours)
         assert "www.evil" not in ours
     assert mail["Bcc"] is None
     assert mail["Subject"].isprintable()
@@ -155,27 +155,24 @@ def test_a_hostile_text_stays_inert_in_both_parts_and_in_the_headers(
 
 
 @pytest.mark.long
-def test_every_naughty_string_stays_inert(people: People, settings: Any) -> None:
-    """T22, its mails: the corpus and our own attacks, each in both parts of a mail."""
-    corpus = json.loads(CORPUS.read_text(encoding="utf-8"))
-    texts = [text for text in [*corpus, *ATTACKS] if text]
-    base = saying(people, "x")
-    member = Member.objects.get(tenant=people.environment.tenant, user=people.may)
-    notice = NoticeFactory(action=base, member=member)
-    sent: list[Any] = []
+def test_every_hostile_text_of_the_corpora_stays_inert(people: People, settings: Any) -> None:
+    """T22, its mails: all corpora and our own attacks, each in both parts and in the headers."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    action = saying(people, "x")
+    notice = NoticeFactory(action=action, member=people.member(people.may))
+    texts = [*everything(), *attributes(), *RAW, *ATTACKS]
     for text in texts:
-        cleaned = text.replace("\0", "")
-        base.arguments = json.dumps({"note": cleaned}, ensure_ascii=False)
-        base.affected = [{"kind": "customer", "id": "1", "label": cleaned}]
-        notice.action = base
+        # NUL and lone surrogates never get this far: such arguments are refused at the door.
+        plain = text.encode("utf-8", "replace").decode().replace("\0", "")
+        action.arguments = json.dumps({"note": plain}, ensure_ascii=False)
+        action.affected = [{"kind": "customer", "id": "1", "label": plain}]
+        django_mail.outbox.clear()
         mailing.mail(notice)
-        sent.append(django_mail.outbox[-1].message())
-    assert len(sent) == len(texts) > 500
-    for message in sent:
-        parsed = message_from_bytes(message.as_bytes(), policy=default)
+        sent = django_mail.outbox[0].message().as_bytes()
+        parsed = message_from_bytes(sent, policy=default)
         check_is_inert(parsed, base=settings.PUBLIC_URL)  # type: ignore[arg-type]
-    print(f"T22, mails: {len(sent)} texts, 2 parts each, 0 active")  # noqa: T201 - its figure
+    assert len(texts) > 2800
+    print(f"T22, mails: {len(texts)} texts, 2 parts each, 0 active")  # noqa: T201 - its figure
 
 
 def test_hidden_characters_show_as_their_code_points(people: People, server: Mail) -> None:
