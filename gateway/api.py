@@ -19,6 +19,7 @@ from gateway.budgets.api import BudgetViews
 from gateway.connections.api import ConnectionViews
 from gateway.lib.problems import MEDIA_TYPE, problem_response
 from gateway.lib.rest import Router
+from gateway.notices.api import NoticeViews
 from gateway.runs.api import RunActionViews, RunViews
 from gateway.tenants.api import EnvironmentListViews, GroupViews, MemberViews
 from gateway.tenants.authentication import ENVIRONMENT_HEADER
@@ -45,6 +46,7 @@ RESOURCES: dict[str, type[Any]] = {
     "api-keys": ApiKeyViews,
     "budgets": BudgetViews,
     "environments": EnvironmentListViews,
+    "notices": NoticeViews,
 }
 METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 PROBLEM = {

@@ -20,7 +20,7 @@ from tests.factories.approvals import (
 from tests.factories.audit import AuditRecordFactory
 from tests.factories.budgets import BudgetFactory
 from tests.factories.connections import ConnectionFactory
-from tests.factories.notices import ChatFactory, ChatIdentityFactory
+from tests.factories.notices import ChatFactory, ChatIdentityFactory, NoticeFactory
 from tests.factories.outlets import OutletFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tenants import (
@@ -60,6 +60,7 @@ RESOURCES = {
     "actions": "action", "runs": "run", "events": "event", "sources": "source", "agents": "agent",
     "tools": "tool", "members": "member", "policies": "policy", "connections": "connection",
     "providers": "provider", "api-keys": "key", "groups": "group", "kill-switch": "switch",
+    "notices": "notice",
     "budgets": "budget", "grants": "grant", "delegations": "delegation",
     "break-glass": "emergency",
 }  # fmt: skip
@@ -92,6 +93,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
         "group": GroupFactory(tenant=environment.tenant).public_id,
         "outlet": OutletFactory(log=environment.tenant.public_id).public_id,
         "identity": ChatIdentityFactory(chat=ChatFactory(environment=environment)).public_id,
+        "notice": NoticeFactory(action=action).public_id,
         "record": str(AuditRecordFactory(scope=environment.audit_scope).pk),
     }
 

@@ -33,10 +33,11 @@ def announce(kind: str, pk: str) -> None:
     context.adopt(row.correlation_id)
     if isinstance(row, Action):
         runs.action_changed(row)
-        filing.follow(row)
     elif isinstance(row, Run):
         runs.run_changed(row)
     _tell(row, kind)
+    if isinstance(row, Action):
+        filing.follow(row)
     model.objects.filter(pk=row.pk, row_version=row.row_version).update(announce_due_at=None)
 
 

@@ -13,6 +13,7 @@ from approvals.states import ActionStatus
 from audit import context
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring_again
+from gateway.lib.errors import StaleState
 from gateway.lib.states import move
 from gateway.notices.media import Medium, Occasion
 from gateway.notices.models import Notice
@@ -74,7 +75,19 @@ def _claim(pk: UUID) -> Notice | None:
 
 
 def _deliver(notice: Notice) -> None:
+    """Deliver one claimed notice, whatever becomes of it: the next ones must not wait for it."""
     context.adopt(notice.action.correlation_id)
+    try:
+        _tried(notice)
+    except StaleState:
+        # It took longer than the lease: another worker has it now, and its word counts.
+        log.warning("notice_lost", notice=notice.public_id)
+    except Exception as error:  # a notice that cannot be made is given up like one not taken
+        log.exception("notice_broken", notice=notice.public_id)
+        _later_or_dead(notice, NotSent("broken", f"It could not be made: {type(error).__name__}."))
+
+
+def _tried(notice: Notice) -> None:
     if (gone := _gone(notice)) is not None:
         _withdraw(notice, gone.reason)
         return

@@ -288,3 +288,31 @@ def test_a_digest_names_all_that_still_waits_in_one_mail(people: People, server:
         assert [f"Number {n}" in text for n in range(3)] == [True, False, True]
     mine = Notice.objects.filter(member__user=people.may).values_list("status", flat=True)
     assert sorted(mine) == ["sent", "sent", "withdrawn"]
+
+
+def test_a_notice_that_cannot_be_made_holds_no_other_back(people: People, server: Mail) -> None:
+    broken, sound = saying(people, "broken"), saying(people, "sound")
+    for action in (broken, sound):
+        filing.follow(action)
+    Action.objects.filter(pk=broken.pk).update(affected="no list")
+    services.deliver_due()
+    told = Notice.objects.filter(action=broken)
+    assert set(told.values_list("status", "reason")) == {("due", "broken")}
+    assert len(server.mails) == 3
+    assert all("sound" in parts(mail)[0] for mail in server.mails)
+
+
+def test_a_worker_that_was_too_slow_leaves_the_word_to_the_other(
+    people: People, server: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filing.follow(waiting(people))
+    Notice.objects.exclude(member__user=people.may).delete()
+    mail = mailing.mail
+
+    def slow(notice: Notice) -> Any:
+        Notice.objects.filter(pk=notice.pk).update(attempts=7)
+        return mail(notice)
+
+    monkeypatch.setattr(mailing, "mail", slow)
+    assert services.deliver_due() == 1
+    assert Notice.objects.get().status == "sending"
