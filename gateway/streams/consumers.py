@@ -13,7 +13,9 @@ from gateway.streams.listening import listen
 from gateway.streams.tickets import is_own_origin
 
 QUIET_S = 15.0
-NORMAL, NOT_FOR_YOU = 1000, 4404
+NORMAL, TOO_BIG, NOT_FOR_YOU = 1000, 1009, 4404
+# Characters or bytes of one message: nothing of it is read.
+MOST_SAID = 1024
 
 
 class RunConsumer(AsyncJsonWebsocketConsumer):
@@ -43,8 +45,12 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
             with suppress(asyncio.CancelledError):
                 await self.pump
 
-    async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        """Nothing that a client says changes anything."""
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
+    ) -> None:
+        """Nothing that a client says changes anything, and who says much is not listened to."""
+        if len(text_data or bytes_data or "") > MOST_SAID:
+            await self.close(TOO_BIG)
 
     async def _follow(self, listener: Listener) -> None:
         is_final = await self._tell(listener)

@@ -60,13 +60,16 @@ def session_key(scope: Any) -> str:
 
 
 def is_own_origin(scope: Any) -> bool:
-    """Whether a browser sent this from a page of ours; what is no browser sends no origin."""
+    """Whether a browser sent this from a page of ours; what is no browser sends no origin.
+
+    A session without an origin is no browser's: browsers always say where a WebSocket comes from.
+    """
     origin, host = header(scope, "origin"), header(scope, "host")
     name, _ = split_domain_port(host)
     if not validate_host(name, settings.ALLOWED_HOSTS):
         return False
     if not origin:
-        return True
+        return not session_key(scope)
     return origin in settings.CSRF_TRUSTED_ORIGINS or origin in {
         f"http://{host}",
         f"https://{host}",

@@ -1,10 +1,12 @@
 """The inbox with ten thousand waiting actions: as many queries as with ten, and in time."""
 
 import copy
+import os
 import statistics
 import time
 from datetime import timedelta
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,11 +118,19 @@ def test_ten_thousand_waiting_actions_are_listed_in_time(
 
 
 def _cost(people: People, query: dict[str, str], browser: Any) -> float:
-    """Seconds that the answer took: of this thread's processor where the database is in it too.
+    """Seconds of processor that the answer took, in this thread and in PostgreSQL's.
 
     So a machine that is busy with other things is not mistaken for a slow page.
     """
-    clock = time.thread_time if connection.vendor == "sqlite" else time.perf_counter
-    begun = clock()
+    begun = time.thread_time() + _of_database()
     asked(people, query, browser)
-    return clock() - begun
+    return time.thread_time() + _of_database() - begun
+
+
+def _of_database() -> float:
+    """Seconds of processor of this connection's PostgreSQL process; SQLite works in ours."""
+    if connection.vendor != "postgresql":
+        return 0.0
+    pid = connection.connection.info.backend_pid
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -2,11 +2,13 @@
 
 import json
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.forms import BoundField
 from django.http import QueryDict
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -27,6 +29,7 @@ UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str) -> SafeString:
     """An icon of the sprite; decoration only, the word beside it speaks."""
     mark = '<svg class="icon" aria-hidden="true"><use href="{}#i-{}"></use></svg>'
@@ -58,11 +61,12 @@ def refusal(reason: str) -> dict[str, Any]:
     return {"look": looks.refusal_look(reason), "note": ""}
 
 
-@register.inclusion_tag("_risk.html")
-def risk(level: str) -> dict[str, Any]:
-    """The chip of a risk: bars, word and colour."""
+@register.simple_tag
+@lru_cache(maxsize=16)
+def risk(level: str) -> SafeString:
+    """The chip of a risk: bars, word and colour. Four of them, and a list shows one on each row."""
     rows = [(3 * at, 9 - 3 * at, 3 + 3 * at, lit) for at, lit in enumerate(looks.bars(level))]
-    return {"level": level, "rows": rows}
+    return render_to_string("_risk.html", {"level": level, "rows": rows})
 
 
 @register.filter
