@@ -50,6 +50,7 @@ def remember(reports: Iterable[LogReport]) -> None:
                 "leaf_index": first.leaf_index if first else None,
                 "record": (first.record or "") if first else "",
                 "text": first.text[:MAX_TEXT] if first else "",
+                "trouble": "",
             },
         )
 

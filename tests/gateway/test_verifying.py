@@ -1,8 +1,10 @@
 """A log is verified because somebody asked: once, with progress, recorded, whoever dies."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db.models.functions import Now
 
 from audit import badge, published, sequencer
@@ -116,11 +118,15 @@ def test_a_worker_that_dies_is_followed_by_another_which_gives_up_after_three(lo
 
 
 def test_without_a_public_key_nothing_can_be_said_and_the_badge_says_why(log, published_in):
+    key = (published_in / published.KEYS).read_text().strip()
     (published_in / published.KEYS).unlink()
     ask(log)
     verifying.carry_out_due()
     assert "no public key" in badge.badge_of(log).progress
     assert Verification.objects.get().verified_at is None
+
+    call_command("audit_verify", "--public-key", key, stdout=StringIO())
+    assert badge.badge_of(log).progress == ""
 
 
 def test_progress_is_told_and_whoever_lost_the_row_stops(log, monkeypatch):
