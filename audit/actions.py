@@ -108,6 +108,7 @@ class AuditAction(StrEnum):
     VIEW_SAVED = "approvals.view.saved"
     VIEW_REMOVED = "approvals.view.removed"
     VIEW_REFUSED = "approvals.view.attempt_refused"
+    DEMO_REMOVED = "demo.tenant.removed"
     VOTE_CAST = "approvals.approval.cast"
     KILL_SWITCH_ON = "approvals.kill_switch.turned_on"
     KILL_SWITCH_OFF = "approvals.kill_switch.turned_off"

@@ -107,6 +107,7 @@ DESK: list[URLPattern | URLResolver] = [
     path("notices/", include("gateway.notices.urls")),
     path("audit/", include("gateway.desk.urls")),
     path("", include("gateway.board.urls")),
+    path("", include("gateway.demo.urls")),
     path("find/", finding.find, name="find"),
     path("", include("gateway.tenants.urls")),
     path("", include("webhooks.urls")),

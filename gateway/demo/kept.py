@@ -14,7 +14,9 @@ FILE = "demo.json"
 
 @dataclass
 class Kept:
-    """Passwords by e-mail address, the agent's key, and where the demo was reachable last."""
+    """Passwords by e-mail address, the agent's key, where the demo was reachable last, and whether
+    somebody removed it.
+    """
 
     passwords: dict[str, str] = field(default_factory=dict)
     agent_api_key: str = ""
@@ -23,6 +25,7 @@ class Kept:
     web_url: str = ""
     webhook_url: str = ""
     webhook_secret: str = ""
+    is_removed: bool = False
 
 
 def read() -> Kept:

@@ -17,7 +17,7 @@ from gateway.budgets import services as budgets
 from gateway.budgets.models import Budget
 from gateway.connections import services as connections
 from gateway.connections.models import Connection
-from gateway.demo import cast, examples, kept, shop
+from gateway.demo import cast, examples, kept, metrics, shop
 from gateway.demo.kept import Kept
 from gateway.demo.seeded import DemoService, Login, Seeded
 from gateway.demo.store import Store
@@ -60,6 +60,8 @@ def seed(*, service_port: int, public_url: str, web_url: str, is_reload: bool = 
     with transaction.atomic():
         tenant = _tenant()
         sandbox = tenant.environments.select_related("tenant").get(slug="sandbox")
+        # What was removed is switched on again, as a reload would.
+        is_reload = is_reload or remembered.is_removed
         place = _Place(sandbox, f"http://127.0.0.1:{service_port}", is_reload)
         logins = tuple(_login(tenant, person, remembered, place) for person in cast.PEOPLE)
         provider = _provider(place)
@@ -74,7 +76,9 @@ def seed(*, service_port: int, public_url: str, web_url: str, is_reload: bool = 
     remembered.web_url = web_url
     remembered.webhook_url = f"{public_url}/webhooks/{open_.address}"
     remembered.webhook_secret = _secret_of(open_)
+    remembered.is_removed = False
     kept.write(remembered)
+    metrics.show(sandbox)
     if not Run.objects.within(sandbox).exists():
         start_story()
         examples.show(sandbox, agent)
@@ -201,6 +205,8 @@ def _agent(place: _Place, provider: Provider, remembered: Kept) -> Agent:
             tools=[{"name": name} for name in names], caps=cast.CAPS,
         )  # fmt: skip
         remembered.agent_api_key = ""
+    elif place.is_reload:
+        agent = agents.update(agent, is_enabled=True)
     if not remembered.agent_api_key:
         _, remembered.agent_api_key = agents.create_api_key(place.sandbox, name="demo", agent=agent)
     return agent
@@ -222,7 +228,7 @@ def _source(
 ) -> Source:
     found = Source.objects.within(place.sandbox).filter(slug=slug).first()
     if found is not None:
-        return found
+        return webhooks.update_source(found, is_enabled=True) if place.is_reload else found
     raw = base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     return webhooks.create_source(
         place.sandbox, scheme="standard", slug=slug, name=slug.replace("-", " ").capitalize(),

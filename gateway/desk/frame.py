@@ -50,6 +50,7 @@ PAGES = (
     ("members", "Members", "users", "tenants:members", "tenants.view_member"),
 )
 SECOND_PART = "sources"
+DEMO = "demo"
 STREAM_PERMISSION = "approvals.view_action"
 
 
@@ -189,6 +190,11 @@ class Frame:
     def may_change_environment(self) -> bool:
         """Whether the person may set what policies see of the environment."""
         return self.principal.has("tenants.change_environment")
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether this is the demo's organisation, said on every page."""
+        return self.tenant.slug == DEMO
 
     @property
     def settings_url(self) -> str:

@@ -17,6 +17,7 @@ from django.db.utils import OperationalError
 
 from approvals import digest
 from gateway.board import setup_code
+from gateway.demo import kept
 from gateway.demo.seeded import Seeded
 from gateway.embedded.place import UnsafeFolder, make_private, socket_path
 from gateway.processes import banner, plan, sockets
@@ -75,7 +76,7 @@ def run(wish: Wish) -> NoReturn:
     if is_embedded:
         adopted["redis"] = _start_queue(watcher)
     _migrate()
-    seeded = _seed(wish, public_url, port) if wish.demo else None
+    seeded = _seed(wish, public_url, port) if _wants_demo(wish) else None
     early.go()
     shape = plan.Shape(
         web_socket=web,
@@ -92,6 +93,11 @@ def run(wish: Wish) -> NoReturn:
     )  # fmt: skip
     prepared = _Prepared(watcher, adopted, text, parent)
     _become_the_tree(shape, prepared, ready_at=(wish.host, wish.port))
+
+
+def _wants_demo(wish: Wish) -> bool:
+    """Whether there is to be a demo: `manage.py demo` brings back one that somebody removed."""
+    return wish.demo and not kept.read().is_removed
 
 
 def _public_url(wish: Wish) -> str:
