@@ -13,11 +13,13 @@ Then GET {url}/api/v1/actions/ID?wait=25 until is_settled is true. Only "succeed
 was done; a rejection carries its reason: do as it says.
 """
 PYTHON = """\
-import os, httpx
+from os import environ
+
+import httpx
 
 api = httpx.Client(
     base_url="{url}/api/v1",
-    headers={{"Authorization": f"Bearer {{os.environ['COUNTERSIGN_KEY']}}"}},
+    headers={{"Authorization": f"Bearer {{environ['COUNTERSIGN_KEY']}}"}},
     timeout=40,
 )
 action = api.post("/actions", json={{

@@ -2,6 +2,8 @@
 // A div names its table (data-table) and its form: data-plot="stack" or "lines".
 const HEIGHT = 200;
 const DASH = [5, 3];
+// Whole numbers only: there is no half call.
+const STEPS = [1, 2, 5].flatMap((step) => [step, step * 10, step * 100, step * 1e3, step * 1e4, step * 1e5, step * 1e6]).sort((a, b) => a - b);
 
 function colour(number) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--cs-series-${number}`).trim();
@@ -32,8 +34,8 @@ function stacked(series) {
 function axes(data) {
   const plain = { stroke: token("--cs-muted"), grid: { stroke: token("--cs-line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
   return [
-    { ...plain, grid: { show: false }, space: 64, values: (_, places) => places.map((at) => (Number.isInteger(at) ? data.labels[at] ?? "" : "")) },
-    { ...plain, size: 48, values: (_, places) => places.map((value) => value.toLocaleString()) },
+    { ...plain, grid: { show: false }, space: 64, size: 30, values: (_, places) => places.map((at) => (Number.isInteger(at) ? data.labels[at] ?? "" : "")) },
+    { ...plain, size: 48, incrs: STEPS, values: (_, places) => places.map((value) => value.toLocaleString()) },
   ];
 }
 
