@@ -47,12 +47,7 @@ def make(environment: Environment) -> Made:
     agent = agent_of(environment) or agents.create(
         environment, slug=AGENT, name="First agent", tools=[{"name": TOOL}]
     )
-    tools.save(
-        environment, name=TOOL, connector="fake", operation="echo", side_effect="write",
-        risk="low", retry_class="unsafe", input_schema=SCHEMA,
-        effect="Write the note “{{ note }}”: a rehearsal, nothing leaves Countersign",
-        config={"before": {"note": None}},
-    )  # fmt: skip
+    _tool(environment)
     secret = webhooks.generate(SCHEMES[SCHEME])
     route = NewRoute(
         name="every event proposes a note", effect=Effect.ACTION.value, when="true", agent=agent,
@@ -70,12 +65,24 @@ def send(source: Source) -> Tested:
     return webhooks.send_test(source, samples.sample_of(source.scheme, ""))
 
 
+@transaction.atomic
 def key_for(environment: Environment) -> tuple[ApiKey, str]:
     """A key of the first agent, which is made where there is none; its secret is shown once."""
     agent = agent_of(environment) or agents.create(
         environment, slug=AGENT, name="First agent", tools=[{"name": TOOL}]
     )
+    _tool(environment)
     return agents.create_api_key(environment, name="first key", agent=agent)
+
+
+def _tool(environment: Environment) -> None:
+    """What the wizard's examples call; nothing happens where it is there already."""
+    tools.save(
+        environment, name=TOOL, connector="fake", operation="echo", side_effect="write",
+        risk="low", retry_class="unsafe", input_schema=SCHEMA,
+        effect="Write the note “{{ note }}”: a rehearsal, nothing leaves Countersign",
+        config={"before": {"note": None}},
+    )  # fmt: skip
 
 
 def source_of(environment: Environment) -> Source | None:
