@@ -40,6 +40,9 @@ AUTHENTICATOR = {
 }  # fmt: skip
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 TIMEOUT_MS = 60_000
+GIVE_UP = """
+void (navigator.credentials.create = () => Promise.reject(new DOMException("", "NotAllowedError")))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +152,14 @@ def test_a_passkey_signs_in_by_itself_on_a_phone(here: Scene, url: str, browser:
     desk.press("Sign in with a passkey")
     desk.page.wait_for_url(lambda where: "/inbox/" in where)
     assert desk.complaints == []
+
+
+def test_giving_up_says_so_and_sends_nothing(here: Scene, url: str, browser: Browser) -> None:
+    desk = Desk(browser, url, here.people.may, size="desktop")
+    desk.open(f"{SECURITY}passkeys/add/")
+    desk.page.fill("input[name=password]", PASSWORD)
+    desk.press("Confirm")
+    desk.page.evaluate(GIVE_UP)
+    desk.press("Add the passkey")
+    expect(desk.page.locator("[data-passkey-error]")).to_contain_text("Nothing was sent")
+    assert desk.page.url.endswith("/passkeys/add/")
