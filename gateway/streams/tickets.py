@@ -21,7 +21,7 @@ from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from gateway.tenants import principals
+from gateway.tenants import principals, services
 from gateway.tenants.authentication import bearer_of, principal_of_key
 from gateway.tenants.middleware import environment_of
 from gateway.tenants.models import ApiKey, Environment, User
@@ -111,6 +111,9 @@ def _admitted(
     principal: Principal, permission: str, *, session: str = ""
 ) -> tuple[Ticket, Principal] | None:
     if not principal.has(permission):
+        return None
+    if session and principal.user is not None and services.is_owed(principal.user):
+        # As on every page: first the second factor that the deployment asks for.
         return None
     key = principal.api_key.pk if principal.api_key else None
     return Ticket(principal.environment.pk, permission, session=session, key=key), principal

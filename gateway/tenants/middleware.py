@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 from audit import context
 from audit.context import Actor
 from gateway.lib.clients import address_behind
+from gateway.lib.problems import problem_response
 from gateway.tenants import services
 from gateway.tenants.models import Environment, User
 
@@ -26,6 +27,7 @@ LAST_PLACE = "place"
 SECRET_PARTS = ("secret", "key", "address")
 MAX_LOGGED_PATH = 200
 MARK_LENGTH = 32
+API = "/api/"
 # Addresses by whose names nobody is kept out for want of a second factor.
 ALWAYS_OPEN = ("account_", "mfa_", "openid_connect_", "invitation", "favicon")
 
@@ -63,7 +65,7 @@ class ContextMiddleware:
         """
         request.environment = None  # type: ignore[attr-defined]
         if _owes_a_factor(request):
-            return redirect("mfa_index")
+            return _factor_first(request)
         self._place(request, kwargs)
         return None
 
@@ -122,6 +124,13 @@ def _owes_a_factor(request: HttpRequest) -> bool:
     if name.startswith(ALWAYS_OPEN) or not isinstance(request.user, User):
         return False
     return services.is_owed(request.user)
+
+
+def _factor_first(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(API):
+        detail = "Add a second factor on the desk first: your organisation asks for one."
+        return problem_response(403, "second_factor_owed", detail)
+    return redirect("mfa_index")
 
 
 def _actor(request: HttpRequest) -> Actor:

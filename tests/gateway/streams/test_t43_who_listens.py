@@ -50,6 +50,16 @@ def test_who_may_not_listen_is_turned_away(here, opened, play, cookie_of, origin
     play(scenario)
 
 
+def test_who_owes_a_second_factor_listens_to_nothing(here, opened, play, cookie_of, settings):
+    settings.SECOND_FACTOR = "everyone"
+    cookie = cookie_of(signed_in(here.may_not, here.environment))
+
+    async def scenario():
+        assert await opened(Cookie=cookie, Origin=ORIGIN).connect(WITHIN_S) == (False, 4404)
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("end", ["signed out", "role taken"])
 def test_who_may_not_any_more_hears_nothing_more(here, opened, play, cookie_of, in_database, end):
     cookie = cookie_of(signed_in(here.may_not, here.environment))

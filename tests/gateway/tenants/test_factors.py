@@ -246,7 +246,8 @@ def test_who_owes_a_factor_sees_the_page_where_it_is_added_and_nothing_else(
         assert answer["Location"] == SECURITY
         assert browser.get("/admin/")["Location"] == SECURITY
         where = {"Countersign-Environment": "/".join(desk.split("/")[1:3])}
-        assert browser.get("/api/v1/actions", headers=where).status_code == 302
+        refused = browser.get("/api/v1/actions", headers=where)
+        assert (refused.status_code, refused.json()["code"]) == (403, "second_factor_owed")
         assert "asks for a second factor" in browser.get(SECURITY).content.decode()
         with_app(person)
         assert browser.get(desk).status_code == 200
