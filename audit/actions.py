@@ -156,6 +156,7 @@ class AuditAction(StrEnum):
     NOTICES_CHOSEN = "notices.preference.chosen"
     CHAT_SET_UP = "notices.chat.set_up"
     CHAT_CHANGED = "notices.chat.changed"
+    CHAT_TRIED = "notices.chat.tried"
     CHAT_LINKED = "notices.chat_identity.linked"
     CHAT_UNLINKED = "notices.chat_identity.unlinked"
     CHAT_CODE_MADE = "notices.link_code.made"

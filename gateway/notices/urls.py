@@ -12,4 +12,5 @@ urlpatterns = [
     path("preferences/unlink/<slug:identity>/", views.unlink, name="unlink"),
     path("chats/", views.chats, name="chats"),
     path("chats/<slug:kind>/", views.chat, name="chat"),
+    path("chats/<slug:kind>/try/", views.try_chat, name="try"),
 ]

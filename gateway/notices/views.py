@@ -103,6 +103,22 @@ def chat(request: Any, kind: str) -> HttpResponse:
     return render(request, "notices/chat.html", context, status=status)
 
 
+@page(CHANGE_CHAT)
+@require_POST
+def try_chat(request: Any, kind: str) -> HttpResponse:
+    """Write a word into the chat's channel, and say whether it was taken."""
+    found = get_object_or_404(
+        Chat.objects.within(request.environment).select_related("connection"), kind=kind
+    )
+    try:
+        services.try_chat(found, by=_me(request))
+    except DomainError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, f"{found.get_kind_display()} took a message for {found.room}.")
+    return _to(request, "notices:chats")
+
+
 @page(VIEW_LOG)
 def log(request: Any) -> HttpResponse:
     """Every notice of the environment with its delivery."""

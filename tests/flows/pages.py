@@ -19,7 +19,7 @@ NO_PAGES = {
     "favicon", "home", "tenants:add_group", "tenants:revoke", "connections:callback",
     "audit:bundle", "audit:proof", "audit:verification", "audit:send_outlet", "runs:rate",
     "approvals:view", "approvals:save_view", "approvals:remove_view", "approvals:challenge",
-    "notices:code", "notices:unlink", "account_email", "account_end_session",
+    "notices:code", "notices:unlink", "notices:try", "account_email", "account_end_session",
     "account_end_others", "mfa_authenticate", "mfa_login_webauthn", "mfa_reauthenticate",
     "mfa_reauthenticate_webauthn", "mfa_deactivate_totp", "mfa_edit_webauthn",
     "mfa_remove_webauthn", "mfa_view_recovery_codes", "openid_connect_login",

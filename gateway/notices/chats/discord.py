@@ -54,6 +54,11 @@ def closed(matter: Matter, outcome: str) -> dict[str, Any]:
     return _message([first, f"**{escaped(outcome)}**", *rest], [_link(matter.url)])
 
 
+def word(text: str) -> dict[str, Any]:
+    """A message that only says something."""
+    return _message([escaped(text)], [])
+
+
 def to_post(place: str, body: Mapping[str, Any], *, nonce: str) -> Call:
     """Posting a message; Discord takes one nonce once, for some minutes."""
     short = hashlib.sha256(nonce.encode()).hexdigest()[:MAX_NONCE]

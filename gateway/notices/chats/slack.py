@@ -52,6 +52,11 @@ def closed(matter: Matter, outcome: str) -> dict[str, Any]:
     )
 
 
+def word(text: str) -> dict[str, Any]:
+    """A message that only says something."""
+    return _message(text, [_section(text)])
+
+
 def to_post(place: str, body: Mapping[str, Any], *, nonce: str) -> Call:
     """Posting a message in a channel, or to an account."""
     marked = {"event_type": "countersign_notice", "event_payload": {"notice": nonce}}

@@ -7,6 +7,7 @@ from gateway.notices.services.delivering import deliver_due, sweep
 from gateway.notices.services.filing import live_chats
 from gateway.notices.services.linking import make_code, unlink
 from gateway.notices.services.pressing import chat_at, press, show
+from gateway.notices.services.trying import try_chat
 
 __all__ = [
     "CHANGE",
@@ -23,5 +24,6 @@ __all__ = [
     "show",
     "signing_text",
     "sweep",
+    "try_chat",
     "unlink",
 ]

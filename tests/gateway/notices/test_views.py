@@ -7,9 +7,10 @@ import pytest
 from audit.models import AuditRecord
 from gateway.notices.models import Chat, ChatIdentity, LinkCode, Notice, Preference
 from tests.desk import at, signed_in, text
+from tests.doubles.serving import Said
 from tests.factories.connections import ConnectionFactory
 from tests.factories.notices import ChatFactory, ChatIdentityFactory, NoticeFactory
-from tests.gateway.notices.scene import waiting
+from tests.gateway.notices.scene import in_discord, in_slack, waiting
 from tests.people import People, ready
 
 pytestmark = pytest.mark.django_db
@@ -167,3 +168,19 @@ def test_the_log_shows_state_attempts_and_error_and_filters(people: People) -> N
     lines = text(browser.get(page, {"format": "csv"})).splitlines()
     assert len(lines) == 3
     assert Notice.objects.count() == 3
+
+
+@pytest.mark.parametrize("opened", [in_slack, in_discord], ids=["slack", "discord"])
+def test_an_admin_tries_whether_a_message_arrives(
+    people: People, settings: Any, opened: Any
+) -> None:
+    with opened(people, settings) as room:
+        address = at(people.environment, "notices:try", kind=room.chat.kind)
+        assert signed_in(people.may).post(address).status_code == 403
+        assert signed_in(people.admin).get(address).status_code == 405
+        answer = signed_in(people.admin).post(address, follow=True)
+        assert "took a message" in text(answer)
+        room.service.before = [Said(403, {"message": "Missing Permissions", "code": 50013})]
+        assert "took a message" not in text(signed_in(people.admin).post(address, follow=True))
+        assert len(room.service.effects) == 1
+    assert AuditRecord.objects.filter(action="notices.chat.tried").count() == 2
