@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.actions import AuditAction
+from gateway.lib.clients import address_of
 from gateway.tenants.models import SignIn, User
 from gateway.tenants.models.access import digest_of
 from gateway.tenants.services import sessions
@@ -28,7 +29,7 @@ def seen(user: User, session_key: str, *, address: str, browser: str) -> None:
     SignIn.objects.update_or_create(
         session_key=session_key,
         defaults={
-            "user": user, "address": address or None, "browser": browser[:MAX_BROWSER],
+            "user": user, "address": _plain(address), "browser": browser[:MAX_BROWSER],
             "last_seen_at": timezone.now(),
         },
     )  # fmt: skip
@@ -60,6 +61,11 @@ def end_other_sign_ins(user: User, *, keep: str) -> int:
     if theirs:
         sessions.record_of(AuditAction.SIGN_IN_ENDED, user, meta={"sessions": len(theirs)})
     return len(theirs)
+
+
+def _plain(address: str) -> str | None:
+    """The address as the database takes it: without the zone of a link-local one."""
+    return address_of(address).partition("%")[0] or None
 
 
 def _end(keys: list[str]) -> None:

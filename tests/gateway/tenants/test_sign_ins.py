@@ -92,6 +92,17 @@ def test_what_ran_out_is_not_listed(person: User) -> None:
     assert "Safari" not in here.get(PAGE).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("peer", "noted"),
+    [("", None), ("unix:", None), ("fe80::1%eth0", "fe80::1"), ("::ffff:192.0.2.1", "192.0.2.1")],
+)
+def test_an_address_of_any_kind_breaks_no_page(person: User, peer: str, noted: str | None) -> None:
+    browser = Client()
+    browser.force_login(person)
+    assert browser.get(PAGE, REMOTE_ADDR=peer).status_code == 200
+    assert SignIn.objects.get().address == noted
+
+
 def test_being_seen_is_written_once_a_minute(
     person: User, django_assert_max_num_queries: pytest.FixtureRequest
 ) -> None:
