@@ -179,7 +179,8 @@ def test_a_second_factor_is_asked_for_as_after_a_password(here: People, provider
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"signs": WRONG_KEY},
+        # Without its name the key's address would be in the test's, another in each process.
+        pytest.param({"signs": WRONG_KEY}, id="signed by another key"),
         {"algorithm": "HS256", "signs": "x" * 32},
         {"algorithm": "none", "signs": ""},
         {"token": {"iss": "https://other.example"}},
