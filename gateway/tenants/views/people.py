@@ -23,7 +23,7 @@ from gateway.tenants.forms import (
     WordListForm,
     WordListForms,
 )
-from gateway.tenants.models import Group, Invitation, Member, User
+from gateway.tenants.models import Group, Invitation, Member, Tenant, User
 from gateway.tenants.principals import of_user
 
 VIEW, CHANGE = "tenants.view_member", "tenants.change_member"
@@ -142,7 +142,7 @@ def environment(request: Any) -> HttpResponse:
             messages.success(request, "Saved. It counts for whatever is asked from now on.")
             return redirect(request.path)
     status = 422 if request.method == "POST" else 200
-    context = {"form": form, "lists": lists}
+    context = {"form": form, "lists": lists, "doors": _doors(here.tenant)}
     return render(request, "tenants/environment.html", context, status=status)
 
 
@@ -198,6 +198,19 @@ def _joined(invitation: Invitation, form: AcceptForm) -> User | None:
     except DomainError as error:
         form.add_error(None, error.detail)
         return None
+
+
+def _doors(tenant: Tenant) -> dict[str, Any]:
+    """How people of this tenant sign in, as the deployment set it up; no secret among it."""
+    has_sso = bool(settings.OIDC_ISSUER) and tenant.slug == settings.OIDC_TENANT
+    groups = settings.OIDC_GROUPS.items() if has_sso else ()
+    return {
+        "factor": settings.SECOND_FACTOR,
+        "issuer": settings.OIDC_ISSUER if has_sso else "",
+        "groups": [
+            (name, [f"{role} in {place}" for place, role in given]) for name, given in groups
+        ],
+    }
 
 
 def _members(request: Any) -> Any:

@@ -97,3 +97,21 @@ def test_only_an_admin_has_the_page_and_its_link(met):
         assert url(met) not in text(browser.get(at(met.environment, "approvals:inbox")))
     assert signed_in(met.stranger).get(url(met)).status_code == 404
     assert url(met) in text(signed_in(met.admin).get(at(met.environment, "approvals:inbox")))
+
+
+def test_admins_see_how_people_sign_in_and_nothing_of_another_tenants(met, settings):
+    settings.OIDC_ISSUER, settings.OIDC_CLIENT_SECRET = (
+        "https://login.example.com",
+        "no-page-shows-it",
+    )
+    settings.OIDC_GROUPS = {"desk": [("production", "reviewer")]}
+    settings.OIDC_TENANT, settings.SECOND_FACTOR = met.elsewhere.tenant.slug, "optional"
+    browser = signed_in(met.admin)
+    shown = text(browser.get(url(met)))
+    assert "Not set up" in shown
+    assert "login.example.com" not in shown
+    settings.OIDC_TENANT = met.environment.tenant.slug
+    shown = text(browser.get(url(met)))
+    assert "https://login.example.com" in shown
+    assert "reviewer in production" in shown
+    assert "no-page-shows-it" not in shown
