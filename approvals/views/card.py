@@ -27,6 +27,7 @@ from gateway.tools import services as tools
 from gateway.tools.models import SideEffect
 
 SIMILAR = 5
+MOST_CHANGES = 500
 ICONS = {
     "customer": "user", "person": "user", "user": "user", "order": "receipt", "email": "mail",
     "mail": "mail", "ticket": "message", "shop": "building-store", "url": "link-off",
@@ -254,6 +255,16 @@ class Card(Row):
     def changes(self) -> list[ChangeRow]:
         """The rows of the diff."""
         return self._diff[1]
+
+    @property
+    def shown_changes(self) -> list[ChangeRow]:
+        """As many rows as anybody reads; the payload shows every value, whatever this does."""
+        return self.changes[:MOST_CHANGES]
+
+    @property
+    def more_changes(self) -> int:
+        """How many rows are not shown."""
+        return max(0, len(self.changes) - MOST_CHANGES)
 
     @property
     def trace(self) -> list[story.TraceRow]:

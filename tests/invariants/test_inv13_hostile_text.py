@@ -92,3 +92,15 @@ def test_nothing_of_a_payload_is_folded_or_cut(people: People) -> None:
     shown = html.unescape(text(signed_in(people.may).get(address)))
     assert all(value in shown for value in lines.values())
     assert "x" * 20_000 + " end-of-it" in shown
+
+
+def test_a_diff_that_lists_not_all_says_so_and_the_payload_shows_every_value(
+    people: People,
+) -> None:
+    members = {f"key{number}": f"value {number} end" for number in range(700)}
+    action = ActionFactory(environment=people.environment, with_arguments=members)
+    address = at(people.environment, "approvals:detail", action=action.public_id)
+    shown = html.unescape(text(signed_in(people.may).get(address)))
+    payload = shown[shown.index("data-layout") : shown.index("</code>", shown.index("data-layout"))]
+    assert all(value in payload for value in members.values())
+    assert "200 more changes are not listed here" in shown

@@ -14,6 +14,7 @@ from gateway.tenants.models import User
 from tests.flows.browser import Ears, chromium
 from tests.people import People, ready
 
+PATIENCE_MS = 120_000
 # Whatever a script that got in would call first.
 TRAPS = """
 for (const name of ["alert", "confirm", "prompt", "print", "open"])
@@ -43,6 +44,12 @@ class Reader:
     def open(self, address: str) -> Any:
         """Go there; the answer."""
         return self.page.goto(self.url + address, wait_until="load")
+
+    def hold_still(self) -> None:
+        """Without a stream the desk polls and shows its action afresh: not while it is measured."""
+        self.page.evaluate(
+            "document.querySelectorAll('[data-live]').forEach(one => delete one.dataset.live)"
+        )
 
     def payload(self) -> tuple[str, str]:
         """Layout and text of the payload that the page shows."""
@@ -107,6 +114,7 @@ def opened(browser: Browser, url: str, user: User) -> Iterator[Reader]:
     context.add_init_script(TRAPS)
     context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": url}])
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     reader = Reader(page, url, Ears(context))
     page.on("dialog", lambda one: (reader.dialogs.append(one.message), one.dismiss()))
     context.on("request", lambda one: reader.asked.append(one.url))

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from audit.canonical import canonical
@@ -103,9 +103,16 @@ def inert(text: object) -> str:
 @register.inclusion_tag("_payload.html")
 def payload_lines(text: str, label: str, alone: bool = True) -> dict[str, Any]:
     """A payload in full, numbered, nothing folded and nothing cut."""
-    rows = [(_marked(x.key), _marked(x.rest), x.is_hit) for x in payload.lines(text)]
     layout = "json" if payload.is_compact_json(text) else "text"
-    return {"rows": rows, "label": label, "alone": alone, "layout": layout}
+    # Joined here and not in the template: a payload may have ten thousand lines.
+    body = mark_safe("".join(map(_payload_line, payload.lines(text))))  # noqa: S308 - escaped parts
+    return {"body": body, "label": label, "alone": alone, "layout": layout}
+
+
+def _payload_line(line: payload.Line) -> str:
+    key = f'<span class="k">{_marked(line.key)}</span>' if line.key else ""
+    hit = ' class="hit"' if line.is_hit else ""
+    return f"<span{hit}>{key}{_marked(line.rest)}</span>"
 
 
 @register.filter
@@ -201,6 +208,8 @@ def query(context: template.Context, **changes: Any) -> str:
 
 
 def _marked(spans: tuple[Span, ...]) -> SafeString:
+    if len(spans) == 1 and spans[0].kind == "text":
+        return escape(spans[0].text)
     return format_html_join("", "{}", ((_mark(span),) for span in spans))
 
 
