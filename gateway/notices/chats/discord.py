@@ -1,7 +1,7 @@
 """Discord's side: messages with components, presses as signed interactions (pure).
 
-Every text is escaped, nobody is notified by a mention, nothing is embedded. Shapes: Discord's
-OpenAPI document in npm's `discord-api-spec` 10.0.266135, as for the connector.
+Every text is escaped, nobody is notified by a mention, nothing is embedded. Shapes of messages: as
+the connector's; of components and interactions: Discord's documentation, from memory.
 """
 
 import hashlib
