@@ -15,6 +15,7 @@ from django.utils import timezone
 from approvals import executor
 from approvals.models import Action
 from approvals.states import ActionStatus
+from gateway.connectors import registry
 from tests.doubles.counting import Counting, Trouble, lines
 from tests.faults.scene import TOOLS, Served, served
 
@@ -90,6 +91,8 @@ def test_every_ambiguous_case_is_unknown_and_none_is_silent(
     count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(executor, "CALL_DEADLINE_S", DEADLINE_S)
+    # The breaker would rightly leave such a service alone for half a minute at a time.
+    monkeypatch.setattr(registry, "limits", lambda connector: {"failures": 100})
     with served(tmp_path / "journal", flaky) as here:
         found = run(here, count)
     with capsys.disabled():

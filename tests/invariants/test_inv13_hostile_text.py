@@ -67,8 +67,8 @@ def test_no_page_lets_it_act_or_hide(people: People) -> None:
     seen = 0
     for address in desk_addresses(people.environment, rows).values():
         answer = browser.get(address)
-        if answer.status_code == 405:
-            continue
+        if answer.status_code == 405 or address.endswith("/demo/remove/"):
+            continue  # nothing to look at: a deed, and a page that only the demo has
         # Whoever comes back from a service with nothing is told so (400).
         assert answer.status_code in {200, 302, 400}, address
         shown = text(answer)
