@@ -100,12 +100,11 @@ def test_no_page_has_a_barrier(
     assert found == {}
 
 
-def test_a_barrier_would_be_found(here: Demo, context: BrowserContext) -> None:
+def test_a_barrier_and_a_wide_table_would_be_found(here: Demo, context: BrowserContext) -> None:
     page = sign_in(context, here, ADMIN)
-    page.evaluate("document.querySelector('main').innerHTML = '<img src=x><a href=/></a>'")
-    page.evaluate(
-        "document.querySelector('main').insertAdjacentHTML('beforeend', '<pre class=big></pre>')"
-    )
-    page.evaluate("document.querySelector('.big').style.width = '5000px'")
+    page.goto(here.tree.url + pages.signed_in_pages(here)["tenants:members"], wait_until="load")
+    assert list(pages.too_wide(page, widths=(320,))) == []
+    page.evaluate("document.querySelector('main').innerHTML = '<img src=x><p class=wide>x</p>'")
     assert any("image-alt" in line for line in pages.barriers(page, themes=("light",)))
+    page.evaluate("document.querySelector('.wide').style.minWidth = '5000px'")
     assert list(pages.too_wide(page, widths=(320,)))
