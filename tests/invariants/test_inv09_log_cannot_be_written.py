@@ -155,6 +155,8 @@ def small_disk() -> Iterator[Path]:
         folder.rmdir()
 
 
+# By itself: the server ended once as its disk went away beneath others' tests.
+@pytest.mark.long
 @pytest.mark.skipif(not ON_POSTGRES, reason="SQLite: see above")
 @pytest.mark.django_db(transaction=True)
 def test_no_change_is_made_while_the_disk_of_the_log_is_full(small_disk: Path) -> None:
