@@ -49,7 +49,9 @@ class Bulk:
 
     def _ticked(self) -> list[Action]:
         keys = []
-        for text in self.data.getlist("action")[:MOST]:
+        ticked = self.data.getlist("action")
+        self.are_too_many = len(ticked) > MOST
+        for text in ticked[:MOST]:
             try:
                 keys.append(ids.decode(Action.PREFIX, text))
             except ids.BadId:
@@ -62,6 +64,8 @@ class Bulk:
         """Why this cannot be done with all of them; empty where it can."""
         if not self.rows:
             return "No action is ticked. Go back to the inbox and tick some."
+        if self.are_too_many:
+            return f"At most {MOST} actions are decided together: go back and tick fewer."
         return self._no_approval() if self.verb == "approve" else ""
 
     def _no_approval(self) -> str:

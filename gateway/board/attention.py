@@ -277,13 +277,13 @@ WATCHES: tuple[Watch, ...] = (
     ),
     Watch(
         "outlets", "Deliveries of the audit log that fail", "transfer-in", "bad",
-        "A custodian or sink does not take what is new. Whoever runs this deployment finds the "
-        "reason with manage.py doctor.",
-        "audit:records", "", VIEW_AUDIT, _outlets,
+        "A custodian or sink does not take what is new. Its page says why, and sends again what "
+        "was lost once it is mended.",
+        "audit:outlets", "", VIEW_AUDIT, _outlets,
     ),
     Watch(
         "audit", "The audit log was not verified lately", "list-check", "warn",
-        "Run manage.py audit_verify every day, from a timer.",
+        "Press Verify now there, and run manage.py audit_verify every day, from a timer.",
         "audit:records", "", VIEW_AUDIT, _unverified,
     ),
 )  # fmt: skip

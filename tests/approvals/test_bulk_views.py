@@ -106,6 +106,14 @@ def test_what_is_not_alike_or_risky_is_not_approved_together(people: People, why
     assert not Approval.objects.exists()
 
 
+def test_more_than_a_hundred_are_left_as_they_are_and_not_cut_short(people: People) -> None:
+    few = waiting(people, 2)
+    answer = posted(people, "reject", few * 51, **REASON)
+    assert answer.status_code == 422
+    assert "At most 100 actions" in text(answer)
+    assert not Action.objects.exclude(status=ActionStatus.PENDING).exists()
+
+
 def test_snoozing_hides_them_from_oneself_only(people: People) -> None:
     assert posted(people, "snooze", waiting(people), until="change").status_code == 200
     assert Snooze.objects.filter(user=people.may).count() == 3

@@ -1,6 +1,7 @@
 """Calling a chat's API by its connection, through the one door."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -55,7 +56,7 @@ def _outcome(chat: Chat, wanted: Call, *, key: str, deadline_s: float) -> Outcom
     headers = HEADERS if is_discord else None
     rendered = json_request(wanted.method, f"{base}/{wanted.path}", wanted.body, headers=headers)
     secret = connections.reveal(chat.connection)
-    renew: Callable[[], Any] = lambda: connections.renew(chat.connection, secret)  # noqa: E731
+    renew = partial(connections.renew, chat.connection, secret)
     with door(accounts.account_of(chat.connection, _LIMITS[Medium(chat.kind)])) as sender:
         request = ConnectorRequest(
             client=sender, secret=secret, config={}, operation="", arguments={}, rendered=rendered,
