@@ -46,7 +46,7 @@ class Chart:
     first: str
     header: tuple[str, ...]
     lines: tuple[Line, ...] = field(default_factory=tuple)
-    width: str = "w4"
+    width: str = "w6"
     unit: str = ""
 
     @property
@@ -179,7 +179,7 @@ def _tools(figures: Figures, to: Address, *, since: str) -> Chart:
 
     return Chart(
         "tools", "Top tools", "", "bars", "Tool", ("calls", "succeeded", "failed"),
-        tuple(line(*item) for item in found[:MOST]), width="w5",
+        tuple(line(*item) for item in found[:MOST]), width="w6",
     )  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def _costs(figures: Figures) -> Chart:
     return Chart(
         "cost", "Cost and tokens", "by project, agent and model, as reported", "bars",
         "Project · agent · model", ("tasks", "tokens in", "tokens out", "USD"),
-        tuple(line(*item) for item in found[:MOST]), width="w7",
+        tuple(line(*item) for item in found[:MOST]), width="w12",
     )  # fmt: skip
 
 
