@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 from django.db import connection
 
-from gateway.lib.errors import Refused
+from gateway.lib.errors import Denied, Refused
 from gateway.tenants import services
 from gateway.tenants.models import Member
 from gateway.tenants.roles import Role
@@ -23,7 +23,8 @@ def test_two_admins_cannot_remove_each_other_at_once():
         try:
             start.wait()
             services.deactivate_member(here.member(victim), by=here.principal(by))
-        except Refused as error:
+        except (Denied, Refused) as error:
+            # Late enough, the loser is no admin any more: the same ending, said one step earlier.
             return error.code
         finally:
             connection.close()
@@ -33,6 +34,7 @@ def test_two_admins_cannot_remove_each_other_at_once():
         tries = [pool.submit(remove, here.admin, other), pool.submit(remove, other, here.admin)]
         outcomes = [future.result() for future in tries]
 
-    assert "removed" in outcomes
+    assert outcomes.count("removed") == 1
+    assert set(outcomes) <= {"removed", "last_admin", "not_permitted"}
     admins = Member.objects.filter(roles__role=Role.ADMIN, tenant=here.environment.tenant)
     assert admins.filter(deactivated_at__isnull=True).count() == 1
