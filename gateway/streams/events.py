@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import re
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from channels.db import database_sync_to_async
 
 from gateway.lib.errors import Refused
-from gateway.lib.live import News
+from gateway.lib.live import HERE, LOST, News, hub
 from gateway.lib.rest import find
 from gateway.runs.api import EVENT_STREAM, LAST_EVENT, as_sse, last_event, stored_events
 from gateway.runs.models import Run, RunEvent
@@ -20,6 +22,9 @@ HEARTBEAT_S = 15.0
 RECONNECT = "retry: 2000\n\n"
 # After a run has ended its last actions still settle; they belong to the timeline as well.
 LINGER_S = 0.5
+MARK = re.compile(r"[0-9a-f]{32}")
+# About what one desk's questions after one change cost a process.
+FEW_DESKS, EACH_DESK_MS = 20, 20
 VIEW_ACTION, VIEW_RUN = "approvals.view_action", "runs.view_run"
 
 
@@ -44,7 +49,12 @@ class Listener:
 
 
 async def desk(scope: Message, receive: Receive, send: Send, *, place: tuple[str, str]) -> None:
-    """What changes in one environment: kind, id and version; pages fetch the rest themselves."""
+    """What changes in one environment: kind, id and version; pages fetch the rest themselves.
+
+    After `Last-Event-ID` it goes on where the listener was, or says `missed`: then a page reads
+    everything again. Without a subscription it is not opened (503), so that nobody waits for news
+    that cannot come.
+    """
     admitted = await admit_to_place(
         scope, tenant=place[0], environment=place[1], permission=VIEW_ACTION
     )
@@ -52,19 +62,42 @@ async def desk(scope: Message, receive: Receive, send: Send, *, place: tuple[str
         await answer(send, 404, "There is no such stream, or not for you.")
         return
     ticket, principal = admitted
-    await begin(send)
     topic = principal.environment.live_topic
-    async with aclosing(
-        listen(topic, receive=receive, ticket=ticket, quiet_s=HEARTBEAT_S)
-    ) as heard:
-        async for news in heard:
-            await write(send, _told(news) if news else HEARTBEAT)
-    await end(send)
+    mark = header(scope, LAST_EVENT)
+    since = mark if MARK.fullmatch(mark) else ""
+    heard = listen(topic, receive=receive, ticket=ticket, quiet_s=HEARTBEAT_S, since=since)
+    async with aclosing(heard):
+        await _tell_desk(send, heard, topic)
 
 
-def _told(news: News) -> str:
-    shown = {name: value for name, value in news.items() if name != "topic"}
-    return f"data: {json.dumps(shown)}\n\n"
+async def _tell_desk(send: Send, heard: AsyncIterator[News | None], topic: str) -> None:
+    home, is_open = hub(), False
+    async for news in heard:
+        if news is None:
+            await write(send, HEARTBEAT)
+        elif news["kind"] == HERE and home.stands.is_set():
+            # From this mark on nothing is missed, even where nothing was heard yet.
+            await begin(send, f"id: {news['mark']}\n\n{HEARTBEAT}")
+            is_open = True
+        elif news["kind"] in {HERE, LOST}:
+            break
+        else:
+            await write(send, _told(news, home.count(topic)))
+    if is_open:
+        await end(send)
+    else:
+        await answer(send, 503, "No news come through at the moment. Ask again later.")
+
+
+def _told(news: News, desks: int) -> str:
+    """One message; where many desks hear it, with the time over which they spread their questions.
+
+    Five hundred desks that all fetch a fragment in the same moment wait for each other.
+    """
+    shown = {name: value for name, value in news.items() if name not in {"topic", "mark"}}
+    if desks > FEW_DESKS:
+        shown["spread_ms"] = desks * EACH_DESK_MS
+    return f"id: {news['mark']}\ndata: {json.dumps(shown)}\n\n"
 
 
 async def run(

@@ -13,16 +13,18 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-# What was published while the subscription was on its way is read after this pause.
-SETTLING_S = 0.3
-
 
 async def listen(
-    *topics: str, receive: Receive | None, ticket: Ticket | None, quiet_s: float
+    *topics: str,
+    receive: Receive | None,
+    ticket: Ticket | None,
+    quiet_s: float,
+    since: str = "",
 ) -> AsyncGenerator[News | None, None]:
-    """The news of these topics; None soon after the start and after each `quiet_s` of silence.
+    """The news of these topics; `here` soon after the start, None after `quiet_s` of silence.
 
-    Ends when the client disconnects (where `receive` is given) or the ticket counts no more.
+    With `since`, the mark of the last news that was heard, what came after it is told first. Ends
+    when the client disconnects (where `receive` is given) or the ticket counts no more.
     """
     ends = []
     if receive is not None:
@@ -32,7 +34,7 @@ async def listen(
     try:
         # The inner one is closed before the one it reads: a generator that runs cannot be closed.
         async with (
-            aclosing(follow(*topics, quiet_s=quiet_s)) as source,
+            aclosing(follow(*topics, quiet_s=quiet_s, since=since)) as source,
             aclosing(_until(ends, source)) as heard,
         ):
             async for news in heard:
@@ -45,18 +47,14 @@ async def listen(
 async def _until(
     ends: list["asyncio.Task[None]"], source: AsyncIterator[News | None]
 ) -> AsyncGenerator[News | None, None]:
-    pause: float | None = SETTLING_S
     coming = asyncio.ensure_future(anext(source))
     try:
         while True:
-            await asyncio.wait({coming, *ends}, timeout=pause, return_when="FIRST_COMPLETED")
+            await asyncio.wait({coming, *ends}, return_when="FIRST_COMPLETED")
             if any(end.done() for end in ends):
                 return
-            pause = None
-            news = None
-            if coming.done():
-                news = coming.result()
-                coming = asyncio.ensure_future(anext(source))
+            news = coming.result()
+            coming = asyncio.ensure_future(anext(source))
             yield news
     finally:
         await _stop(coming)

@@ -226,3 +226,68 @@ def test_a_listener_that_left_holds_nothing(here, run, web, play):
         await asyncio.sleep(0)
 
     play(scenario)
+
+
+def marks_of(text):
+    return [line[4:] for line in text.splitlines() if line.startswith("id: ")]
+
+
+def test_a_desk_that_lost_its_stream_goes_on_after_the_last_news(
+    desk, web, here, cookie_of, play, in_database
+):
+    cookie = cookie_of(signed_in(here.may, here.environment))
+
+    def tell(*names):
+        return lambda: [
+            live.publish(here.environment.live_topic, {**NEWS, "id": name}) for name in names
+        ]
+
+    async def again(mark):
+        headers = {"Cookie": cookie, "Last-Event-ID": mark}
+        return await (await web.ask(stream_of(here.environment), **headers)).begun()
+
+    async def scenario():
+        staying = await (await desk(here.may_not)).begun()
+        stream = await (await desk(here.may)).begun()
+        await in_database(tell("act_1"))
+        last = marks_of(await stream.until("act_1"))[-1]
+        await stream.hang_up()
+        await in_database(tell("act_2", "act_3"))
+        await staying.until("act_3")
+        back = await again(last)
+        assert [news["id"] for news in data_of(await back.until("act_3"))] == ["act_2", "act_3"]
+        await back.hang_up()
+        unknown = await again("0" * 32)
+        assert data_of(await unknown.until("missed")) == [{"kind": "missed"}]
+        await unknown.hang_up()
+        await staying.hang_up()
+
+    play(scenario)
+
+
+def test_many_desks_are_told_to_take_turns(desk, here, play, in_database, monkeypatch):
+    monkeypatch.setattr(events, "FEW_DESKS", 1)
+
+    async def scenario():
+        streams = [await (await desk(user)).begun() for user in (here.may, here.may_not)]
+        await in_database(lambda: live.publish(here.environment.live_topic, NEWS))
+        for stream in streams:
+            (news,) = data_of(await stream.until("act_1"))
+            assert news == {**NEWS, "spread_ms": 2 * events.EACH_DESK_MS}
+            await stream.hang_up()
+
+    play(scenario)
+
+
+def test_without_a_subscription_no_desk_opens(desk, here, play, monkeypatch):
+    async def away(*_):
+        raise ConnectionError("Redis is away")
+
+    async def scenario():
+        monkeypatch.setattr(live, "STANDING_S", 0.05)
+        monkeypatch.setattr(live.get_channel_layer(), "new_channel", away)
+        stream = await (await desk(here.may)).begun()
+        assert stream.status == 503
+        await stream.whole()
+
+    play(scenario)
