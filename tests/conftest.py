@@ -115,3 +115,10 @@ def _only_what_was_written_is_flushed() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = flush_what_was_written  # type: ignore[method-assign]
     yield
     TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def published_in(settings: Any, tmp_path: Path) -> Path:
+    """Where checkpoints and keys are published: a folder of this test, outside the database."""
+    settings.AUDIT_DIR = tmp_path / "audit"
+    return tmp_path / "audit"

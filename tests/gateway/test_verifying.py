@@ -19,13 +19,7 @@ from tests.desk import HTMX, at, signed_in, text
 from tests.factories.audit import AuditRecordFactory
 from tests.jobs import drain
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def published_in(settings, tmp_path):
-    settings.AUDIT_DIR = tmp_path / "audit"
-    return settings.AUDIT_DIR
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("published_in")]
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from audit.context import Target
 from audit.models import AuditRecord
 from gateway.desk.records import within
 from gateway.tenants.services import subjects
-from tests import people
 from tests.audit.conftest import give_all
 from tests.client.verifier import load
 from tests.desk import HTMX, at, signed_in, text
@@ -23,19 +22,8 @@ from tests.factories.approvals import ActionFactory
 from tests.factories.audit import AuditRecordFactory
 from tests.factories.tenants import EnvironmentFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("published_in")]
 offline = load()
-
-
-@pytest.fixture(autouse=True)
-def published_in(settings, tmp_path):
-    settings.AUDIT_DIR = tmp_path / "audit"
-    return settings.AUDIT_DIR
-
-
-@pytest.fixture
-def here():
-    return people.ready()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from audit.models import AuditRecord
 from gateway.lib.errors import Refused
 from gateway.outlets import services
 from gateway.outlets.models import Kind, Outlet
-from tests import people
 from tests.audit.conftest import give_all
 from tests.client.verifier import load
 from tests.desk import at, signed_in, text
@@ -15,19 +14,8 @@ from tests.factories.audit import AuditRecordFactory
 from tests.factories.outlets import OutletFactory
 from tests.jobs import drain
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("published_in")]
 offline = load()
-
-
-@pytest.fixture(autouse=True)
-def published_in(settings, tmp_path):
-    settings.AUDIT_DIR = tmp_path / "audit"
-    return settings.AUDIT_DIR
-
-
-@pytest.fixture
-def here():
-    return people.ready()
 
 
 @pytest.fixture
