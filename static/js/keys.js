@@ -1,4 +1,5 @@
 // Single keys, off in fields, with modifiers and while composing text; a switch in the sheet turns them off for good.
+// Which key does what is the person's own choice: the page carries it as data-keys.
 import { otherDiff, stepTab } from "./tabs.js";
 
 const OFF = "cs-keys-off";
@@ -67,26 +68,41 @@ function back() {
   if (up) up.click();
 }
 
-const KEYS = {
-  j: () => step(1),
-  k: () => step(-1),
-  o: () => rows().find((link) => link === document.activeElement || link.hasAttribute("aria-current"))?.click(),
-  a: () => press("[data-key=a]"),
-  r: () => press("[data-key=r]"),
-  e: () => press("[data-key=e]"),
-  u: () => press("[data-key=u]"),
-  c: () => press("[data-key=c]"),
-  s: () => press("[data-key=s]"),
-  d: otherDiff,
-  x: () => tick(false),
-  X: () => tick(true),
-  Escape: back,
-  "[": () => stepTab(-1),
-  "]": () => stepTab(1),
-  "/": () => document.querySelector("[data-search]")?.focus(),
-  "?": () => document.getElementById("keys")?.showModal(),
-  g: () => { going = Date.now(); },
+// What is folded: unchanged parts of the changes, long texts. All of them open, and then all of them close.
+function fold() {
+  const folds = [...document.querySelectorAll("#action details:not(.cs-drop), main details:not(.cs-drop)")];
+  const open = folds.some((one) => !one.open);
+  for (const one of folds) one.open = open;
+}
+
+const COMMANDS = {
+  next: () => step(1),
+  previous: () => step(-1),
+  open: () => rows().find((link) => link === document.activeElement || link.hasAttribute("aria-current"))?.click(),
+  approve: () => press("[data-key=a]"),
+  reject: () => press("[data-key=r]"),
+  edit: () => press("[data-key=e]"),
+  undo: () => press("[data-key=u]"),
+  comment: () => press("[data-key=c]"),
+  snooze: () => press("[data-key=s]"),
+  diff: otherDiff,
+  fold,
+  select: () => tick(false),
+  range: () => tick(true),
+  back,
+  previous_tab: () => stepTab(-1),
+  next_tab: () => stepTab(1),
+  search: () => document.querySelector("[data-search]")?.focus(),
+  sheet: () => document.getElementById("keys")?.showModal(),
+  go: () => { going = Date.now(); },
 };
+
+function keys() {
+  const own = JSON.parse(document.documentElement.dataset.keys || "{}");
+  const select = Object.keys(own).find((key) => own[key] === "select");
+  if (select) own[select.toUpperCase()] = "range";
+  return { ...own, Escape: "back" };
+}
 
 function busy(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return true;
@@ -105,15 +121,16 @@ export function startKeys() {
       else localStorage.setItem(OFF, "yes");
     });
   }
+  const own = keys();
   document.addEventListener("keydown", (event) => {
-    if (busy(event) || (areOff() && event.key !== "?")) return;
+    if (busy(event) || (areOff() && own[event.key] !== "sheet")) return;
     if (going && Date.now() - going < GO_MS && PLACES[event.key]) {
       going = 0;
       press(`[data-go=${PLACES[event.key]}]`);
       return;
     }
     going = 0;
-    const act = KEYS[event.key];
+    const act = COMMANDS[own[event.key]];
     if (!act) return;
     event.preventDefault();
     act();

@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 from audit.context import Actor, Scope
 from gateway.lib import ids
 from gateway.lib.rows import Row, ScopedQuerySet
+from gateway.tenants.keys import LONGEST as LONGEST_KEYS
 from gateway.tenants.models.places import Environment, Tenant
 from gateway.tenants.roles import Role
 
@@ -88,6 +89,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     has_shortcuts = models.BooleanField(
         default=True, db_default=True, help_text="Whether single keys do things."
+    )
+    keys = models.CharField(
+        max_length=LONGEST_KEYS,
+        blank=True,
+        db_default="",
+        help_text="Single keys other than the usual ones; see gateway/tenants/keys.py.",
     )
 
     objects: ClassVar[UserManager] = UserManager()

@@ -8,7 +8,9 @@ from audit.actions import AuditAction
 from gateway.tenants.models import User
 from gateway.tenants.services import sessions
 
-FIELDS = frozenset({"theme", "density", "diff_mode", "time_zone", "language", "has_shortcuts"})
+FIELDS = frozenset(
+    {"theme", "density", "diff_mode", "time_zone", "language", "has_shortcuts", "keys"}
+)
 
 
 @transaction.atomic

@@ -21,7 +21,7 @@ from gateway.tenants.views.people import (
     members,
     revoke,
 )
-from gateway.tenants.views.preferences import preferences
+from gateway.tenants.views.preferences import keys, preferences
 from gateway.tenants.views.proofs import ProveByCode, ProveByPasskey, ProveByPassword
 from gateway.tenants.views.sign_ins import end_other_sign_ins, end_sign_in, sign_ins
 
@@ -50,6 +50,7 @@ __all__ = [
     "invite",
     "members",
     "password_reset",
+    "keys",
     "preferences",
     "revoke",
     "sign_ins",

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 
 from gateway.tenants import services
 from gateway.tenants.forms import PreferencesForm
+from gateway.tenants.key_forms import KeysForm
 
 THEME_COOKIE = "cs-theme"
 
@@ -27,3 +28,21 @@ def preferences(request: Any) -> HttpResponse:
     # What the moon button chose for this browser gives way to what was chosen here.
     answer.delete_cookie(THEME_COOKIE)
     return answer
+
+
+@login_required
+def keys(request: Any) -> HttpResponse:
+    """The single keys, one by one; `usual` takes all back to what they are at first."""
+    if request.method == "POST" and "usual" in request.POST:
+        services.change_preferences(request.user, keys="")
+        messages.success(request, "All keys are the usual ones again.")
+        return redirect("account_keys")
+    form = KeysForm(request.POST or None, user=request.user)
+    if request.method != "POST" or not form.is_valid():
+        status = 422 if request.method == "POST" else 200
+        return render(
+            request, "account/keys.html", {"form": form, "tab": "preferences"}, status=status
+        )
+    services.change_preferences(request.user, keys=form.stored)
+    messages.success(request, "Saved.")
+    return redirect("account_keys")
