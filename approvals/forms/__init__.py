@@ -7,7 +7,7 @@ from django import forms
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from approvals.forms.counted import counted_as
+from approvals.forms.counted import ANY, NEVER, VOTES, counted_as
 from approvals.models import Approval, BreakGlass
 from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.signals import QUICK_S
@@ -37,7 +37,14 @@ EXTENSIONS = (
 RISKS = (("", "Any risk"), *Risk.choices)
 MAX_DAYS = 366
 PACES = (("", ""), ("quick", "quick"), ("unopened", "unopened"))
-RAN = (("", ""), ("self", "self"))
+RAN = (("", ""), ("self", "self"), (NEVER, NEVER))
+SORTS = (
+    ("", "By risk, then time left"), ("deadline", "Time left"), ("newest", "Newest first"),
+    ("oldest", "Oldest first"), ("agent", "By agent"), ("tool", "By tool"),
+)  # fmt: skip
+# What may be typed into the search as `tool:refund`.
+KEYED = ("tool", "agent", "risk", "status")
+VOTED = (("", ""), *((one, one) for one in (ANY, *VOTES)))
 STATUSES = (("", "Any state"), *ActionStatus.choices)
 
 
@@ -193,7 +200,11 @@ class ExtendForm(forms.Form):
 class ActionFilter(forms.Form):
     """Filters of the lists of actions; empty fields do not narrow."""
 
-    q = forms.CharField(required=False, label="Search effect or id")
+    q = forms.CharField(
+        required=False,
+        label="Search effect or id",
+        widget=forms.TextInput(attrs={"placeholder": "words, tool:refund, risk:high"}),
+    )
     status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
     risk = forms.ChoiceField(required=False, choices=RISKS, label="Risk")
     tool = forms.CharField(
@@ -202,6 +213,7 @@ class ActionFilter(forms.Form):
     agent = forms.CharField(
         required=False, label="Agent", widget=forms.TextInput(attrs={"placeholder": "Agent"})
     )
+    sort = forms.ChoiceField(required=False, choices=SORTS, label="Order")
     run = forms.CharField(required=False, widget=forms.HiddenInput)
     code = forms.CharField(required=False, widget=forms.HiddenInput)
     grant = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -217,8 +229,22 @@ class ActionFilter(forms.Form):
     since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     settled_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     ran = forms.ChoiceField(required=False, choices=RAN, widget=forms.HiddenInput)
+    voted = forms.ChoiceField(required=False, choices=VOTED, widget=forms.HiddenInput)
     rejected_for = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
     voted_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """What was typed as `name:value` counts as that filter."""
+        data = super().clean() or self.cleaned_data
+        words = []
+        for word in (data.get("q") or "").split():
+            name, mark, value = word.partition(":")
+            if mark and value and name in KEYED and not data.get(name):
+                data[name] = value
+            else:
+                words.append(word)
+        data["q"] = " ".join(words)
+        return data
 
     def narrow(self, actions: Any) -> Any:
         """The actions that fit; a value that cannot be fits nothing."""

@@ -4,8 +4,10 @@ from typing import Any
 
 from django import forms
 
+from approvals import services
 from approvals.forms import MAX_TEXT, RejectForm
-from approvals.forms.care import SnoozeForm
+from approvals.forms.care import SnoozeForm, assignees
+from gateway.tenants.models import Environment
 
 
 class BulkRejectForm(RejectForm):
@@ -16,6 +18,20 @@ class BulkRejectForm(RejectForm):
 
 class BulkSnoozeForm(SnoozeForm):
     """One time for all."""
+
+
+class BulkAssignForm(forms.Form):
+    """One person or group for all; where they may not decide one of them, that one is left."""
+
+    to = forms.ChoiceField(
+        required=False,
+        label="Who should decide them?",
+        help_text="Everybody who can decide them now still can.",
+    )
+
+    def __init__(self, *args: Any, environment: Environment, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["to"].choices = assignees(services.deciders_of(environment))  # type: ignore[attr-defined]
 
 
 class BulkApproveForm(forms.Form):

@@ -1,5 +1,6 @@
 """What people post who look after an action, name a substitute, or ask for a page of figures."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.utils import timezone
 from approvals import services
 from approvals.models import Action
 from approvals.services.commenting import MAX_TEXT
+from gateway.tenants.models import Member
 
 PERIODS = (("7", "Last 7 days"), ("30", "Last 30 days"), ("90", "Last 90 days"))
 DEFAULT_PERIOD = 30
@@ -41,6 +43,17 @@ class CommentForm(forms.Form):
     )
 
 
+def assignees(members: Iterable[Member]) -> list[tuple[str, str]]:
+    """These members, their groups, and nobody, to choose from."""
+    found = list(members)
+    groups = {group.slug: group.name for member in found for group in member.groups.all()}
+    return [
+        ("", "Nobody in particular"),
+        *((member.public_id, str(member)) for member in found),
+        *((f"group:{slug}", f"Group {name}") for slug, name in sorted(groups.items())),
+    ]
+
+
 class AssignForm(forms.Form):
     """One of those who may decide the action, a group of theirs, or nobody."""
 
@@ -53,12 +66,7 @@ class AssignForm(forms.Form):
     def __init__(self, *args: Any, action: Action, **kw: Any) -> None:
         super().__init__(*args, **kw)
         members = services.eligible_reviewers(action)
-        groups = {group.slug: group.name for member in members for group in member.groups.all()}
-        self.fields["to"].choices = [  # type: ignore[attr-defined]
-            ("", "Nobody in particular"),
-            *((member.public_id, str(member)) for member in members),
-            *((f"group:{slug}", f"Group {name}") for slug, name in sorted(groups.items())),
-        ]
+        self.fields["to"].choices = assignees(members)  # type: ignore[attr-defined]
 
 
 class SnoozeForm(forms.Form):

@@ -7,19 +7,29 @@ from django.db.models import Exists, OuterRef, Q
 from approvals.models import Approval
 
 REFUSED = ("invalid", "denied")
+# Those that no rule let come to anybody.
+NEVER = "never"
+ANY = "any"
+VOTES = ("approve", "reject")
 # What people pick as a reason; anything else is their own words.
 PICKED = ("Wrong amount", "Wrong target", "Not needed", "Suspicious text")
 OWN_WORDS = "Other"
 
 
 def counted_as(actions: Any, chosen: dict[str, Any]) -> Any:
-    """Those asked or settled since a moment, run without a person, or rejected for a reason."""
+    """Those asked or settled since a moment, by what policy or people said to them."""
     if chosen["since"]:
         actions = actions.filter(created_at__gte=chosen["since"])
     if chosen["settled_since"]:
         actions = actions.filter(settled_at__gte=chosen["settled_since"])
-    if chosen["ran"]:
+    if chosen["ran"] == NEVER:
+        actions = actions.filter(status__in=REFUSED)
+    elif chosen["ran"]:
         actions = actions.filter(requirement__isnull=True).exclude(status__in=REFUSED)
+    if chosen["voted"]:
+        wanted = VOTES if chosen["voted"] == ANY else (chosen["voted"],)
+        cast = Approval.objects.filter(action=OuterRef("pk"), decision__in=wanted)
+        actions = actions.filter(Exists(cast))
     if chosen["rejected_for"]:
         votes = Approval.objects.filter(action=OuterRef("pk"), decision="reject")
         votes = votes.filter(_for(chosen["rejected_for"]))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models.functions import Now
 
 from approvals.models.care import CareColumns
 from approvals.states import ACTION, OPEN, SETTLED, ActionStatus
@@ -27,6 +28,10 @@ class ActionQuerySet(ScopedQuerySet):
     def pending(self) -> "ActionQuerySet":
         """Those that wait for a person."""
         return self.filter(status=ActionStatus.PENDING)
+
+    def held(self) -> "ActionQuerySet":
+        """Those that were approved and rest for a while, in which they can be undone."""
+        return self.filter(status=ActionStatus.APPROVED, due_at__gt=Now())
 
     def for_lists(self) -> "ActionQuerySet":
         """With what a row of a list shows, in one query."""

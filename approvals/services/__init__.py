@@ -11,6 +11,7 @@ from approvals.services.due import escalate_due, expire_due, remind_due, sweep
 from approvals.services.editing import edit
 from approvals.services.emergencies import break_glass, review_break_glass, unreviewed
 from approvals.services.masking import masked_columns, shown_arguments
+from approvals.services.people import deciders_of
 from approvals.services.policies import change_policy, move_policy, restore, save_policy
 from approvals.services.proposing import propose
 from approvals.services.quorums import warnings_of
@@ -40,7 +41,14 @@ from approvals.services.switching import (
 from approvals.services.targets import holder_of, others_on
 from approvals.services.trials import Rollout, promote, try_version, widen, withdraw
 from approvals.services.undoing import check_is_held, extend, latest_deadline, undo
-from approvals.services.waiting import aside, needs, not_aside, put_aside, waiting_for
+from approvals.services.waiting import (
+    aside,
+    needs,
+    not_aside,
+    on_others,
+    put_aside,
+    waiting_for,
+)
 from approvals.services.withdrawing import cancel, cancel_run_actions
 
 __all__ = [
@@ -65,6 +73,7 @@ __all__ = [
     "delegate",
     "edit",
     "eligible_reviewers",
+    "deciders_of",
     "escalate_due",
     "expire_due",
     "extend",
@@ -86,6 +95,7 @@ __all__ = [
     "open_order",
     "opened",
     "order_again",
+    "on_others",
     "others_on",
     "progress",
     "promote",

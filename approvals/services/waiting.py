@@ -10,6 +10,7 @@ from approvals.quorum import PersonFacts
 from approvals.services import reading
 from approvals.services.people import active_member, is_decider, person_facts
 from approvals.services.substituting import StandIn, stand_ins
+from approvals.states import ActionStatus
 from gateway.agents.models import Agent
 from gateway.lib.errors import Denied
 from gateway.tenants.models import Environment, User
@@ -42,6 +43,20 @@ def waiting_for(user: User, environment: Environment) -> QuerySet[Action]:
 def needs(user: User, environment: Environment) -> QuerySet[Action]:
     """What waits for this person and they have not put aside."""
     return not_aside(waiting_for(user, environment), user)
+
+
+def on_others(user: User, environment: Environment) -> QuerySet[Action]:
+    """What this person has agreed to, by hand or by a substitute, and others still have to."""
+    votes = Approval.objects.filter(
+        Q(user=user) | Q(on_behalf_of=user),
+        void_at=None,
+        action__environment=environment,
+        action__status=ActionStatus.PENDING,
+        action_version=F("action__version"),
+    )
+    open_: QuerySet[Action] = Action.objects.within(environment).pending()
+    # From the few votes of the person, so that nobody looks at each of the many actions.
+    return open_.filter(pk__in=votes.values("action_id"))
 
 
 def put_aside(user: User, environment: Environment) -> QuerySet[Action]:

@@ -10,7 +10,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from approvals import services
-from approvals.forms.bulk import BulkApproveForm, BulkRejectForm, BulkSnoozeForm
+from approvals.forms.bulk import (
+    BulkApproveForm,
+    BulkAssignForm,
+    BulkRejectForm,
+    BulkSnoozeForm,
+)
 from approvals.models import Action
 from approvals.states import ActionStatus
 from approvals.views.rows import Row
@@ -23,8 +28,10 @@ from gateway.tools.models import Risk
 MOST = 100
 MOST_APPROVED = 25
 APPROVABLE = (Risk.LOW, Risk.MEDIUM)
-VERBS = {"reject": "Reject", "approve": "Approve", "snooze": "Snooze"}
-DONE = {"reject": "Rejected", "approve": "Approved", "snooze": "Snoozed"}
+VERBS = {"reject": "Reject", "approve": "Approve", "snooze": "Snooze", "assign": "Assign"}
+DONE = {
+    "reject": "Rejected", "approve": "Approved", "snooze": "Snoozed", "assign": "Assigned",
+}  # fmt: skip
 
 Act = Callable[[Action, Principal, str], object]
 
@@ -86,6 +93,8 @@ class Bulk:
         posted = self.request.POST if self.request.method == "POST" else None
         if self.verb == "approve":
             return BulkApproveForm(posted, count=len(self.rows))
+        if self.verb == "assign":
+            return BulkAssignForm(posted, environment=self.request.environment)
         return BulkRejectForm(posted) if self.verb == "reject" else BulkSnoozeForm(posted)
 
     def carry_out(self, form: Any) -> list[Outcome]:
@@ -111,6 +120,8 @@ def _act(verb: str, form: Any) -> Act:
         return lambda action, by, digest: services.reject(
             action=action, by=by, digest=digest, reason=chosen["text"]
         )
+    if verb == "assign":
+        return lambda action, by, digest: services.assign(action=action, by=by, to=chosen["to"])
     return lambda action, by, digest: services.snooze(action=action, by=by, until=form.moment)
 
 

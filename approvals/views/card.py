@@ -126,13 +126,6 @@ class Card(Row):
         return int((self.action.requirement or {}).get("hold_s") or 0)
 
     @property
-    def is_held(self) -> bool:
-        """Whether it is approved and waits out its hold."""
-        action = self.action
-        is_approved = action.status == ActionStatus.APPROVED
-        return bool(is_approved and action.due_at and action.due_at > timezone.now())
-
-    @property
     def outcome_line(self) -> str:
         """What the bar says of an approved action."""
         if self.is_held:

@@ -1,20 +1,18 @@
 """The inbox: what waits for this person, for the team, and what is done."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Case, Count, IntegerField, Q, When
+from django.db.models import Case, IntegerField, Q, When
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
-from django.utils import timezone
 
 from approvals import services
 from approvals.forms import ActionFilter
-from approvals.models import Action, Approval
+from approvals.models import Action
 from approvals.states import ActionStatus
-from approvals.views import waiting
+from approvals.views import today, waiting
 from approvals.views.card import Card
 from approvals.views.lists import CSV_HEADER, cells
 from approvals.views.rows import Row, place
@@ -23,12 +21,22 @@ from gateway.lib import ids
 from gateway.lib.html import csv_answer, page, paged
 from gateway.tenants.models import Group
 
-TABS = {"mine": "Needs me", "team": "Team", "done": "Done"}
-FILTERS = ("q", "risk", "tool", "agent")
+TABS = {
+    "mine": "Needs me", "team": "Team", "others": "Waiting on others", "held": "Held",
+    "done": "Done",
+}  # fmt: skip
+FILTERS = ("q", "risk", "tool", "agent", "sort")
+ORDERS = {
+    "deadline": ("decide_by", "pk"), "newest": ("-pk",), "oldest": ("pk",),
+    "agent": ("agent__slug", "decide_by", "pk"), "tool": ("tool_name", "decide_by", "pk"),
+}  # fmt: skip
 DECIDED = (
     ActionStatus.APPROVED, ActionStatus.REJECTED, ActionStatus.EXPIRED, ActionStatus.EXECUTING,
     ActionStatus.SUCCEEDED, ActionStatus.FAILED, ActionStatus.UNKNOWN, ActionStatus.CANCELED,
 )  # fmt: skip
+# Where what is new waits behind a pill.
+LIVE_TABS = ("mine", "team")
+TICKED_TABS = ("mine", "team", "others")
 KEPT = ("assignee", "snoozed")
 ME = "me"
 SHOWN = ("assignee", "assigned_group", "taken_by")
@@ -37,12 +45,7 @@ BY_RISK = Case(
     default=3,
     output_field=IntegerField(),
 )
-LAST_ROWS = 5
-# An action has at most so many votes as people agree to it: enough for five of them.
-LAST_VOTES = 40
-LAST_DAYS = timedelta(days=30)
-# An id is made a moment before its row's time is taken.
-SLACK = timedelta(minutes=1)
+BY_URGENCY = (BY_RISK, "decide_by", "pk")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ class Inbox:
         self.base = place(self, "approvals:inbox")
 
     @property
+    def is_live(self) -> bool:
+        """Whether what is new comes to this tab by itself."""
+        return self.tab in LIVE_TABS
+
+    @property
     def is_aside(self) -> bool:
         """Whether what this person put aside is asked for, instead of what was not."""
         return self.tab == "mine" and self.request.GET.get("snoozed") == "1"
@@ -86,6 +94,12 @@ class Inbox:
 
     def _team(self) -> Any:
         return Action.objects.within(self.environment).pending()
+
+    def _others(self) -> Any:
+        return services.on_others(self.user, self.environment)
+
+    def _held(self) -> Any:
+        return Action.objects.within(self.environment).held()
 
     def _assigned(self, rows: Any) -> Any:
         """Those of the rows that are assigned to this person, or to a group of theirs."""
@@ -99,32 +113,46 @@ class Inbox:
     @property
     def is_whole(self) -> bool:
         """Whether nothing narrows what needs this person, so that its count is known already."""
-        names = {*FILTERS, *KEPT, *self.filters.fields} & {*self.request.GET}
+        names = ({*FILTERS, *KEPT, *self.filters.fields} - {"sort"}) & {*self.request.GET}
         return self.tab == "mine" and not any(self._is_set(name) for name in names)
 
     def actions(self) -> Any:
         """The actions of the tab that fit the filters; undecided ones by risk, then time left."""
-        rows = {"mine": self._mine, "team": self._team, "done": self._done}[self.tab]()
+        rows = self._of_tab()
         if self.request.GET.get("assignee") == ME:
             rows = self._assigned(rows)
         rows = self.filters.narrow(rows)
         if self.tab == "done":
             return rows.order_by("-id")
-        return rows.order_by(BY_RISK, "decide_by", "pk")
+        if self.tab == "held":
+            return rows.order_by("due_at", "pk")
+        return rows.order_by(*ORDERS.get(self.request.GET.get("sort", ""), BY_URGENCY))
+
+    def _of_tab(self) -> Any:
+        rows = {
+            "mine": self._mine, "team": self._team, "others": self._others, "held": self._held,
+            "done": self._done,
+        }  # fmt: skip
+        return rows[self.tab]()
 
     def tabs(self) -> list[Tab]:
         """The views with their counts."""
         needs = waiting.needs_count(self.request)
-        counts = {"mine": needs, "team": self._team().count(), "done": None}
+        counts = {"mine": needs, "team": self._team().count(), "held": self._held().count()}
         return [
-            Tab(label, self._with(tab=key if key != "mine" else ""), key == self.tab, counts[key])
+            Tab(
+                label,
+                self._with(tab=key if key != "mine" else ""),
+                key == self.tab,
+                counts.get(key),
+            )
             for key, label in TABS.items()
         ]
 
     def chips(self) -> list[Chip]:
         """The filters that are set."""
         chosen = [(name, self.request.GET.get(name, "").strip()) for name in FILTERS]
-        labels = {"q": "Search"}
+        labels = {"q": "Search", "sort": "Order"}
         set_ = [Chip("Assigned to me", self._with(assignee=""))] if self._is_set("assignee") else []
         set_ += [Chip("Snoozed", self._with(snoozed=""))] if self.is_aside else []
         return set_ + [
@@ -136,7 +164,7 @@ class Inbox:
     def offers(self) -> list[Chip]:
         """The views that a person may turn on, with how much is in each."""
         found = []
-        if not self._is_set("assignee") and self.tab != "done":
+        if not self._is_set("assignee") and self.is_live:
             count = self._assigned(self._team()).count()
             found += [Chip(f"Assigned to me {count}", self._with(assignee=ME))] if count else []
         if self.tab == "mine" and not self.is_aside:
@@ -161,13 +189,17 @@ class Inbox:
         """What `_inbox.html` and its parts show."""
         page_obj = self._page()
         shown = page_obj.object_list
-        here = self._with()
+        links = self.links()
+        here = links["list_url"]
         newest = max((row.pk for row in shown), default=None)
         after = urlencode({"after": ids.encode("act", newest)} if newest else {})
         mark = "&" if "?" in here else "?"
         return {
             "tab": self.tab,
+            "is_live": self.is_live,
+            "has_ticks": self.tab in TICKED_TABS,
             "may_decide": _may_decide(self.request),
+            "may_assign": self.user.has_perm("approvals.assign_action", self.environment),
             "tabs": self.tabs(),
             "chips": self.chips(),
             "offers": self.offers(),
@@ -178,12 +210,16 @@ class Inbox:
             "rows": [Row(action, inbox=here) for action in shown],
             "oldest": self._oldest(shown),
             "selected": self.request.GET.get("selected", ""),
-            "list_url": here,
-            "rows_url": f"{here}{mark}part=rows",
+            **links,
             "new_url": f"{here}{mark}part=new&{after}",
             "clear_url": self.base if self.tab == "mine" else f"{self.base}?tab={self.tab}",
             "done_url": f"{self.base}?tab=done",
         }
+
+    def links(self) -> dict[str, Any]:
+        """Where this list is, and its rows alone."""
+        here = self._with()
+        return {"list_url": here, "rows_url": f"{here}{'&' if '?' in here else '?'}part=rows"}
 
     def _page(self) -> Any:
         """The page: which rows first, from the index alone, and only those fifty then in full."""
@@ -195,7 +231,7 @@ class Inbox:
         return page_obj
 
     def _oldest(self, rows: Any) -> Any:
-        return min((r.created_at for r in rows), default=None) if self.tab != "done" else None
+        return min((r.created_at for r in rows), default=None) if self.is_live else None
 
     def new_count(self) -> int:
         """How many came after the newest one that the page shows."""
@@ -244,9 +280,9 @@ def _may_decide(request: Any) -> bool:
 
 
 def _new(listed: Inbox) -> dict[str, Any]:
-    count = listed.new_count() if listed.tab != "done" else 0
-    context = listed.context() if count else {}
-    return context | {"count": count}
+    """The pill: every open desk asks for it after every change, so it reads no rows."""
+    count = listed.new_count() if listed.is_live else 0
+    return listed.links() | {"count": count}
 
 
 def _beside(request: Any) -> dict[str, Any]:
@@ -255,29 +291,4 @@ def _beside(request: Any) -> dict[str, Any]:
     if (action := selected.for_lists().first()) is not None:
         services.opened(action, request.user)
         return {"card": Card(request, action)}
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Action.objects.within(request.environment).filter(
-        created_at__gte=midnight, pk__gte=ids.floor((midnight - SLACK).timestamp())
-    )
-    last = Action.objects.as_lines(_last_decided(request.environment))
-    return {"today": today.aggregate(**_FIGURES), "last": [Row(action) for action in last]}
-
-
-def _last_decided(environment: Any) -> list[Any]:
-    """The keys of the actions that were voted on last: from the votes, which are few beside all."""
-    since = ids.floor((timezone.now() - LAST_DAYS).timestamp())
-    votes = Approval.objects.filter(action__environment=environment, pk__gte=since)
-    newest = votes.order_by("-pk").values_list("action_id", flat=True)[:LAST_VOTES]
-    return list(dict.fromkeys(newest))[:LAST_ROWS]
-
-
-_APPROVED = Q(approvals__decision="approve")
-_REJECTED = Q(approvals__decision="reject")
-_FIGURES = {
-    "decided": Count("id", filter=_APPROVED | _REJECTED, distinct=True),
-    "approved": Count("id", filter=_APPROVED, distinct=True),
-    "rejected": Count("id", filter=_REJECTED, distinct=True),
-    "allowed": Count("id", filter=Q(requirement__isnull=True, approved_at__isnull=False)),
-    "refused": Count("id", filter=Q(status__in=("invalid", "denied")), distinct=True),
-    "expired": Count("id", filter=Q(status="expired"), distinct=True),
-}
+    return today.beside(request)

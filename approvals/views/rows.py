@@ -58,6 +58,13 @@ class Row:
         """Whether people decide it."""
         return self.action.requirement is not None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it is approved and waits out its hold."""
+        action = self.action
+        is_approved = action.status == ActionStatus.APPROVED
+        return bool(is_approved and action.due_at and action.due_at > timezone.now())
+
     @cached_property
     def have(self) -> int:
         """How many have agreed to this version."""

@@ -137,3 +137,32 @@ def test_who_may_not_decide_is_offered_no_boxes_and_is_refused(people: People) -
     assert viewer.post(at(people.environment, "approvals:bulk"), wish).status_code == 403
     boxes = text(signed_in(people.may).get(at(people.environment, "approvals:inbox")))
     assert boxes.count('name="action"') == 3
+
+
+def test_all_are_assigned_and_those_whom_nobody_may_be_given_are_left(people: People) -> None:
+    actions = waiting(people, 2)
+    own = waiting(people, 1, requester_kind="person", requester_id=people.second.public_id)
+    browser = signed_in(people.admin)
+    page = at(people.environment, "approvals:bulk")
+    second = people.member(people.second).public_id
+    shown = text(browser.get(page, ticked("assign", actions)))
+    assert second in shown
+    assert people.member(people.may_not).public_id not in shown
+    answer = browser.post(page, ticked("assign", actions + own) | {"to": second})
+    assert answer.status_code == 409
+    assert "Assigned 2 of 3" in text(answer)
+    assert set(Action.objects.values_list("pk", "assignee")) == {
+        *((action.pk, people.second.pk) for action in actions),
+        (own[0].pk, None),
+    }
+
+
+def test_who_may_not_assign_is_not_offered_it_and_assigns_nothing(people: People) -> None:
+    actions = waiting(people, 1)
+    inbox = at(people.environment, "approvals:inbox")
+    is_allowed = people.may.has_perm("approvals.assign_action", people.environment)
+    assert ('value="assign"' in text(signed_in(people.may).get(inbox))) is is_allowed
+    answer = signed_in(people.may_not).post(
+        at(people.environment, "approvals:bulk"), ticked("assign", actions) | {"to": ""}
+    )
+    assert answer.status_code == 403
