@@ -16,7 +16,7 @@ from django.urls import (
 from django.views.generic import RedirectView
 
 from gateway.board import views as board
-from gateway.desk import errors, finding
+from gateway.desk import errors, finding, presence
 from gateway.desk import views as desk
 from gateway.tenants import sso
 from gateway.tenants import views as tenants
@@ -44,6 +44,7 @@ ACCOUNT = [
     path("sessions/end-others/", tenants.end_other_sign_ins, name="account_end_others"),
     path("sessions/<slug:sign_in>/end/", tenants.end_sign_in, name="account_end_session"),
     path("preferences/", tenants.preferences, name="account_preferences"),
+    path("preferences/keys/", tenants.keys, name="account_keys"),
     path("inactive/", account.account_inactive, name="account_inactive"),
     # Nobody signs up: the adapter closes this page, but sign-in names it.
     path("signup/", account.signup, name="account_signup"),
@@ -109,6 +110,8 @@ DESK: list[URLPattern | URLResolver] = [
     path("", include("gateway.board.urls")),
     path("", include("gateway.demo.urls")),
     path("find/", finding.find, name="find"),
+    path("presence/", presence.who, name="presence"),
+    path("presence/<slug:action>/", presence.sign, name="presence_sign"),
     path("", include("gateway.tenants.urls")),
     path("", include("webhooks.urls")),
 ]

@@ -172,6 +172,11 @@ class Frame:
         return self.url("find") if self.principal.has("approvals.view_action") else ""
 
     @property
+    def presence_url(self) -> str:
+        """Where a page asks who else is reviewing what."""
+        return self.url("presence")
+
+    @property
     def count_url(self) -> str:
         """Where the inbox count is fetched again."""
         return self.url("approvals:inbox_count")

@@ -7,7 +7,9 @@ import { startLive } from "./live.js";
 import { startPalette } from "./palette.js";
 import { startPane } from "./pane.js";
 import { startPasskeys } from "./passkeys.js";
+import { startPresence } from "./presence.js";
 import { startTabs } from "./tabs.js";
+import { startWaiting } from "./waiting.js";
 
 startTabs(document);
 startCopies(document);
@@ -17,6 +19,8 @@ startPalette();
 startKeys();
 startPane();
 startPasskeys();
+startWaiting();
+startPresence();
 startLive();
 
 // What htmx swaps in gets the same treatment as what came with the page.

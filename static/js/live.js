@@ -2,17 +2,23 @@
 // An element says what it shows: data-live="action:act_…" or "action:*"; it gets the event cs:changed and fetches itself by htmx.
 const POLL_MS = 15000;
 const GATHER_MS = 120;
+// What many desks hear at once is fetched over some time; what was missed by all of them as well.
+const MISSED_MS = 2000;
+// A stream that was refused is asked for again, less and less often.
+const REFUSED_MS = [5000, 10000, 20000, 60000];
 const waiting = new Map();
 // The newest version heard of, by "kind:id": an answer that was on its way meanwhile may show an older one.
 const newest = new Map();
 
-function show(dot, state, word) {
+function show(dot, state) {
   dot.dataset.state = state;
+  const word = dot.getAttribute(`data-word-${state}`);
   if (dot.textContent !== word) dot.textContent = word;
 }
 
-function wake(element) {
-  clearTimeout(waiting.get(element));
+// The first news begins the wait, and those that come meanwhile share it: a busy hour must not put it off for ever.
+function wake(element, spread = 0) {
+  if (waiting.has(element)) return;
   waiting.set(element, setTimeout(() => {
     waiting.delete(element);
     if (!element.isConnected || !window.htmx) return;
@@ -20,13 +26,14 @@ function wake(element) {
     const dialog = element.querySelector("dialog[open]");
     if (dialog) dialog.addEventListener("close", () => wake(element), { once: true });
     else window.htmx.trigger(element, "cs:changed");
-  }, GATHER_MS));
+  }, GATHER_MS + Math.random() * spread));
 }
 
-function tell(kind, id) {
+function tell(kind, id, spread) {
   for (const element of document.querySelectorAll("[data-live]")) {
     const wanted = element.dataset.live.split(" ");
-    if (wanted.includes(`${kind}:${id}`) || wanted.includes(`${kind}:*`)) wake(element);
+    if (wanted.includes(`${kind}:${id}`)) wake(element);
+    else if (wanted.includes(`${kind}:*`)) wake(element, spread);
   }
 }
 
@@ -34,8 +41,26 @@ function isBehind(element) {
   return Number(element.dataset.version) < (newest.get(element.dataset.live) || 0);
 }
 
-function wakeAll() {
-  for (const element of document.querySelectorAll("[data-live]")) wake(element);
+export function wakeAll(spread = 0) {
+  for (const element of document.querySelectorAll("[data-live]")) wake(element, spread);
+}
+
+function spreadNews(news) {
+  document.dispatchEvent(new CustomEvent("cs:news", { detail: news }));
+}
+
+function hear(event) {
+  let news;
+  try { news = JSON.parse(event.data); } catch { return; }
+  if (!news || !news.kind) return;
+  if (news.kind === "missed") {
+    wakeAll(MISSED_MS);
+  } else {
+    const key = `${news.kind}:${news.id}`;
+    newest.set(key, Math.max(news.version || 0, newest.get(key) || 0));
+    tell(news.kind, news.id, news.spread_ms);
+  }
+  spreadNews(news);
 }
 
 export function startLive() {
@@ -43,19 +68,19 @@ export function startLive() {
   if (!dot) return;
   let stream = null;
   let poll = null;
+  let again = null;
+  let refused = 0;
+  // Whether something may have happened that no stream told: at first, and after the tab was hidden.
   let missed = true;
 
-  const hear = (event) => {
-    let news;
-    try { news = JSON.parse(event.data); } catch { return; }
-    if (!news || !news.kind) return;
-    const key = `${news.kind}:${news.id}`;
-    newest.set(key, Math.max(news.version || 0, newest.get(key) || 0));
-    tell(news.kind, news.id);
-  };
-  const stop = () => {
+  const quiet = () => {
     stream?.close();
     stream = null;
+    clearTimeout(again);
+    again = null;
+  };
+  const stop = () => {
+    quiet();
     clearInterval(poll);
     poll = null;
   };
@@ -65,17 +90,22 @@ export function startLive() {
     stream.onopen = () => {
       clearInterval(poll);
       poll = null;
-      show(dot, "live", "Live");
-      if (missed) wakeAll();
+      refused = 0;
+      show(dot, "live");
+      if (missed) { wakeAll(); spreadNews({ kind: "missed" }); }
       missed = false;
     };
     stream.onmessage = hear;
-    for (const kind of ["action", "run", "event", "news"]) stream.addEventListener(kind, hear);
     stream.onerror = () => {
-      missed = true;
+      // A browser that reconnects says which news it heard last, and the stream goes on from there.
       const lost = stream.readyState === EventSource.CLOSED;
-      show(dot, lost ? "polling" : "reconnecting", lost ? "Polling" : "Reconnecting");
-      if (!poll) poll = setInterval(wakeAll, POLL_MS);
+      show(dot, lost ? "polling" : "reconnecting");
+      if (!poll) poll = setInterval(() => { wakeAll(); spreadNews({ kind: "missed" }); }, POLL_MS);
+      if (!lost) return;
+      missed = true;
+      quiet();
+      again = setTimeout(start, REFUSED_MS[Math.min(refused, REFUSED_MS.length - 1)]);
+      refused += 1;
     };
   };
   document.body.addEventListener("htmx:afterSettle", () => {
@@ -84,6 +114,7 @@ export function startLive() {
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { missed = true; stop(); } else start();
   });
-  addEventListener("pagehide", stop);
+  addEventListener("pagehide", () => { missed = true; stop(); });
+  addEventListener("pageshow", start);
   start();
 }

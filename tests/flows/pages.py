@@ -24,6 +24,7 @@ NO_PAGES = {
     "mfa_reauthenticate_webauthn", "mfa_deactivate_totp", "mfa_edit_webauthn",
     "mfa_remove_webauthn", "mfa_view_recovery_codes", "openid_connect_login",
     "openid_connect_callback", "board:make_source", "board:send", "board:make_key",
+    "presence", "presence_sign",
 }  # fmt: skip
 # Pieces of pages: htmx puts them into one.
 FRAGMENTS = {"approvals:inbox_count", "approvals:row", "board:attention_count"}

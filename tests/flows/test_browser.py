@@ -94,6 +94,32 @@ def test_the_demos_run_is_led_to_its_end(here: Demo, context: BrowserContext, ea
     assert ears.take() == []
 
 
+def test_who_reviews_an_action_is_seen_by_others_until_they_leave(
+    here: Demo, browser: Browser, context: BrowserContext, ears: Ears
+) -> None:
+    action = here.ask_refund()["id"]
+    other = browser.new_context(viewport={"width": 1440, "height": 900})
+    others_ears = Ears(other)
+    rui, ana = sign_in(context, here, REVIEWER), sign_in(other, here, ADMIN)
+    for page in (rui, ana):
+        page.goto(here.tree.url + INBOX)
+        expect(page.locator(".cs-live")).to_have_attribute("data-state", "live")
+    place = f"[data-there={action}]"
+    ana.locator(f"#row-{action}").click()
+    expect(rui.locator(f".cs-row {place}")).to_contain_text("is reviewing")
+    expect(ana.locator(f"#pane {place}")).to_be_hidden()
+
+    rui.locator(f"#row-{action}").click()
+    expect(rui.locator(f"#pane {place}")).to_contain_text("is reviewing")
+    expect(ana.locator(f"#pane {place}")).to_contain_text("is reviewing")
+
+    ana.goto("about:blank")
+    expect(rui.locator(f"#pane {place}")).to_be_hidden()
+    expect(rui.locator(f".cs-row {place}")).to_be_hidden()
+    other.close()
+    assert ears.take() + others_ears.take() == []
+
+
 def test_a_violation_would_be_heard(here: Demo, context: BrowserContext, ears: Ears) -> None:
     page = context.new_page()
     page.goto(here.tree.url + "/accounts/login/")
