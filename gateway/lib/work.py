@@ -6,12 +6,13 @@ fencing token: whoever finishes must still hold the token it claimed with.
 
 import random
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 DUE = Q(due_at__lte=Now())
 FREE = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
@@ -26,6 +27,13 @@ class DueColumns(models.Model):
 
     class Meta:
         abstract = True
+
+
+def at_once() -> datetime:
+    """A time to be due at that the database's clock has reached: SQLite's knows milliseconds only,
+    so a row that is due at this very microsecond would not be due for the rest of its millisecond.
+    """
+    return timezone.now() - timedelta(milliseconds=1)
 
 
 def due(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:

@@ -74,11 +74,14 @@ def test_of_five_pending_and_three_approved_none_runs_until_the_three_may_again(
 def test_workers_in_full_swing_claim_nothing_after_the_switch(fake: FakeConnector) -> None:
     here = scene()
     keys = [str(here.approved(arguments={"note": f"n{n}"}).pk) for n in range(ACTIONS)]
-    begun = Event()
+    begun, is_switched = Event(), Event()
 
     def work(mine: list[str]) -> None:
         try:
             for number, key in enumerate(mine):
+                if key == mine[-1]:
+                    # However long the switch waits for the one writer, something is left to stop.
+                    assert is_switched.wait(30)
                 executor.execute(key)
                 if number == 2:
                     begun.set()
@@ -90,6 +93,7 @@ def test_workers_in_full_swing_claim_nothing_after_the_switch(fake: FakeConnecto
         assert begun.wait(30)
         switch(here, on=True)
         committed = timezone.now()
+        is_switched.set()
         for job in jobs:
             job.result()
     try_all()

@@ -12,6 +12,7 @@ from django.utils import timezone
 from approvals import services as approvals
 from approvals.models import Action, Delegation
 from approvals.states import ActionStatus
+from gateway.lib import work
 from gateway.lib.broker import JobName, ring
 from gateway.lib.states import move_many
 from gateway.notices.media import Medium, Occasion, risk_of
@@ -100,11 +101,11 @@ def _for_rooms(action: Action, chats: Iterable[Chat], known: Known) -> Iterator[
             continue
         for occasion in _occasions(action, chat.kind, None, known):
             if occasion is not Occasion.ESCALATED:
-                yield _notice(action, chat.kind, occasion, chat=chat, at=timezone.now())
+                yield _notice(action, chat.kind, occasion, chat=chat, at=work.at_once())
 
 
 def _for_people(action: Action, chats: list[Chat], known: Known) -> Iterator[Notice]:
-    risk, now = risk_of(action.risk), timezone.now()
+    risk, now = risk_of(action.risk), work.at_once()
     members = list(_told(action))
     held = Preference.objects.within(action.environment).filter(member__in=members)
     preferences = {row.member_id: row for row in held}
@@ -192,6 +193,6 @@ def _closing(notice: Notice) -> Notice:
     return Notice(
         environment=notice.environment, action=notice.action, digest=notice.digest,
         action_version=notice.action_version, medium=notice.medium, occasion=Occasion.CLOSED,
-        member=notice.member, chat=notice.chat, closes=notice, due_at=timezone.now(),
+        member=notice.member, chat=notice.chat, closes=notice, due_at=work.at_once(),
         give_up_at=deadline(), place=notice.place, message=notice.message,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from approvals.states import ActionStatus
 from gateway.agents import caps
 from gateway.budgets import services as budgets
 from gateway.budgets.services import Standing
+from gateway.lib import work
 from gateway.lib.broker import JobName, ring
 from gateway.runs.models import Run
 from gateway.runs.services.timeline import append, locked, shift
@@ -118,7 +119,7 @@ def _fail(run: Run, cap: str, message: str, *, advice: str) -> str:
     append(run, "run.cap_reached", error)
     shift(
         run, RunStatus.FAILED, reason=BUDGET_CODE, error=error, lease_until=None,
-        cancel_due_at=timezone.now() if told else None,
+        cancel_due_at=work.at_once() if told else None,
     )  # fmt: skip
     cancel_run_actions(run.pk, principals.system(run.environment), reason=message)
     if told:

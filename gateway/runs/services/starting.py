@@ -13,6 +13,7 @@ from audit.actions import AuditAction
 from audit.context import Target
 from gateway.agents import services as agents
 from gateway.agents.models import Agent, Provider
+from gateway.lib import work
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import Refused
 from gateway.lib.states import announce
@@ -68,7 +69,7 @@ def start(
             started_by_id=by.id, started_by_label=by.label[:120],
             starter_user_id=by.user.pk if by.user else by.owner_id, retry_of=retry_of,
             source_event=origin_event, correlation_id=correlation_id or context.correlation_id(),
-            due_at=timezone.now(), announce_due_at=timezone.now(),
+            due_at=work.at_once(), announce_due_at=timezone.now(),
         )  # fmt: skip
         run.save(force_insert=True)
         queued = {"by": f"{by.kind}:{by.id}", "task": task}
