@@ -133,7 +133,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            # Every page speaks to people, so no template has to ask for `translate`.
+            "builtins": ["django.templatetags.i18n"],
         },
     }
 ]
