@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.forms import BoundField
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Policy
 from approvals.policy.cases import MAX_CHARACTERS, CasesError, load_cases
@@ -19,9 +21,9 @@ from gateway.tenants.models import Environment
 from gateway.tools.models import Tool
 
 VERDICTS = [
-    ("require_approval", "Needs approval"),
-    ("allow", "Allow"),
-    ("deny", "Deny"),
+    ("require_approval", _("Needs approval")),
+    ("allow", _("Allow")),
+    ("deny", _("Deny")),
 ]
 FIELDS = (
     "name", "when", "verdict", "reviewers", "quorum", "expires_in_s", "hold_s", "reason", "more",
@@ -36,23 +38,28 @@ Raw = dict[str, Any]
 class RuleForm(forms.Form):
     """One rule; what has no field of its own stands in `more` as JSON, and nothing is lost."""
 
-    name = forms.CharField(max_length=120, label="Name")
+    name = forms.CharField(max_length=120, label=_("Name"))
     when = forms.CharField(
-        max_length=4096, label="Matches", widget=forms.Textarea(attrs=CODE)
+        max_length=4096, label=_("Matches"), widget=forms.Textarea(attrs=CODE)
     )  # fmt: skip
-    reason = forms.CharField(max_length=500, required=False, label="Reason, shown to people")
-    verdict = forms.ChoiceField(choices=VERDICTS, label="Outcome")
+    reason = forms.CharField(max_length=500, required=False, label=_("Reason, shown to people"))
+    verdict = forms.ChoiceField(choices=VERDICTS, label=_("Outcome"))
     reviewers = forms.CharField(
-        max_length=2000, required=False, label="Reviewers",
-        help_text="role:reviewer, group:finance, user:ana@example.com; empty is any reviewer.",
+        max_length=2000, required=False, label=_("Reviewers"),
+        help_text=_(
+            "role:reviewer, group:finance, user:ana@example.com; empty is any reviewer."
+        ),
     )  # fmt: skip
-    quorum = forms.IntegerField(required=False, label="How many agree")
-    expires_in_s = forms.IntegerField(required=False, label="Expires in seconds")
-    hold_s = forms.IntegerField(required=False, label="Hold seconds")
+    quorum = forms.IntegerField(required=False, label=_("How many agree"))
+    expires_in_s = forms.IntegerField(required=False, label=_("Expires in seconds"))
+    hold_s = forms.IntegerField(required=False, label=_("Hold seconds"))
     more = forms.CharField(
-        max_length=20_000, required=False, label="More fields", widget=forms.Textarea(attrs=CODE),
-        help_text='As JSON: {"alternatives": […], "stages": […], "step_up": true, …}',
-    )  # fmt: skip
+        max_length=20_000,
+        required=False,
+        label=_("More fields"),
+        widget=forms.Textarea(attrs=CODE),
+        help_text=_('As JSON: {"alternatives": […], "stages": […], "step_up": true, …}'),
+    )
 
     def clean_more(self) -> dict[str, Any]:
         """A JSON object of the other fields."""
@@ -61,9 +68,11 @@ class RuleForm(forms.Form):
             return {}
         read = jsonfield.read(text)
         if not isinstance(read, dict):
-            raise forms.ValidationError("A JSON object is needed.")
+            raise forms.ValidationError(gettext("A JSON object is needed."))
         if twice := sorted(set(read) & (set(FIELDS) - {"more"})):
-            raise forms.ValidationError("%(name)s has a field above.", params={"name": twice[0]})
+            raise forms.ValidationError(
+                gettext("%(name)s has a field above."), params={"name": twice[0]}
+            )
         return read
 
     def clean(self) -> dict[str, Any]:
@@ -103,25 +112,27 @@ class RuleForm(forms.Form):
 class PolicyForm(forms.Form):
     """What surrounds the rules: name, tests, why, and for whom the new version counts."""
 
-    name = forms.CharField(max_length=120, label="Name")
+    name = forms.CharField(max_length=120, label=_("Name"))
     tests = forms.CharField(
-        max_length=MAX_CHARACTERS, required=False, label="Tests", strip=False,
+        max_length=MAX_CHARACTERS, required=False, label=_("Tests"), strip=False,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
-        help_text="YAML cases; a version whose tests fail is not saved.",
+        help_text=_("YAML cases; a version whose tests fail is not saved."),
     )  # fmt: skip
     stage = forms.ChoiceField(
-        choices=[(NOW, "Everybody, at once"), *Policy.Stage.choices], initial=NOW, required=False,
-        label="Counts for",
-    )  # fmt: skip
+        choices=[(NOW, _("Everybody, at once")), *Policy.Stage.choices],
+        initial=NOW,
+        required=False,
+        label=_("Counts for"),
+    )
     agents = forms.CharField(
-        required=False, max_length=2000, label="Agents", help_text="Slugs, for “Some agents”."
+        required=False, max_length=2000, label=_("Agents"), help_text=_("Slugs, for “Some agents”.")
     )
     percent = forms.IntegerField(
-        required=False, min_value=1, max_value=100, label="Percent of runs",
-        help_text="For “A share of runs”.",
+        required=False, min_value=1, max_value=100, label=_("Percent of runs"),
+        help_text=_("For “A share of runs”."),
     )  # fmt: skip
     comment = forms.CharField(
-        required=False, max_length=300, label="Why do you change it?",
+        required=False, max_length=300, label=_("Why do you change it?"),
         widget=forms.Textarea(attrs={"rows": 2}),
     )  # fmt: skip
 
@@ -143,10 +154,10 @@ class PolicyForm(forms.Form):
 class RolloutForm(forms.Form):
     """For whom the version on trial counts."""
 
-    stage = forms.ChoiceField(choices=Policy.Stage.choices, label="Counts for")
-    agents = forms.CharField(required=False, max_length=2000, label="Agents, by slug")
+    stage = forms.ChoiceField(choices=Policy.Stage.choices, label=_("Counts for"))
+    agents = forms.CharField(required=False, max_length=2000, label=_("Agents, by slug"))
     percent = forms.IntegerField(
-        required=False, min_value=1, max_value=100, label="Percent of runs"
+        required=False, min_value=1, max_value=100, label=_("Percent of runs")
     )
 
 
@@ -154,16 +165,16 @@ class SimulatorForm(forms.Form):
     """What the simulator is asked: one past action, one call, or the last days."""
 
     action = forms.CharField(
-        required=False, max_length=40, label="A past action", help_text="Its id: act_…"
+        required=False, max_length=40, label=_("A past action"), help_text=_("Its id: act_…")
     )
-    tool = forms.ChoiceField(required=False, label="Or a call of the tool")
-    agent = forms.ChoiceField(required=False, label="By the agent")
+    tool = forms.ChoiceField(required=False, label=_("Or a call of the tool"))
+    agent = forms.ChoiceField(required=False, label=_("By the agent"))
     arguments = forms.CharField(
-        required=False, max_length=20_000, label="With the arguments",
+        required=False, max_length=20_000, label=_("With the arguments"),
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}), help_text="JSON.",
     )  # fmt: skip
     policy = forms.ChoiceField(
-        required=False, label="Rules", help_text="In force, or with a version on trial."
+        required=False, label=_("Rules"), help_text=_("In force, or with a version on trial.")
     )
 
     def __init__(self, *args: Any, place: Environment, **options: Any) -> None:
@@ -174,12 +185,16 @@ class SimulatorForm(forms.Form):
         agents = Agent.objects.within(place).order_by("slug")
         self._offer("agent", [(row.public_id, row.slug) for row in agents])
         tried = Policy.objects.within(place).exclude(trial=None).select_related("trial")
-        words = [(p.public_id, f"{p.name}, version {p.trial.number}") for p in tried if p.trial]
-        self._offer("policy", words, empty="In force for all")
+        words = [
+            (p.public_id, gettext("{p}, version {number}").format(p=p.name, number=p.trial.number))
+            for p in tried
+            if p.trial
+        ]
+        self._offer("policy", words, empty=gettext("In force for all"))
 
     def _offer(self, name: str, choices: Sequence[tuple[str, str]], *, empty: str = "") -> None:
         field: Any = self.fields[name]
-        field.choices = [("", empty or "None"), *choices]
+        field.choices = [("", empty or gettext("None")), *choices]
 
     def clean_arguments(self) -> Any:
         """A strict JSON value."""
@@ -190,16 +205,16 @@ class SimulatorForm(forms.Form):
         """One question."""
         data = super().clean() or self.cleaned_data
         if data.get("action") and data.get("tool"):
-            raise forms.ValidationError("Name a past action or a tool, not both.")
+            raise forms.ValidationError(gettext("Name a past action or a tool, not both."))
         if not data.get("action") and not (data.get("tool") and data.get("agent")):
-            raise forms.ValidationError("Name a past action, or a tool and an agent.")
+            raise forms.ValidationError(gettext("Name a past action, or a tool and an agent."))
         return data
 
 
 class DaysForm(forms.Form):
     """How far back a replay looks."""
 
-    days = forms.IntegerField(min_value=1, max_value=MAX_DAYS, initial=7, label="Days")
+    days = forms.IntegerField(min_value=1, max_value=MAX_DAYS, initial=7, label=_("Days"))
 
 
 def raw_of(rule: Mapping[str, Any]) -> Raw:

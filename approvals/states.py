@@ -1,6 +1,7 @@
 """The states of actions and executions, exactly as the design draws them."""
 
 from django.db import models
+from django.utils.translation import gettext_noop
 
 from gateway.lib.states import Machine
 
@@ -8,29 +9,29 @@ from gateway.lib.states import Machine
 class ActionStatus(models.TextChoices):
     """Where an action stands."""
 
-    PROPOSED = "proposed", "Proposed"
-    INVALID = "invalid", "Invalid"
-    DENIED = "denied", "Denied"
-    PENDING = "pending", "Pending"
-    APPROVED = "approved", "Approved"
-    REJECTED = "rejected", "Rejected"
-    EXPIRED = "expired", "Expired"
-    CANCELED = "canceled", "Canceled"
-    EXECUTING = "executing", "Executing"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
-    UNKNOWN = "unknown", "Outcome unknown"
+    PROPOSED = "proposed", gettext_noop("Proposed")
+    INVALID = "invalid", gettext_noop("Invalid")
+    DENIED = "denied", gettext_noop("Denied")
+    PENDING = "pending", gettext_noop("Pending")
+    APPROVED = "approved", gettext_noop("Approved")
+    REJECTED = "rejected", gettext_noop("Rejected")
+    EXPIRED = "expired", gettext_noop("Expired")
+    CANCELED = "canceled", gettext_noop("Canceled")
+    EXECUTING = "executing", gettext_noop("Executing")
+    SUCCEEDED = "succeeded", gettext_noop("Succeeded")
+    FAILED = "failed", gettext_noop("Failed")
+    UNKNOWN = "unknown", gettext_noop("Outcome unknown")
 
 
 class ExecutionStatus(models.TextChoices):
     """Where one attempt stands."""
 
-    CLAIMED = "claimed", "Claimed"
-    SENT = "sent", "Sent"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
-    UNKNOWN = "unknown", "Outcome unknown"
-    RELEASED = "released", "Released"
+    CLAIMED = "claimed", gettext_noop("Claimed")
+    SENT = "sent", gettext_noop("Sent")
+    SUCCEEDED = "succeeded", gettext_noop("Succeeded")
+    FAILED = "failed", gettext_noop("Failed")
+    UNKNOWN = "unknown", gettext_noop("Outcome unknown")
+    RELEASED = "released", gettext_noop("Released")
 
 
 A = ActionStatus

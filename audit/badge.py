@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from audit import roles, tree
 from audit.models import Verification
@@ -58,12 +59,12 @@ def remember(reports: Iterable[LogReport]) -> None:
 def weaker_promise() -> str:
     """Why this database detects changes and does not prevent them; empty where it does both."""
     if connection.vendor != "postgresql":
-        return (
+        return gettext(
             "On SQLite, whoever can write the database's file can also take away what protects "
             "the log: such a change is detected, not prevented."
         )
     if roles.is_too_strong(connection):
-        return (
+        return gettext(
             "The database role of this process can take away what protects the log: such a change "
             "is detected, not prevented, until the roles are apart (docs/database-roles.md)."
         )
@@ -84,13 +85,31 @@ def badge_of(log: str) -> Badge:
 
 def _known(last: Verification | None, size: int) -> Badge:
     if last is None or last.verified_at is None:
-        return Badge("warn", "Not verified yet", f"{size:,} records.")
+        return Badge(
+            "warn", gettext("Not verified yet"), gettext("{size:,} records.").format(size=size)
+        )
     at = last.verified_at
     if last.found:
         where = "" if last.leaf_index is None else f" at #{last.leaf_index + 1:,}"
-        return Badge("bad", f"Break{where}", last.text, last.leaf_index, at)
+        return Badge(
+            "bad", gettext("Break{where}").format(where=where), last.text, last.leaf_index, at
+        )
     newer = max(0, size - last.leaves)
-    since = f"{newer:,} records are newer." if newer != 1 else "1 record is newer."
+    since = (
+        gettext("{newer:,} records are newer.").format(newer=newer)
+        if newer != 1
+        else gettext("1 record is newer.")
+    )
     if timezone.now() - at > FRESH_FOR:
-        return Badge("warn", f"Verified to #{last.leaves:,}, and not since", since, at=at)
-    return Badge("ok", f"Verified to #{last.leaves:,}", f"0 breaks. {since}", at=at)
+        return Badge(
+            "warn",
+            gettext("Verified to #{leaves:,}, and not since").format(leaves=last.leaves),
+            since,
+            at=at,
+        )
+    return Badge(
+        "ok",
+        gettext("Verified to #{leaves:,}").format(leaves=last.leaves),
+        gettext("0 breaks. {since}").format(since=since),
+        at=at,
+    )

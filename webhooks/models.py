@@ -9,6 +9,7 @@ from django.db import connections, models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from gateway.agents.models import Agent, Provider
 from gateway.lib import ids
@@ -22,8 +23,7 @@ from webhooks.schemes.catalogue import CHOICES, scheme_of
 from webhooks.states import EVENT, EventStatus
 
 ADDRESS_LENGTH = 100
-TYPE_LENGTH = 128
-ID_LENGTH = 128
+TYPE_LENGTH = ID_LENGTH = 128
 SHA256_HEX_LENGTH = 64
 
 
@@ -131,10 +131,10 @@ class Secret(Row):
 class Effect(models.TextChoices):
     """What a route makes of an event."""
 
-    RUN = "run", "Feed a run"
-    START_RUN = "start_run", "Start a run"
-    ACTION = "action", "Propose an action"
-    RECORD = "record", "Only record"
+    RUN = "run", _("Feed a run")
+    START_RUN = "start_run", _("Start a run")
+    ACTION = "action", _("Propose an action")
+    RECORD = "record", _("Only record")
 
 
 class Route(Row):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from gateway.lib.tongue import gettext_noop
 from webhooks.models import Effect
 
 
@@ -28,11 +29,15 @@ def _run(
 
 
 EVERYTHING_ELSE = RouteTemplate(
-    "everything-else", "Everything else: only record", (), "true", effect=Effect.RECORD
+    "everything-else",
+    gettext_noop("Everything else: only record"),
+    (),
+    "true",
+    effect=Effect.RECORD,
 )
 TEMPLATES = (
     _run(
-        "review-pull-request", "Pull request opened: review it", "github",
+        "review-pull-request", gettext_noop("Pull request opened: review it"), "github",
         when='event.type == "pull_request" && body.action in ["opened", "ready_for_review"]'
         " && !body.pull_request.draft",
         task='"Review pull request " + string(body.number) + " of " + body.repository.full_name'
@@ -40,14 +45,14 @@ TEMPLATES = (
         sample="pull_request.opened",
     ),
     _run(
-        "triage-issue", "Issue opened: triage it", "github",
+        "triage-issue", gettext_noop("Issue opened: triage it"), "github",
         when='event.type == "issues" && body.action == "opened"',
         task='"Triage issue " + string(body.issue.number) + " of " + body.repository.full_name'
         ' + ": " + body.issue.title + "\\n" + body.issue.html_url',
         sample="issues.opened",
     ),
     _run(
-        "failed-workflow", "Workflow failed: find out why", "github",
+        "failed-workflow", gettext_noop("Workflow failed: find out why"), "github",
         when='event.type == "workflow_run" && body.action == "completed"'
         ' && body.workflow_run.conclusion == "failure"',
         task='"Find out why workflow " + body.workflow_run.name + " failed on "'
@@ -56,7 +61,7 @@ TEMPLATES = (
         sample="workflow_run.completed",
     ),
     _run(
-        "failed-check", "Check failed: find out why", "github",
+        "failed-check", gettext_noop("Check failed: find out why"), "github",
         when='event.type == "check_run" && body.action == "completed"'
         ' && body.check_run.conclusion == "failure"',
         task='"Find out why check " + body.check_run.name + " failed in "'
@@ -65,14 +70,15 @@ TEMPLATES = (
         sample="check_run.completed",
     ),
     _run(
-        "failed-pipeline", "Pipeline failed: find out why", "gitlab gitlab_token",
+        "failed-pipeline", gettext_noop("Pipeline failed: find out why"), "gitlab gitlab_token",
         when='body.object_kind == "pipeline" && body.object_attributes.status == "failed"',
         task='"Find out why the pipeline of " + body.project.path_with_namespace + " failed on "'
         ' + body.object_attributes.ref + "\\n" + body.object_attributes.url',
         sample="pipeline.failed",
     ),
     _run(
-        "review-merge-request", "Merge request opened: review it", "gitlab gitlab_token",
+        "review-merge-request", gettext_noop("Merge request opened: review it"), "gitlab "
+                                                                                 "gitlab_token",
         when='body.object_kind == "merge_request" && body.object_attributes.action == "open"',
         task='"Review merge request " + string(body.object_attributes.iid) + " of "'
         ' + body.project.path_with_namespace + ": " + body.object_attributes.title'
@@ -80,113 +86,113 @@ TEMPLATES = (
         sample="merge_request.open",
     ),
     _run(
-        "jira-issue", "Issue created: triage it", "jira",
+        "jira-issue", gettext_noop("Issue created: triage it"), "jira",
         when='event.type == "jira:issue_created"',
         task='"Triage " + body.issue.key + ": " + body.issue.fields.summary',
         sample="issue_created",
     ),
     _run(
-        "linear-issue", "Issue created: triage it", "linear",
+        "linear-issue", gettext_noop("Issue created: triage it"), "linear",
         when='event.type == "Issue" && body.action == "create"',
         task='"Triage " + body.data.identifier + ": " + body.data.title + "\\n" + body.url',
         sample="issue.create",
     ),
     _run(
-        "failed-deployment", "Deployment failed: find out why", "vercel",
+        "failed-deployment", gettext_noop("Deployment failed: find out why"), "vercel",
         when='event.type == "deployment.error"',
         task='"Find out why the deployment of " + body.payload.deployment.name + " to "'
         ' + body.payload.target + " failed"',
         sample="deployment.error",
     ),
     _run(
-        "sentry-issue", "New issue: look into it", "sentry",
+        "sentry-issue", gettext_noop("New issue: look into it"), "sentry",
         when='event.type == "issue" && body.action == "created"',
         task='"Look into " + body.data.issue.shortId + ": " + body.data.issue.title'
         ' + "\\n" + body.data.issue.web_url',
         sample="issue.created",
     ),
     _run(
-        "pagerduty-incident", "Incident triggered: gather what is known", "pagerduty",
+        "pagerduty-incident", gettext_noop("Incident triggered: gather what is known"), "pagerduty",
         when='event.type == "incident.triggered"',
         task='"Gather what is known about incident " + string(body.event.data.number) + ": "'
         ' + body.event.data.title + "\\n" + body.event.data.html_url',
         sample="incident.triggered",
     ),
     _run(
-        "slack-mention", "The app was mentioned: answer", "slack",
+        "slack-mention", gettext_noop("The app was mentioned: answer"), "slack",
         when='event.type == "app_mention"',
         task='"Answer in channel " + body.event.channel + ": " + body.event.text',
         sample="app_mention",
     ),
     _run(
-        "shopify-order", "Order created: check it", "shopify",
+        "shopify-order", gettext_noop("Order created: check it"), "shopify",
         when='event.type == "orders/create"',
         task='"Check order " + body.name + " of " + body.total_price + " " + body.currency',
         sample="orders/create",
     ),
     _run(
-        "shopify-refund", "Refund created: check it", "shopify",
+        "shopify-refund", gettext_noop("Refund created: check it"), "shopify",
         when='event.type == "refunds/create"',
         task='"Check the refund of order " + string(body.order_id)',
         sample="refunds/create",
     ),
     _run(
-        "stripe-dispute", "Dispute opened: collect the evidence", "stripe",
+        "stripe-dispute", gettext_noop("Dispute opened: collect the evidence"), "stripe",
         when='event.type == "charge.dispute.created"',
         task='"Collect the evidence for dispute " + body.data.object.id + ", reason "'
         " + body.data.object.reason",
         sample="charge.dispute.created",
     ),
     _run(
-        "stripe-payment-failed", "Payment failed: propose what to do", "stripe",
+        "stripe-payment-failed", gettext_noop("Payment failed: propose what to do"), "stripe",
         when='event.type == "invoice.payment_failed"',
         task='"Payment of invoice " + body.data.object.id + " failed: propose what to do"',
         sample="invoice.payment_failed",
     ),
     _run(
-        "square-payment-failed", "Payment failed: propose what to do", "square",
+        "square-payment-failed", gettext_noop("Payment failed: propose what to do"), "square",
         when='event.type == "payment.updated" && body.data.object.payment.status == "FAILED"',
         task='"Payment " + body.data.object.payment.id + " failed: propose what to do"',
         sample="payment.updated",
     ),
     _run(
-        "paddle-payment-failed", "Payment failed: propose what to do", "paddle",
+        "paddle-payment-failed", gettext_noop("Payment failed: propose what to do"), "paddle",
         when='event.type == "transaction.payment_failed"',
         task='"Payment of " + body.data.id + " failed: propose what to do"',
         sample="transaction.payment_failed",
     ),
     _run(
-        "zendesk-ticket", "Ticket created: draft an answer", "zendesk",
+        "zendesk-ticket", gettext_noop("Ticket created: draft an answer"), "zendesk",
         when='event.type == "zen:event-type:ticket.created"',
         task='"Draft an answer to ticket " + body.detail.id + ": " + body.detail.subject',
         sample="ticket.created",
     ),
     _run(
-        "intercom-conversation", "Conversation begun: draft an answer", "intercom",
+        "intercom-conversation", gettext_noop("Conversation begun: draft an answer"), "intercom",
         when='event.type == "conversation.user.created"',
         task='"Draft an answer in conversation " + body.data.item.id',
         sample="conversation.user.created",
     ),
     _run(
-        "typeform-answer", "Answer received: sum it up", "typeform",
+        "typeform-answer", gettext_noop("Answer received: sum it up"), "typeform",
         when='event.type == "form_response"',
         task='"Sum up the answer to form " + body.form_response.form_id',
         sample="form_response",
     ),
     _run(
-        "box-upload", "File uploaded: file it", "box",
+        "box-upload", gettext_noop("File uploaded: file it"), "box",
         when='event.type == "FILE.UPLOADED"',
         task='"Say where to file " + body.source.name',
         sample="FILE.UPLOADED",
     ),
     _run(
-        "bounced-mail", "Mail bounced: find the right address", "sendgrid resend",
+        "bounced-mail", gettext_noop("Mail bounced: find the right address"), "sendgrid resend",
         when='event.type in ["bounce", "email.bounced"]',
         task='"A mail bounced, event " + event.id + ": find the right address"',
         sample="email.bounced",
     ),
     _run(
-        "order-created", "Order created: check it", "generic_sha256 standard",
+        "order-created", gettext_noop("Order created: check it"), "generic_sha256 standard",
         when='event.type == "order.created"',
         task='"Check order " + body.data.order',
         sample="order.created",

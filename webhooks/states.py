@@ -1,6 +1,7 @@
 """The states of an event, exactly as the design draws them."""
 
 from django.db import models
+from django.utils.translation import gettext_noop
 
 from gateway.lib.states import Machine
 
@@ -8,13 +9,13 @@ from gateway.lib.states import Machine
 class EventStatus(models.TextChoices):
     """Where an event stands."""
 
-    RECEIVED = "received", "Received"
-    QUARANTINED = "quarantined", "Quarantined"
-    PROCESSING = "processing", "Processing"
-    PROCESSED = "processed", "Processed"
-    IGNORED = "ignored", "Ignored"
-    FAILED = "failed", "Failed"
-    DEAD = "dead", "Dead"
+    RECEIVED = "received", gettext_noop("Received")
+    QUARANTINED = "quarantined", gettext_noop("Quarantined")
+    PROCESSING = "processing", gettext_noop("Processing")
+    PROCESSED = "processed", gettext_noop("Processed")
+    IGNORED = "ignored", gettext_noop("Ignored")
+    FAILED = "failed", gettext_noop("Failed")
+    DEAD = "dead", gettext_noop("Dead")
 
 
 S = EventStatus

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals.forms.counted import ANY, NEVER, VOTES, counted_as
 from approvals.models import Approval, BreakGlass
@@ -20,32 +22,32 @@ from gateway.tools.models import Risk, Tool
 
 OTHER = "other"
 PRESETS = (
-    ("Wrong amount", "Wrong amount"),
-    ("Wrong target", "Wrong target"),
-    ("Not needed", "Not needed"),
-    ("Suspicious text", "Suspicious text"),
-    (OTHER, "Something else"),
+    ("Wrong amount", _("Wrong amount")),
+    ("Wrong target", _("Wrong target")),
+    ("Not needed", _("Not needed")),
+    ("Suspicious text", _("Suspicious text")),
+    (OTHER, _("Something else")),
 )
 MAX_TEXT = 2000
 EXTENSIONS = (
-    ("1", "1 hour"),
-    ("4", "4 hours"),
-    ("24", "1 day"),
-    ("72", "3 days"),
-    ("168", "7 days"),
+    ("1", _("1 hour")),
+    ("4", _("4 hours")),
+    ("24", _("1 day")),
+    ("72", _("3 days")),
+    ("168", _("7 days")),
 )
-RISKS = (("", "Any risk"), *Risk.choices)
+RISKS = (("", _("Any risk")), *Risk.choices)
 MAX_DAYS = 366
 PACES = (("", ""), ("quick", "quick"), ("unopened", "unopened"))
 RAN = (("", ""), ("self", "self"), (NEVER, NEVER))
 SORTS = (
-    ("", "By risk, then time left"), ("deadline", "Time left"), ("newest", "Newest first"),
-    ("oldest", "Oldest first"), ("agent", "By agent"), ("tool", "By tool"),
+    ("", _("By risk, then time left")), ("deadline", _("Time left")), ("newest", _("Newest first")),
+    ("oldest", _("Oldest first")), ("agent", _("By agent")), ("tool", _("By tool")),
 )  # fmt: skip
 # What may be typed into the search as `tool:refund`.
 KEYED = ("tool", "agent", "risk", "status")
 VOTED = (("", ""), *((one, one) for one in (ANY, *VOTES)))
-STATUSES = (("", "Any state"), *ActionStatus.choices)
+STATUSES = (("", _("Any state")), *ActionStatus.choices)
 
 
 class DecisionForm(forms.Form):
@@ -66,8 +68,8 @@ class ApproveForm(ApprovingForm):
     comment = forms.CharField(
         required=False,
         max_length=MAX_TEXT,
-        label="Comment",
-        help_text="Kept with the action.",
+        label=_("Comment"),
+        help_text=_("Kept with the action."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -78,13 +80,13 @@ class RejectForm(DecisionForm):
     preset = forms.ChoiceField(
         required=False,
         choices=PRESETS,
-        label="Reason",
+        label=_("Reason"),
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
     reason = forms.CharField(
         required=False,
         max_length=MAX_TEXT,
-        label="What should be different?",
+        label=_("What should be different?"),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
@@ -95,7 +97,9 @@ class RejectForm(DecisionForm):
         parts = [preset if preset != OTHER else "", (data.get("reason") or "").strip()]
         data["text"] = ": ".join(part for part in parts if part)
         if not data["text"]:
-            raise forms.ValidationError("Say why: the agent gets the reason as its answer.")
+            raise forms.ValidationError(
+                gettext("Say why: the agent gets the reason as its answer.")
+            )
         return data
 
 
@@ -104,8 +108,8 @@ class BreakGlassForm(ApprovingForm):
 
     reason = forms.CharField(
         max_length=MAX_TEXT,
-        label="Why can nobody else decide in time?",
-        help_text="Everybody here can read it, and somebody else will review it.",
+        label=_("Why can nobody else decide in time?"),
+        help_text=_("Everybody here can read it, and somebody else will review it."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
@@ -115,12 +119,12 @@ class ReviewForm(forms.Form):
 
     finding = forms.ChoiceField(
         choices=BreakGlass.Finding.choices,
-        label="Finding",
+        label=_("Finding"),
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
     comment = forms.CharField(
         max_length=MAX_TEXT,
-        label="What you looked at, and what you think",
+        label=_("What you looked at, and what you think"),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
@@ -130,8 +134,8 @@ class SwitchReasonForm(forms.Form):
 
     reason = forms.CharField(
         max_length=MAX_TEXT,
-        label="Why",
-        help_text="Everybody here can read it.",
+        label=_("Why"),
+        help_text=_("Everybody here can read it."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -139,7 +143,7 @@ class SwitchReasonForm(forms.Form):
 class StopForm(SwitchReasonForm):
     """What is to be stopped."""
 
-    scope = forms.ChoiceField(label="Stop")
+    scope = forms.ChoiceField(label=_("Stop"))
     field_order = ("scope",)
 
     def __init__(self, *args: Any, environment: Environment, **more: Any) -> None:
@@ -147,9 +151,12 @@ class StopForm(SwitchReasonForm):
         agents = Agent.objects.within(environment).values_list("slug", flat=True)
         tools = Tool.objects.within(environment).filter(archived_at=None)
         self.fields["scope"].choices = [  # type: ignore[attr-defined]
-            (ENVIRONMENT, f"Everything in {environment.name}"),
-            ("One agent", [(f"{AGENT}{slug}", slug) for slug in agents]),
-            ("One tool", [(f"{TOOL}{tool.name}", tool.name) for tool in tools]),
+            (
+                ENVIRONMENT,
+                gettext("Everything in {environment}").format(environment=environment.name),
+            ),
+            (gettext("One agent"), [(f"{AGENT}{slug}", slug) for slug in agents]),
+            (gettext("One tool"), [(f"{TOOL}{tool.name}", tool.name) for tool in tools]),
         ]
 
 
@@ -157,18 +164,18 @@ class EditForm(DecisionForm):
     """Other arguments as JSON text; `value` is what was read, `places` what is wrong and where."""
 
     arguments = forms.CharField(
-        label="Arguments",
+        label=_("Arguments"),
         strip=False,
         widget=forms.Textarea(
             attrs={"rows": 12, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}
         ),
-        help_text="JSON. What the eye would miss is written as an escape; masked values stay.",
+        help_text=_("JSON. What the eye would miss is written as an escape; masked values stay."),
     )
     comment = forms.CharField(
         required=False,
         max_length=MAX_TEXT,
-        label="Why",
-        help_text="Kept with the action.",
+        label=_("Why"),
+        help_text=_("Kept with the action."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -194,7 +201,7 @@ class EditForm(DecisionForm):
 class ExtendForm(forms.Form):
     """How much later the decision may come."""
 
-    hours = forms.ChoiceField(choices=EXTENSIONS, label="Later by")
+    hours = forms.ChoiceField(choices=EXTENSIONS, label=_("Later by"))
 
 
 class ActionFilter(forms.Form):
@@ -202,18 +209,18 @@ class ActionFilter(forms.Form):
 
     q = forms.CharField(
         required=False,
-        label="Search effect or id",
-        widget=forms.TextInput(attrs={"placeholder": "words, tool:refund, risk:high"}),
+        label=_("Search effect or id"),
+        widget=forms.TextInput(attrs={"placeholder": _("words, tool:refund, risk:high")}),
     )
-    status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
-    risk = forms.ChoiceField(required=False, choices=RISKS, label="Risk")
+    status = forms.ChoiceField(required=False, choices=STATUSES, label=_("State"))
+    risk = forms.ChoiceField(required=False, choices=RISKS, label=_("Risk"))
     tool = forms.CharField(
-        required=False, label="Tool", widget=forms.TextInput(attrs={"placeholder": "Tool"})
+        required=False, label=_("Tool"), widget=forms.TextInput(attrs={"placeholder": _("Tool")})
     )
     agent = forms.CharField(
-        required=False, label="Agent", widget=forms.TextInput(attrs={"placeholder": "Agent"})
+        required=False, label=_("Agent"), widget=forms.TextInput(attrs={"placeholder": _("Agent")})
     )
-    sort = forms.ChoiceField(required=False, choices=SORTS, label="Order")
+    sort = forms.ChoiceField(required=False, choices=SORTS, label=_("Order"))
     run = forms.CharField(required=False, widget=forms.HiddenInput)
     code = forms.CharField(required=False, widget=forms.HiddenInput)
     grant = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -317,25 +324,26 @@ class GrantForm(forms.Form):
     """Bounds of a grant, and the condition that its calls must meet."""
 
     ENDS = (
-        (3600, "one hour"), (8 * 3600, "eight hours"), (86_400, "one day"),
-        (7 * 86_400, "seven days"), (30 * 86_400, "30 days"), (90 * 86_400, "90 days"),
+        (3600, _("one hour")), (8 * 3600, _("eight hours")), (86_400, _("one day")),
+        (7 * 86_400, _("seven days")), (30 * 86_400, _("30 days")), (90 * 86_400, _("90 days")),
     )  # fmt: skip
 
     condition = forms.CharField(
         max_length=4000,
-        label="Which calls",
-        help_text="CEL over args, secrets masked. As suggested it holds for exactly the same "
-        "arguments.",
+        label=_("Which calls"),
+        help_text=_(
+            "CEL over args, secrets masked. As suggested it holds for exactly the same arguments."
+        ),
         widget=forms.Textarea(attrs={"rows": 6, "class": "cs-mono", "spellcheck": "false"}),
     )
-    ends_in = forms.TypedChoiceField(choices=ENDS, coerce=int, initial=86_400, label="Ends in")
+    ends_in = forms.TypedChoiceField(choices=ENDS, coerce=int, initial=86_400, label=_("Ends in"))
     max_uses = forms.IntegerField(
-        min_value=1, max_value=1000, initial=10, label="At most so many calls"
+        min_value=1, max_value=1000, initial=10, label=_("At most so many calls")
     )
     reason = forms.CharField(
         max_length=300,
-        label="Why",
-        help_text="Kept with the grant.",
+        label=_("Why"),
+        help_text=_("Kept with the grant."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -343,10 +351,10 @@ class GrantForm(forms.Form):
 class GrantFilter(forms.Form):
     """Which grants a page lists."""
 
-    STATES = (("", "Open and ended"), ("open", "Open"), ("ended", "Ended"))
+    STATES = (("", _("Open and ended")), ("open", _("Open")), ("ended", _("Ended")))
 
-    q = forms.CharField(required=False, label="Search tool or agent")
-    state = forms.ChoiceField(required=False, choices=STATES, label="State")
+    q = forms.CharField(required=False, label=_("Search tool or agent"))
+    state = forms.ChoiceField(required=False, choices=STATES, label=_("State"))
 
     def narrow(self, grants: Any, *, open_now: Any) -> Any:
         """The grants that fit, `open_now` being those that count; an impossible value fits none."""

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals import services
 from approvals.forms import MAX_TEXT, RejectForm
@@ -38,15 +40,15 @@ class BulkApproveForm(forms.Form):
     """The number typed: nobody approves twenty by a slip of the hand."""
 
     count = forms.IntegerField(
-        label="How many do you approve?",
-        help_text="Type the number of actions in the table.",
+        label=_("How many do you approve?"),
+        help_text=_("Type the number of actions in the table."),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     comment = forms.CharField(
         required=False,
         max_length=MAX_TEXT,
-        label="Comment",
-        help_text="Kept with each action.",
+        label=_("Comment"),
+        help_text=_("Kept with each action."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -58,5 +60,9 @@ class BulkApproveForm(forms.Form):
         """The number that stands on the page."""
         typed = int(self.cleaned_data["count"])
         if typed != self.expected:
-            raise forms.ValidationError(f"You typed {typed}; the table has {self.expected}.")
+            raise forms.ValidationError(
+                gettext("You typed {typed}; the table has {expected}.").format(
+                    typed=typed, expected=self.expected
+                )
+            )
         return typed

@@ -6,20 +6,22 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals import services
 from approvals.models import Action
 from approvals.services.commenting import MAX_TEXT
 from gateway.tenants.models import Member
 
-PERIODS = (("7", "Last 7 days"), ("30", "Last 30 days"), ("90", "Last 90 days"))
+PERIODS = (("7", _("Last 7 days")), ("30", _("Last 30 days")), ("90", _("Last 90 days")))
 DEFAULT_PERIOD = 30
 SNOOZES = (
-    ("change", "Until something changes"),
-    ("hour", "For an hour"),
-    ("afternoon", "For four hours"),
-    ("tomorrow", "Until tomorrow at 9:00"),
-    ("week", "For a week"),
+    ("change", _("Until something changes")),
+    ("hour", _("For an hour")),
+    ("afternoon", _("For four hours")),
+    ("tomorrow", _("Until tomorrow at 9:00")),
+    ("week", _("For a week")),
 )
 SNOOZE_FOR = {
     "hour": timedelta(hours=1), "afternoon": timedelta(hours=4), "week": timedelta(days=7),
@@ -36,9 +38,11 @@ class CommentForm(forms.Form):
 
     text = forms.CharField(
         max_length=MAX_TEXT,
-        label="Comment",
-        help_text="Nobody can change it afterwards. A question is shown to the agent, which may "
-        "answer; comments are for people only.",
+        label=_("Comment"),
+        help_text=_(
+            "Nobody can change it afterwards. A question is shown to the agent, which may "
+            "answer; comments are for people only."
+        ),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
@@ -48,9 +52,12 @@ def assignees(members: Iterable[Member]) -> list[tuple[str, str]]:
     found = list(members)
     groups = {group.slug: group.name for member in found for group in member.groups.all()}
     return [
-        ("", "Nobody in particular"),
+        ("", gettext("Nobody in particular")),
         *((member.public_id, str(member)) for member in found),
-        *((f"group:{slug}", f"Group {name}") for slug, name in sorted(groups.items())),
+        *(
+            (f"group:{slug}", gettext("Group {name}").format(name=name))
+            for slug, name in sorted(groups.items())
+        ),
     ]
 
 
@@ -59,8 +66,8 @@ class AssignForm(forms.Form):
 
     to = forms.ChoiceField(
         required=False,
-        label="Who should decide?",
-        help_text="Everybody who can decide it now still can.",
+        label=_("Who should decide?"),
+        help_text=_("Everybody who can decide it now still can."),
     )
 
     def __init__(self, *args: Any, action: Action, **kw: Any) -> None:
@@ -74,7 +81,7 @@ class SnoozeForm(forms.Form):
 
     until = forms.ChoiceField(
         choices=SNOOZES,
-        label="Hide it from my inbox",
+        label=_("Hide it from my inbox"),
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
 
@@ -91,25 +98,25 @@ class SnoozeForm(forms.Form):
 class DelegationForm(forms.Form):
     """Who decides for whom, from when to when, by the tenant's clock."""
 
-    substitute = forms.ChoiceField(label="Who decides for you?")
-    starts_at = forms.DateTimeField(label="From", widget=_moment_input())
-    ends_at = forms.DateTimeField(label="Until", widget=_moment_input())
+    substitute = forms.ChoiceField(label=_("Who decides for you?"))
+    starts_at = forms.DateTimeField(label=_("From"), widget=_moment_input())
+    ends_at = forms.DateTimeField(label=_("Until"), widget=_moment_input())
     scope = forms.ChoiceField(
         required=False,
-        label="For",
-        help_text="What is addressed to you in person stays with you.",
+        label=_("For"),
+        help_text=_("What is addressed to you in person stays with you."),
     )
-    note = forms.CharField(required=False, max_length=300, label="Note")
+    note = forms.CharField(required=False, max_length=300, label=_("Note"))
 
     def __init__(self, *args: Any, request: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
         own, others = services.substitutes_of(request.user, request.environment)
         self.fields["substitute"].choices = [  # type: ignore[attr-defined]
-            ("", "Choose…"),
+            ("", gettext("Choose…")),
             *((other.public_id, str(other)) for other in others),
         ]
         self.fields["scope"].choices = [  # type: ignore[attr-defined]
-            ("", "All my roles and groups here"),
+            ("", gettext("All my roles and groups here")),
             *((name, name.replace(":", " ")) for name in own),
         ]
 
@@ -117,7 +124,7 @@ class DelegationForm(forms.Form):
 class PeriodForm(forms.Form):
     """The period of a page of figures."""
 
-    days = forms.ChoiceField(required=False, choices=PERIODS, label="Period")
+    days = forms.ChoiceField(required=False, choices=PERIODS, label=_("Period"))
 
     @property
     def chosen(self) -> int:

@@ -1,6 +1,7 @@
 """What people post about an outcome: what they saw, why it may run again, why it is undone."""
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 MAX_TEXT = 4000
 
@@ -9,14 +10,14 @@ class ReconcileForm(forms.Form):
     """What became of it, and how one knows."""
 
     outcome = forms.ChoiceField(
-        choices=(("succeeded", "It happened"), ("failed", "It did not happen")),
-        label="What became of it",
+        choices=(("succeeded", _("It happened")), ("failed", _("It did not happen"))),
+        label=_("What became of it"),
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
     evidence = forms.CharField(
         max_length=MAX_TEXT,
-        label="What you saw at the service",
-        help_text="Kept as evidence, and told to the agent as the outcome's reason.",
+        label=_("What you saw at the service"),
+        help_text=_("Kept as evidence, and told to the agent as the outcome's reason."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
@@ -26,8 +27,8 @@ class RunAgainForm(forms.Form):
 
     reason = forms.CharField(
         max_length=MAX_TEXT,
-        label="What you saw at the service, and why it may be sent again",
-        help_text="A second person reads it before anything is sent.",
+        label=_("What you saw at the service, and why it may be sent again"),
+        help_text=_("A second person reads it before anything is sent."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
@@ -44,7 +45,7 @@ class CompensateForm(forms.Form):
     reason = forms.CharField(
         max_length=MAX_TEXT,
         required=False,
-        label="Why",
-        help_text="Whoever decides it reads this.",
+        label=_("Why"),
+        help_text=_("Whoever decides it reads this."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models.actions import Action
 from gateway.agents.models import Agent
@@ -16,9 +17,9 @@ class Comment(Row):
     PREFIX: ClassVar[str] = "cmt"
 
     class Kind(models.TextChoices):
-        COMMENT = "comment", "Comment"
-        QUESTION = "question", "Question to the agent"
-        ANSWER = "answer", "The agent's answer"
+        COMMENT = "comment", _("Comment")
+        QUESTION = "question", _("Question to the agent")
+        ANSWER = "answer", _("The agent's answer")
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="comments")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.COMMENT)

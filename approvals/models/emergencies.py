@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models.actions import Action
 from approvals.models.votes import Approval
@@ -20,8 +21,8 @@ class BreakGlass(EnvironmentRow):
     PREFIX: ClassVar[str] = "brk"
 
     class Finding(models.TextChoices):
-        JUSTIFIED = "justified", "Justified"
-        UNJUSTIFIED = "unjustified", "Not justified"
+        JUSTIFIED = "justified", _("Justified")
+        UNJUSTIFIED = "unjustified", _("Not justified")
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="emergencies")
     approval = models.OneToOneField(Approval, on_delete=models.PROTECT, related_name="break_glass")

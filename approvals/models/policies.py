@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, NoReturn
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from gateway.lib.rows import EnvironmentRow, ScopedQuerySet
 
@@ -23,9 +24,9 @@ class Policy(EnvironmentRow):
     class Stage(models.TextChoices):
         """How far a version on trial counts."""
 
-        SHADOW = "shadow", "Watched only"
-        AGENTS = "agents", "Some agents"
-        PERCENT = "percent", "A share of runs"
+        SHADOW = "shadow", _("Watched only")
+        AGENTS = "agents", _("Some agents")
+        PERCENT = "percent", _("A share of runs")
 
     name = models.CharField(max_length=120)
     position = models.PositiveIntegerField(default=100)

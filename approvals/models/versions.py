@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models.actions import Action
 from gateway.lib.rows import Row
@@ -28,12 +29,12 @@ class ActionVersion(Row):
     PREFIX = "acv"
 
     class Origin(models.TextChoices):
-        PROPOSED = "proposed", "Proposed"
-        EDITED = "edited", "Edited"
-        RETURNED = "returned", "Returned to review"
-        REDEFINED = "redefined", "Tool redefined"
-        UNDONE = "undone", "Approval undone"
-        DRIFTED = "drifted", "Target moved"
+        PROPOSED = "proposed", _("Proposed")
+        EDITED = "edited", _("Edited")
+        RETURNED = "returned", _("Returned to review")
+        REDEFINED = "redefined", _("Tool redefined")
+        UNDONE = "undone", _("Approval undone")
+        DRIFTED = "drifted", _("Target moved")
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()

@@ -1,6 +1,7 @@
 """Votes: what members decided."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models.actions import Action
 from approvals.models.delegations import Delegation
@@ -14,9 +15,9 @@ class Approval(Row):
     PREFIX = "apr"
 
     class Decision(models.TextChoices):
-        APPROVE = "approve", "Approved"
-        REJECT = "reject", "Rejected"
-        BREAK_GLASS = "break_glass", "Decided alone"
+        APPROVE = "approve", _("Approved")
+        REJECT = "reject", _("Rejected")
+        BREAK_GLASS = "break_glass", _("Decided alone")
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="approvals")
     action_version = models.PositiveIntegerField()

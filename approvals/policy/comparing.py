@@ -6,6 +6,7 @@ from approvals.findings import Ruling
 from approvals.policy.engine import Evaluation
 from approvals.requirement import Requirement
 from audit.canonical import JSON
+from gateway.lib.tongue import gettext_noop
 
 
 class Change(StrEnum):
@@ -24,11 +25,11 @@ class Change(StrEnum):
 
 
 _WORDS = {
-    Change.SAME: "Same verdict",
-    Change.RUNS: "Would newly run by themselves",
-    Change.WAITS: "Would newly wait for a person",
-    Change.DENIED: "Would newly be denied",
-    Change.TERMS: "Would ask other people or on other terms",
+    Change.SAME: gettext_noop("Same verdict"),
+    Change.RUNS: gettext_noop("Would newly run by themselves"),
+    Change.WAITS: gettext_noop("Would newly wait for a person"),
+    Change.DENIED: gettext_noop("Would newly be denied"),
+    Change.TERMS: gettext_noop("Would ask other people or on other terms"),
 }
 _TO = {Ruling.ALLOW: Change.RUNS, Ruling.REQUIRE_APPROVAL: Change.WAITS, Ruling.DENY: Change.DENIED}
 DISAGREEMENTS = (Change.RUNS, Change.WAITS, Change.DENIED, Change.TERMS)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.lib.tongue import gettext_noop
+
 
 @dataclass(frozen=True, slots=True)
 class RuleTemplate:
@@ -22,8 +24,10 @@ class RuleTemplate:
 TEMPLATES = (
     RuleTemplate(
         "outside-hours",
-        "Outside working hours",
-        "Whatever writes waits for a person at night and on weekends, by the tenant's clock.",
+        gettext_noop("Outside working hours"),
+        gettext_noop(
+            "Whatever writes waits for a person at night and on weekends, by the tenant's clock."
+        ),
         {
             "name": "outside working hours",
             "when": 'tool.side_effect != "read"'
@@ -49,8 +53,11 @@ TEMPLATES = (
     ),
     RuleTemplate(
         "outside-region",
-        "Outside the region",
-        "Denies what would be carried out where neither environment nor connection is in the list.",
+        gettext_noop("Outside the region"),
+        gettext_noop(
+            "Denies what would be carried out where neither environment nor connection is "
+            "in the list."
+        ),
         {
             "name": "outside the region",
             "when": '!(has(env.region) && env.region in ["eu"])'
@@ -74,8 +81,10 @@ TEMPLATES = (
     ),
     RuleTemplate(
         "restricted-content",
-        "Restricted content",
-        "A person looks at what carries card numbers, accounts, keys or the tenant's own words.",
+        gettext_noop("Restricted content"),
+        gettext_noop(
+            "A person looks at what carries card numbers, accounts, keys or the tenant's own words."
+        ),
         {
             "name": "restricted content",
             "when": 'tool.side_effect != "read" && sensitive.count > 0',
@@ -99,8 +108,10 @@ TEMPLATES = (
     ),
     RuleTemplate(
         "external-recipient",
-        "External recipient",
-        "Mail to anybody outside the named domain waits; `to` may be one address or a list.",
+        gettext_noop("External recipient"),
+        gettext_noop(
+            "Mail to anybody outside the named domain waits; `to` may be one address or a list."
+        ),
         {
             "name": "external recipient",
             "when": "has(args.to) && !(type(args.to) == list ? args.to : [args.to])"
@@ -126,8 +137,11 @@ TEMPLATES = (
     ),
     RuleTemplate(
         "amount-above",
-        "Amount above N",
-        "Two people agree to amounts above the limit; an amount that is no number waits as well.",
+        gettext_noop("Amount above N"),
+        gettext_noop(
+            "Two people agree to amounts above the limit; an amount that is no number waits "
+            "as well."
+        ),
         {
             "name": "amount above 1000",
             "when": "has(args.amount) && double(args.amount) > 1000.0",

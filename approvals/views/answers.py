@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from approvals.models import Action
@@ -18,9 +19,20 @@ from gateway.lib.html import is_fragment
 from gateway.tenants.principals import Principal, of_browser
 
 HEADINGS = {
-    "comment": "Comment on the action", "break_glass": "Decide alone",
-    "reconcile": "Say what became of it", "run_again": "Run it again", "compensate": "Undo it",
-}  # fmt: skip
+    "approve": _("Approve action"),
+    "reject": _("Reject action"),
+    "edit": _("Edit action"),
+    "cancel": _("Cancel action"),
+    "snooze": _("Snooze action"),
+    "assign": _("Assign action"),
+    "extend": _("Extend action"),
+    "undo": _("Undo action"),
+    "comment": _("Comment on the action"),
+    "break_glass": _("Decide alone"),
+    "reconcile": _("Say what became of it"),
+    "run_again": _("Run it again"),
+    "compensate": _("Undo it"),
+}
 STATUS = {Refused: 422, Denied: 403, Conflict: 409}
 Decide = Callable[[Action, Principal], object]
 
@@ -79,7 +91,7 @@ def ask(request: Any, action: Action, form: Any, *, kind: str) -> HttpResponse:
     context = {
         "card": card,
         "form": form,
-        "heading": HEADINGS.get(kind, f"{kind.capitalize()} action"),
+        "heading": HEADINGS[kind],
         "form_template": f"approvals/_{kind}_form.html",
         "is_pane": "pane" in request.POST,
     }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.forms.care import AssignForm, CommentForm, SnoozeForm
@@ -22,7 +23,7 @@ def comment(request: Any, action: str) -> HttpResponse:
         request,
         found,
         lambda row, by: services.comment(action=row, by=by, text=text, is_question=is_question),
-        said="Asked the agent about" if is_question else "Commented on",
+        said=gettext("Asked the agent about") if is_question else gettext("Commented on"),
     )
 
 
@@ -33,7 +34,10 @@ def take(request: Any, action: str) -> HttpResponse:
     if request.method != "POST":
         return to_page(request, found)
     return carry_out(
-        request, found, lambda row, by: services.take_up(action=row, by=by), said="You are on it"
+        request,
+        found,
+        lambda row, by: services.take_up(action=row, by=by),
+        said=gettext("You are on it"),
     )
 
 
@@ -44,7 +48,7 @@ def let_go(request: Any, action: str) -> HttpResponse:
     if request.method != "POST":
         return to_page(request, found)
     return carry_out(
-        request, found, lambda row, by: services.let_go(action=row, by=by), said="Let go"
+        request, found, lambda row, by: services.let_go(action=row, by=by), said=gettext("Let go")
     )
 
 
@@ -57,7 +61,10 @@ def assign(request: Any, action: str) -> HttpResponse:
         return ask(request, found, form, kind="assign")
     to = form.cleaned_data["to"]
     return carry_out(
-        request, found, lambda row, by: services.assign(action=row, by=by, to=to), said="Assigned"
+        request,
+        found,
+        lambda row, by: services.assign(action=row, by=by, to=to),
+        said=gettext("Assigned"),
     )
 
 
@@ -73,7 +80,7 @@ def snooze(request: Any, action: str) -> HttpResponse:
         request,
         found,
         lambda row, by: services.snooze(action=row, by=by, until=until),
-        said="Snoozed",
+        said=gettext("Snoozed"),
     )
 
 
@@ -84,5 +91,8 @@ def wake(request: Any, action: str) -> HttpResponse:
     if request.method != "POST":
         return to_page(request, found)
     return carry_out(
-        request, found, lambda row, by: services.wake(action=row, by=by), said="Back in your inbox"
+        request,
+        found,
+        lambda row, by: services.wake(action=row, by=by),
+        said=gettext("Back in your inbox"),
     )

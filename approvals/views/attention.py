@@ -6,13 +6,15 @@ from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals.forms.care import AssignForm, CommentForm, SnoozeForm
 from approvals.models import Action, Comment, Snooze
 from approvals.states import ActionStatus
 from approvals.views.lines import Line
 
-SAYS = "Agent says (unverified)"
+SAYS = _("Agent says (unverified)")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,11 @@ class Attention:
         """Who is on it, in words; empty where nobody is."""
         if not self.is_taken:
             return ""
-        return "You are on it" if self.is_mine else f"{self.action.taken_by} is on it"
+        return (
+            gettext("You are on it")
+            if self.is_mine
+            else gettext("{taken_by} is on it").format(taken_by=self.action.taken_by)
+        )
 
     @property
     def assigned(self) -> str:
@@ -82,8 +88,8 @@ class Attention:
     def lines(self) -> list[Line]:
         """The reminder and the escalation: what was, and what comes."""
         action = self.action
-        reminder = ("clock-exclamation", "Reminded", "Reminder at")
-        escalation = ("trending-up", "Escalated", "Escalates at")
+        reminder = ("clock-exclamation", gettext("Reminded"), gettext("Reminder at"))
+        escalation = ("trending-up", gettext("Escalated"), gettext("Escalates at"))
         found = []
         for (icon, was, comes), then, due in (
             (reminder, action.reminded_at, action.remind_due_at),
@@ -124,7 +130,7 @@ class Attention:
         who, initials, is_me = SAYS, "", False
         if row.author is not None:
             is_me = row.author_id == self.user.pk
-            who, initials = "You" if is_me else str(row.author), row.author.initials
+            who, initials = gettext("You") if is_me else str(row.author), row.author.initials
         return Said(who, initials, is_me, row.kind, row.text, row.created_at)
 
     @cached_property

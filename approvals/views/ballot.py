@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext
+
 from approvals import services
 from approvals.forms import ApproveForm, RejectForm
 from approvals.models import Action
@@ -67,16 +69,20 @@ class Ballot:
     @property
     def tally(self) -> str:
         """How many of how many approvals the nearest alternative of the open stage has."""
-        return f"{self.standing.have} of {self.standing.needed}"
+        return gettext("{have} of {needed}").format(
+            have=self.standing.have, needed=self.standing.needed
+        )
 
     @property
     def where(self) -> str:
         """Which stage, or whose approvals, these are; empty where there is only one kind."""
         standing = self.standing
         if len(standing.stages) > 1:
-            return f" in stage {standing.open_stage + 1} of {len(standing.stages)}"
+            return gettext(" in stage {stage} of {stages}").format(
+                stage=standing.open_stage + 1, stages=len(standing.stages)
+            )
         if len(standing.current.alternatives) > 1:
-            return f" from {_who(standing.current.nearest)}"
+            return gettext(" from {who}").format(who=_who(standing.current.nearest))
         return ""
 
     @property
@@ -85,7 +91,9 @@ class Ballot:
         standing = self.standing
         if standing.rejections_end_at == 1:
             return ""
-        return f"{standing.rejections} of {standing.rejections_end_at} rejections that end it"
+        return gettext("{rejections} of {limit} rejections that end it").format(
+            rejections=standing.rejections, limit=standing.rejections_end_at
+        )
 
     @cached_property
     def votes(self) -> list[dict[str, Any]]:
@@ -110,7 +118,9 @@ class Ballot:
         people = [str(member.user) for member in services.next_voters(self.action, self.standing)]
         more = len(people) - SHOWN_PEOPLE
         shown = ", ".join(sorted(people)[:SHOWN_PEOPLE])
-        return f"{shown} and {more} more" if more > 0 else shown
+        return (
+            gettext("{shown} and {more} more").format(shown=shown, more=more) if more > 0 else shown
+        )
 
     @property
     def has_voted(self) -> bool:
@@ -176,4 +186,4 @@ def _line(stage: StageStanding, state: str) -> StageLine:
 def _who(way: AlternativeStanding) -> str:
     """Whom an alternative names, without the kind of each name."""
     names = (name.partition(":")[2] for name in way.alternative.reviewers)
-    return ", ".join(names) or "any reviewer"
+    return ", ".join(names) or gettext("any reviewer")

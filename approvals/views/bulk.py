@@ -8,6 +8,8 @@ from django import forms
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals import services
 from approvals.forms.bulk import (
@@ -28,10 +30,18 @@ from gateway.tools.models import Risk
 MOST = 100
 MOST_APPROVED = 25
 APPROVABLE = (Risk.LOW, Risk.MEDIUM)
-VERBS = {"reject": "Reject", "approve": "Approve", "snooze": "Snooze", "assign": "Assign"}
+VERBS = {
+    "reject": _("Reject"),
+    "approve": _("Approve"),
+    "snooze": _("Snooze"),
+    "assign": _("Assign"),
+}
 DONE = {
-    "reject": "Rejected", "approve": "Approved", "snooze": "Snoozed", "assign": "Assigned",
-}  # fmt: skip
+    "reject": _("Rejected {done} of {of}"),
+    "approve": _("Approved {done} of {of}"),
+    "snooze": _("Snoozed {done} of {of}"),
+    "assign": _("Assigned {done} of {of}"),
+}
 
 Act = Callable[[Action, Principal, str], object]
 
@@ -70,22 +80,28 @@ class Bulk:
     def obstacle(self) -> str:
         """Why this cannot be done with all of them; empty where it can."""
         if not self.rows:
-            return "No action is ticked. Go back to the inbox and tick some."
+            return gettext("No action is ticked. Go back to the inbox and tick some.")
         if self.are_too_many:
-            return f"At most {MOST} actions are decided together: go back and tick fewer."
+            return gettext(
+                "At most {most} actions are decided together: go back and tick fewer."
+            ).format(most=MOST)
         return self._no_approval() if self.verb == "approve" else ""
 
     def _no_approval(self) -> str:
         """Only what is alike, and of little risk, is approved in a row."""
         actions = [row.action for row in self.rows]
         if len(actions) > MOST_APPROVED:
-            return f"At most {MOST_APPROVED} are approved together; {len(actions)} are ticked."
+            return gettext(
+                "At most {most_approved} are approved together; {actions} are ticked."
+            ).format(most_approved=MOST_APPROVED, actions=len(actions))
         if any(action.risk not in APPROVABLE for action in actions):
-            return "Actions of high or critical risk are approved one by one."
+            return gettext("Actions of high or critical risk are approved one by one.")
         if len({action.tool_version_id for action in actions}) > 1:
-            return "Only actions of the same tool, in the same version, are approved together."
+            return gettext(
+                "Only actions of the same tool, in the same version, are approved together."
+            )
         if any(row.hidden for row in self.rows):
-            return "One of them has hidden characters: it is looked at by itself."
+            return gettext("One of them has hidden characters: it is looked at by itself.")
         return ""
 
     def form(self) -> Any:
@@ -143,7 +159,7 @@ def _told(request: Any, found: Bulk, outcomes: list[Outcome]) -> HttpResponse:
     failed = [one for one in outcomes if one.error]
     done = [one for one in outcomes if not one.error]
     context = _context(request, found) | {"done": done, "failed": failed}
-    context["said"] = f"{DONE[found.verb]} {len(done)} of {len(outcomes)}"
+    context["said"] = DONE[found.verb].format(done=len(done), of=len(outcomes))
     return render(request, "approvals/bulk_done.html", context, status=409 if failed else 200)
 
 

@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals import services
 from approvals.models import Action, ShadowVerdict
@@ -32,7 +34,8 @@ ICONS = {
     "customer": "user", "person": "user", "user": "user", "order": "receipt", "email": "mail",
     "mail": "mail", "ticket": "message", "shop": "building-store", "url": "link-off",
 }  # fmt: skip
-STEPS = ("Proposed", "Policy", "Review", "Hold", "Executing", "Done")
+STEPS = (_("Proposed"), _("Policy"), _("Review"), _("Hold"), _("Executing"), _("Done"))
+HOLD = 3
 AT_STEP = {
     ActionStatus.PROPOSED: 1, ActionStatus.INVALID: 1, ActionStatus.DENIED: 1,
     ActionStatus.PENDING: 2, ActionStatus.REJECTED: 2, ActionStatus.EXPIRED: 2,
@@ -91,11 +94,11 @@ class Card(Row):
         """The state line; without a hold its step is left out."""
         at = AT_STEP.get(ActionStatus(self.action.status), len(STEPS))
         if self.is_held:
-            at = STEPS.index("Hold")
+            at = HOLD
         stopped = self.action.status in STOPPED
         steps = []
         for number, word in enumerate(STEPS):
-            if word == "Hold" and not self.hold_s:
+            if number == HOLD and not self.hold_s:
                 continue
             if number < at:
                 steps.append(Step(word, "done", "circle-check"))
@@ -129,21 +132,28 @@ class Card(Row):
     def outcome_line(self) -> str:
         """What the bar says of an approved action."""
         if self.is_held:
-            return "Approved. It rests before it starts, and can be undone until then."
-        return "Approved. It can be canceled until it is sent."
+            return gettext("Approved. It rests before it starts, and can be undone until then.")
+        return gettext("Approved. It can be canceled until it is sent.")
 
     @property
     def reversible(self) -> Line:
         """Whether it can be taken back, and how."""
         version = self.action.tool_version
         if version is None or version.side_effect == SideEffect.READ:
-            return Line("Reads only: nothing is changed.", icon="eye")
+            return Line(gettext("Reads only: nothing is changed."), icon="eye")
         if self.undo_says:
-            return Line(f"Can be undone: {self.undo_says}", icon="arrow-back-up-double")
+            return Line(
+                gettext("Can be undone: {undo_says}").format(undo_says=self.undo_says),
+                icon="arrow-back-up-double",
+            )
         if version.side_effect == SideEffect.DESTRUCTIVE:
-            text = "Not reversible: what it removes or pays out does not come back by itself."
+            text = gettext(
+                "Not reversible: what it removes or pays out does not come back by itself."
+            )
             return Line(text, icon="alert-triangle", tone="warn")
-        return Line("Not taken back from here: undoing it is another action.", icon="alert-circle")
+        return Line(
+            gettext("Not taken back from here: undoing it is another action."), icon="alert-circle"
+        )
 
     @property
     def undo_says(self) -> str:
@@ -209,7 +219,9 @@ class Card(Row):
     def through(self) -> str:
         """By which connector it is carried out."""
         version = self.action.tool_version
-        return f"{version.connector} {version.operation}" if version else "nothing: refused"
+        return (
+            f"{version.connector} {version.operation}" if version else gettext("nothing: refused")
+        )
 
     @property
     def credential(self) -> str:
@@ -293,11 +305,14 @@ class Card(Row):
     def context(self) -> list[Line]:
         """The times and tags of the request."""
         action = self.action
-        rows = [Line("", label="Proposed", at=action.created_at)]
-        for label, when in (("Decide by", action.decide_by), ("Execute by", action.execute_by)):
+        rows = [Line("", label=gettext("Proposed"), at=action.created_at)]
+        for label, when in (
+            (gettext("Decide by"), action.decide_by),
+            (gettext("Execute by"), action.execute_by),
+        ):
             rows += [Line("", label=label, at=when)] if when else []
         rows += [Line(str(value), label=name) for name, value in sorted(action.tags.items())]
-        return [*rows, Line(action.call_scope, label="Call id counts in")]
+        return [*rows, Line(action.call_scope, label=gettext("Call id counts in"))]
 
     @cached_property
     def similar(self) -> list[Row]:

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from approvals import diff
 from approvals.models import Action
 from approvals.services.masking import masked
 from approvals.states import ActionStatus
 
 GLYPHS = {"added": "+", "removed": "−", "changed": "~", "type_changed": "~", "moved": "↕"}
-WORDS = {"type_changed": "changed in kind"}
+WORDS = {"type_changed": _("changed in kind")}
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,16 @@ def changes_of(action: Action) -> tuple[str, list[ChangeRow]]:
     """The rows, and a sentence that says what is compared with what."""
     sensitive = tuple(action.tool_version.sensitive) if action.tool_version else ()
     if action.before is not None or action.after is not None:
-        sentence = "The target as read when this was proposed, and after this action"
+        sentence = gettext("The target as read when this was proposed, and after this action")
         return sentence, rows_of(_side(action.before), _side(action.after))
     last = _last_on_target(action)
     if last is not None:
-        sentence = f"Arguments of {last.public_id}, the last on the same target, and of this action"
+        sentence = gettext(
+            "Arguments of {public_id}, the last on the same target, and of this action"
+        ).format(public_id=last.public_id)
         before = masked(last.arguments_value, sensitive)
         return sentence, rows_of(before, masked(action.arguments_value, sensitive))
-    sentence = "Nothing to compare with: every argument counts as added"
+    sentence = gettext("Nothing to compare with: every argument counts as added")
     return sentence, rows_of({}, masked(action.arguments_value or {}, sensitive))
 
 

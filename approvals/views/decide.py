@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.forms import ApproveForm, RejectForm
@@ -35,7 +36,7 @@ def approve(request: Any, action: str) -> HttpResponse:
         by = signed(by, digest=data["digest"], assertion=data["assertion"])
         return services.approve(action=row, by=by, digest=data["digest"], comment=data["comment"])
 
-    return carry_out(request, found, decide, said="Approved")
+    return carry_out(request, found, decide, said=gettext("Approved"))
 
 
 @page("approvals.view_action")
@@ -50,7 +51,7 @@ def reject(request: Any, action: str) -> HttpResponse:
     def decide(row: Action, by: Principal) -> object:
         return services.reject(action=row, by=by, digest=data["digest"], reason=data["text"])
 
-    return carry_out(request, found, decide, said="Rejected")
+    return carry_out(request, found, decide, said=gettext("Rejected"))
 
 
 @page("approvals.cancel_action")
@@ -60,5 +61,5 @@ def cancel(request: Any, action: str) -> HttpResponse:
     if request.method != "POST":
         return ask(request, found, None, kind="cancel")
     return carry_out(
-        request, found, lambda row, by: services.cancel(action=row, by=by), said="Canceled"
+        request, found, lambda row, by: services.cancel(action=row, by=by), said=gettext("Canceled")
     )

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.forms.care import DelegationForm
@@ -51,7 +52,7 @@ def revoke_delegation(request: Any, delegation: str) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, "The delegation has ended.")
+        messages.success(request, gettext("The delegation has ended."))
     return _back(request)
 
 
@@ -63,7 +64,10 @@ def _made(request: Any, form: DelegationForm) -> bool:
     except DomainError as error:
         form.add_error(None, error.detail)
         return False
-    messages.success(request, f"{made.substitute} decides for you while it lasts.")
+    messages.success(
+        request,
+        gettext("{substitute} decides for you while it lasts.").format(substitute=made.substitute),
+    )
     return True
 
 

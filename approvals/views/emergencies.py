@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.forms import BreakGlassForm, ReviewForm
@@ -36,7 +37,7 @@ def break_glass(request: Any, action: str) -> HttpResponse:
         by = signed(by, digest=data["digest"], assertion=data["assertion"])
         return services.break_glass(action=row, by=by, digest=data["digest"], reason=data["reason"])
 
-    return carry_out(request, found, decide, said="Decided alone")
+    return carry_out(request, found, decide, said=gettext("Decided alone"))
 
 
 @page("approvals.view_break_glass")
@@ -64,7 +65,9 @@ def review_break_glass(request: Any, emergency: str) -> HttpResponse:
         except DomainError as error:
             form.add_error(None, error.detail)
         else:
-            messages.success(request, f"Reviewed: {found.action.effect}")
+            messages.success(
+                request, gettext("Reviewed: {effect}").format(effect=found.action.effect)
+            )
             place = request.environment
             where = {"tenant": place.tenant.slug, "environment": place.slug}
             return redirect(reverse("approvals:emergencies", kwargs=where))

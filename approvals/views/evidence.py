@@ -6,6 +6,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from approvals import services
 from approvals.models import Action, Execution, RunAgain
 from approvals.services.definitions import can_look_up
@@ -15,9 +18,9 @@ from gateway.tenants.principals import Principal
 
 RECONCILE = "approvals.reconcile_action"
 LOOKS = {
-    "found": ("ok", "The service remembers it"),
-    "absent": ("warn", "The service knows nothing under this key"),
-    "unreadable": ("bad", "The service could not be asked"),
+    "found": ("ok", _("The service remembers it")),
+    "absent": ("warn", _("The service knows nothing under this key")),
+    "unreadable": ("bad", _("The service could not be asked")),
 }
 TONES = {
     ExecutionStatus.SUCCEEDED: "ok", ExecutionStatus.FAILED: "bad", ExecutionStatus.UNKNOWN: "warn",
@@ -53,7 +56,11 @@ class Attempt:
     def connection(self) -> str:
         """The connection and its revision, in words."""
         name, _, revision = self.row.connection.partition(" r")
-        return f"{name}, revision {revision}" if revision else name
+        return (
+            gettext("{name}, revision {revision}").format(name=name, revision=revision)
+            if revision
+            else name
+        )
 
     @property
     def took_s(self) -> str:
@@ -128,9 +135,9 @@ def _answer(response: dict[str, Any] | None) -> str:
 def _look(said: dict[str, Any] | None) -> Look | None:
     if said is None:
         return None
-    tone, text = LOOKS.get(said.get("state", ""), ("", "The service was asked"))
+    tone, text = LOOKS.get(said.get("state", ""), ("", gettext("The service was asked")))
     if said.get("state") == "found" and said.get("status") == "failed":
-        tone, text = "bad", "The service remembers that it refused"
+        tone, text = "bad", gettext("The service remembers that it refused")
     return Look(tone, text, said.get("detail") or "", _moment(said.get("at")))
 
 

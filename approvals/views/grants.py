@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.forms import GrantFilter, GrantForm
@@ -86,7 +87,12 @@ def revoke_grant(request: Any, grant: str) -> HttpResponse:
         except DomainError as error:
             problem = error.detail
         else:
-            messages.success(request, f"Revoked: calls of {found.tool.name} are asked about again.")
+            messages.success(
+                request,
+                gettext("Revoked: calls of {tool} are asked about again.").format(
+                    tool=found.tool.name
+                ),
+            )
             return redirect(_address(request, "approvals:grants"))
     context = {"grant": found, "problem": problem}
     return render(request, "approvals/revoke_grant.html", context, status=409 if problem else 200)
@@ -98,7 +104,9 @@ def _made(request: Any, action: Action, chosen: dict[str, Any]) -> HttpResponse:
         action=action, by=of_browser(request, request.user, request.environment), expires_at=until,
         condition=chosen["condition"], max_uses=chosen["max_uses"], reason=chosen["reason"],
     )  # fmt: skip
-    text = f"Granted: up to {made.max_uses} such calls of {made.tool.name} run without being asked."
+    text = gettext(
+        "Granted: up to {max_uses} such calls of {tool} run without being asked."
+    ).format(max_uses=made.max_uses, tool=made.tool.name)
     messages.success(request, text)
     return redirect(_address(request, "approvals:grants"))
 

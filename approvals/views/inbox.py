@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 from django.db.models import Case, IntegerField, Q, When
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals import services
 from approvals.forms import ActionFilter
@@ -22,8 +24,8 @@ from gateway.lib.html import csv_answer, page, paged
 from gateway.tenants.models import Group
 
 TABS = {
-    "mine": "Needs me", "team": "Team", "others": "Waiting on others", "held": "Held",
-    "done": "Done",
+    "mine": _("Needs me"), "team": _("Team"), "others": _("Waiting on others"), "held": _("Held"),
+    "done": _("Done"),
 }  # fmt: skip
 FILTERS = ("q", "risk", "tool", "agent", "sort")
 ORDERS = {
@@ -152,9 +154,13 @@ class Inbox:
     def chips(self) -> list[Chip]:
         """The filters that are set."""
         chosen = [(name, self.request.GET.get(name, "").strip()) for name in FILTERS]
-        labels = {"q": "Search", "sort": "Order"}
-        set_ = [Chip("Assigned to me", self._with(assignee=""))] if self._is_set("assignee") else []
-        set_ += [Chip("Snoozed", self._with(snoozed=""))] if self.is_aside else []
+        labels = {"q": gettext("Search"), "sort": gettext("Order")}
+        set_ = (
+            [Chip(gettext("Assigned to me"), self._with(assignee=""))]
+            if self._is_set("assignee")
+            else []
+        )
+        set_ += [Chip(gettext("Snoozed"), self._with(snoozed=""))] if self.is_aside else []
         return set_ + [
             Chip(f"{labels.get(name, name.capitalize())}: {value}", self._with(**{name: ""}))
             for name, value in chosen
@@ -166,10 +172,23 @@ class Inbox:
         found = []
         if not self._is_set("assignee") and self.is_live:
             count = self._assigned(self._team()).count()
-            found += [Chip(f"Assigned to me {count}", self._with(assignee=ME))] if count else []
+            found += (
+                [
+                    Chip(
+                        gettext("Assigned to me {count}").format(count=count),
+                        self._with(assignee=ME),
+                    )
+                ]
+                if count
+                else []
+            )
         if self.tab == "mine" and not self.is_aside:
             count = waiting.aside(self.request).count()
-            found += [Chip(f"Snoozed {count}", self._with(snoozed="1"))] if count else []
+            found += (
+                [Chip(gettext("Snoozed {count}").format(count=count), self._with(snoozed="1"))]
+                if count
+                else []
+            )
         return found
 
     def _is_set(self, name: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect
 
 from approvals import services
@@ -32,7 +33,7 @@ def reconcile(request: Any, action: str) -> HttpResponse:
             action=row, by=by, outcome=data["outcome"], evidence=data["evidence"]
         )
 
-    return carry_out(request, found, settle, said="Reconciled")
+    return carry_out(request, found, settle, said=gettext("Reconciled"))
 
 
 @page("approvals.reconcile_action")
@@ -42,7 +43,10 @@ def look_again(request: Any, action: str) -> HttpResponse:
     if request.method != "POST":
         return to_page(request, found)
     return carry_out(
-        request, found, lambda row, by: services.look_again(action=row, by=by), said="Looked again"
+        request,
+        found,
+        lambda row, by: services.look_again(action=row, by=by),
+        said=gettext("Looked again"),
     )
 
 
@@ -59,7 +63,7 @@ def run_again(request: Any, action: str) -> HttpResponse:
     reason = form.cleaned_data["reason"]
     return carry_out(
         request, found, lambda row, by: services.order_again(action=row, by=by, reason=reason),
-        said="Ordered, not confirmed yet",
+        said=gettext("Ordered, not confirmed yet"),
     )  # fmt: skip
 
 
@@ -71,7 +75,7 @@ def _confirm_again(request: Any, found: Action, order: Any) -> HttpResponse:
     given = form.cleaned_data["order"]
     return carry_out(
         request, found, lambda row, by: services.confirm_again(action=row, by=by, order=given),
-        said="Runs again",
+        said=gettext("Runs again"),
     )  # fmt: skip
 
 
@@ -87,6 +91,6 @@ def compensate(request: Any, action: str) -> HttpResponse:
         made = services.compensate(action=found, by=by, reason=form.cleaned_data["reason"])
     except DomainError as error:
         return refused(request, found, error)
-    messages.success(request, f"Proposed: {made.effect or made.reason}")
+    messages.success(request, gettext("Proposed: {what}").format(what=made.effect or made.reason))
     url = place(made, "approvals:detail", action=made.public_id)
     return HttpResponseClientRedirect(url) if is_fragment(request) else redirect(url)

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.models import Policy
@@ -61,7 +62,7 @@ def switch(request: Any, policy: str) -> HttpResponse:
         lambda: services.change_policy(
             found, enabled=enabled, comment=request.POST.get("comment", "")
         ),
-        "The policy counts again." if enabled else "The policy counts no more.",
+        gettext("The policy counts again.") if enabled else gettext("The policy counts no more."),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 
 from approvals import policy_forms, services
 from approvals.models import Policy
@@ -44,7 +45,7 @@ class Preview:
         """Each kind of change with its count and the newest actions."""
         return [
             (
-                change.words,
+                gettext(change.words),
                 self.replay.counts[change],
                 [(one, Row(one.action)) for one in self.replay.listed[change]],
             )
@@ -114,11 +115,16 @@ def _saved(request: Any, policy: Policy | None, form: PolicyForm, raw: list[Raw]
     }  # fmt: skip
     if data["stage"] in ("", NOW):
         saved = services.save_policy(request.environment, **common)
-        messages.success(request, f"Version {saved.version} is in force.")
+        messages.success(
+            request, gettext("Version {version} is in force.").format(version=saved.version)
+        )
     else:
         saved = services.try_version(request.environment, rollout=rollout_of(data), **common)
         messages.success(
-            request, f"Version {saved.trial.number if saved.trial else ''} is on trial."
+            request,
+            gettext("Version {number} is on trial.").format(
+                number=saved.trial.number if saved.trial else ""
+            ),
         )
     address = at(request, "approvals:policy", policy=saved.public_id)
     if getattr(request, "htmx", None):

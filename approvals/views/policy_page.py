@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpResponse
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.diff import words
@@ -39,7 +40,7 @@ class Count:
     @property
     def words(self) -> str:
         """The change in words."""
-        return self.change.words
+        return gettext(self.change.words)
 
 
 @page(VIEW)
@@ -168,7 +169,7 @@ def shadow(request: Any, policy: str) -> HttpResponse:
         ],
         "change": change,
         "number": wanted,
-        "words": Change(change).words if change else "",
+        "words": gettext(Change(change).words) if change else "",
     }
     name = "approvals/policy_shadow.html"
     return show(request, name, fragment=name, context=context)
@@ -191,7 +192,7 @@ def restore(request: Any, policy: str, number: int) -> HttpResponse:
     return done(
         request, found,
         lambda: services.restore(found, number=number, comment=comment),
-        f"Version {number} is in force again, as a new version.",
+        gettext("Version {number} is in force again, as a new version.").format(number=number),
     )  # fmt: skip
 
 
@@ -202,12 +203,16 @@ def rollout(request: Any, policy: str) -> HttpResponse:
     if request.method != "POST":
         return back(request, found)
     if what == "promote":
-        return done(request, found, lambda: services.promote(found), "It counts for all now.")
+        return done(
+            request, found, lambda: services.promote(found), gettext("It counts for all now.")
+        )
     if what == "withdraw":
-        return done(request, found, lambda: services.withdraw(found), "The trial has ended.")
+        return done(
+            request, found, lambda: services.withdraw(found), gettext("The trial has ended.")
+        )
     return done(
         request, found, lambda: services.widen(found, rollout=_asked(request)),
-        "The trial goes on as you said.",
+        gettext("The trial goes on as you said."),
     )  # fmt: skip
 
 

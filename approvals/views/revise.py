@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.forms import EditForm, ExtendForm
@@ -35,7 +36,7 @@ def edit(request: Any, action: str) -> HttpResponse:
         return ask(request, found, form, kind="edit")
     except DomainError as error:
         return refused(request, found, error)
-    return done(request, found, said="Edited, not approved yet")
+    return done(request, found, said=gettext("Edited, not approved yet"))
 
 
 @page("approvals.view_action")
@@ -45,7 +46,10 @@ def undo(request: Any, action: str) -> HttpResponse:
     if request.method != "POST":
         return ask(request, found, None, kind="undo")
     return carry_out(
-        request, found, lambda row, by: services.undo(action=row, by=by), said="Approval undone"
+        request,
+        found,
+        lambda row, by: services.undo(action=row, by=by),
+        said=gettext("Approval undone"),
     )
 
 
@@ -61,4 +65,4 @@ def extend(request: Any, action: str) -> HttpResponse:
     def decide(row: Action, by: Principal) -> object:
         return services.extend(action=row, by=by, decide_by=when)
 
-    return carry_out(request, found, decide, said="More time")
+    return carry_out(request, found, decide, said=gettext("More time"))

@@ -1,20 +1,23 @@
 """Block 4 of the card: the reasons behind the risk, each with its code."""
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from approvals.models import Action
 from approvals.views.lines import Line
 from gateway.tools.models import RetryClass, SideEffect
 
 EFFECTS = {
-    SideEffect.WRITE: "The tool changes something",
-    SideEffect.DESTRUCTIVE: "What the tool does cannot be undone",
+    SideEffect.WRITE: _("The tool changes something"),
+    SideEffect.DESTRUCTIVE: _("What the tool does cannot be undone"),
 }
 KINDS = {
-    "card_number": "A card number",
-    "iban": "An account number (IBAN)",
-    "email": "An e-mail address",
-    "phone": "A phone number",
-    "private_key": "A private key",
-    "token": "A credential",
+    "card_number": _("A card number"),
+    "iban": _("An account number (IBAN)"),
+    "email": _("An e-mail address"),
+    "phone": _("A phone number"),
+    "private_key": _("A private key"),
+    "token": _("A credential"),
 }
 SHOWN_PATHS = 5
 
@@ -26,13 +29,15 @@ def reasons_of(action: Action, *, agent: str, hidden: int) -> list[Line]:
     version = action.tool_version
     if version and version.side_effect != SideEffect.READ:
         does = EFFECTS[SideEffect(version.side_effect)]
-        text = f"{does}; its own risk is {version.risk}"
+        text = gettext("{does}; its own risk is {risk}").format(does=does, risk=version.risk)
         found.append(Line(text, icon="tool", code="tool.side_effect"))
     if version and version.retry_class == RetryClass.UNSAFE:
-        found.append(Line("It is never repeated by itself", icon="refresh", code="tool.retry"))
+        found.append(
+            Line(gettext("It is never repeated by itself"), icon="refresh", code="tool.retry")
+        )
     signals = _signals(action, agent=agent, hidden=hidden)
     found += [Line(text, icon="sparkles", code=code) for text, code in signals]
-    return found or [Line("Nothing out of the ordinary", icon="checks")]
+    return found or [Line(gettext("Nothing out of the ordinary"), icon="checks")]
 
 
 def _sensitive(action: Action) -> list[tuple[str, str]]:
@@ -43,16 +48,24 @@ def _sensitive(action: Action) -> list[tuple[str, str]]:
         by_kind.setdefault(hit["kind"], []).append(hit["path"].removeprefix("/args"))
     found = [(_holds(kind, paths), f"sensitive.{kind}") for kind, paths in by_kind.items()]
     if seen.get("preview") == "unread":
-        text = "The present state could not be read, so nothing sensitive was looked for in it"
+        text = gettext(
+            "The present state could not be read, so nothing sensitive was looked for in it"
+        )
         found.append((text, "sensitive.unread"))
     return found
 
 
 def _holds(kind: str, paths: list[str]) -> str:
     shown = ", ".join(dict.fromkeys(paths[:SHOWN_PATHS]))
-    more = f" and {len(paths) - SHOWN_PATHS} more" if len(paths) > SHOWN_PATHS else ""
-    what = KINDS.get(kind) or f"Something on the list {kind.removeprefix('list:')}"
-    return f"{what} in {shown}{more}"
+    more = (
+        gettext(" and {count} more").format(count=len(paths) - SHOWN_PATHS)
+        if len(paths) > SHOWN_PATHS
+        else ""
+    )
+    what = KINDS.get(kind) or gettext("Something on the list {name}").format(
+        name=kind.removeprefix("list:")
+    )
+    return gettext("{what} in {shown}{more}").format(what=what, shown=shown, more=more)
 
 
 def _signals(action: Action, *, agent: str, hidden: int) -> list[tuple[str, str]]:
@@ -61,13 +74,37 @@ def _signals(action: Action, *, agent: str, hidden: int) -> list[tuple[str, str]
     )
     found = []
     if not earlier.exists():
-        found.append((f"First use of {action.tool_name} by {agent}", "signal.first_use"))
+        found.append(
+            (
+                gettext("First use of {tool_name} by {agent}").format(
+                    tool_name=action.tool_name, agent=agent
+                ),
+                "signal.first_use",
+            )
+        )
     same = earlier.filter(arguments_sha256=action.arguments_sha256).order_by("-id").first()
     if same is not None and action.arguments:
-        found.append((f"Same arguments as {same.public_id}", "signal.same_as"))
+        found.append(
+            (
+                gettext("Same arguments as {public_id}").format(public_id=same.public_id),
+                "signal.same_as",
+            )
+        )
     if hidden:
-        found.append((f"{hidden} hidden or look-alike characters", "signal.hidden"))
+        found.append(
+            (
+                gettext("{hidden} hidden or look-alike characters").format(hidden=hidden),
+                "signal.hidden",
+            )
+        )
     found += _sensitive(action)
     if action.preview_error:
-        found.append((f"The live read failed: {action.preview_error}", "signal.no_preview"))
+        found.append(
+            (
+                gettext("The live read failed: {preview_error}").format(
+                    preview_error=action.preview_error
+                ),
+                "signal.no_preview",
+            )
+        )
     return found

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from approvals.models import Action
 from approvals.states import ActionStatus
@@ -41,7 +42,9 @@ class Row:
     @property
     def effect(self) -> str:
         """What will happen, as a sentence; a refused call has only its tool's name."""
-        return self.action.effect or f"Call {self.action.tool_name}"
+        return self.action.effect or gettext("Call {tool_name}").format(
+            tool_name=self.action.tool_name
+        )
 
     @property
     def tool(self) -> str:
@@ -77,7 +80,7 @@ class Row:
         """“1/2”; where there are alternatives or stages only how many have agreed."""
         asked = self.action.requirement or {}
         if asked.get("alternatives") or asked.get("stages"):
-            return f"{self.have} approved"
+            return gettext("{have} approved").format(have=self.have)
         return f"{self.have}/{asked.get('quorum', 1)}"
 
     @cached_property
@@ -92,9 +95,9 @@ class Row:
         if action.status != ActionStatus.PENDING:
             return ""
         if action.taken_until is not None and action.taken_until > timezone.now():
-            return f"{action.taken_by} is on it"
+            return gettext("{taken_by} is on it").format(taken_by=action.taken_by)
         assigned = action.assignee or action.assigned_group
-        return f"assigned to {assigned}" if assigned else ""
+        return gettext("assigned to {assigned}").format(assigned=assigned) if assigned else ""
 
     @cached_property
     def flags(self) -> list[Flag]:
@@ -103,15 +106,17 @@ class Row:
         if self.action.has_other_arguments:
             found.append(Flag("pencil", "edited"))
         elif self.action.version > 1:
-            found.append(Flag("pencil", f"version {self.action.version}"))
+            found.append(
+                Flag("pencil", gettext("version {version}").format(version=self.action.version))
+            )
         if self.action.escalated_at is not None:
             found.append(Flag("trending-up", "escalated"))
         elif self.action.reminded_at is not None:
             found.append(Flag("clock-exclamation", "reminded"))
         if self.action.preview_error:
-            found.append(Flag("eye-off", "no live read"))
+            found.append(Flag("eye-off", gettext("no live read")))
         if self.action.status == ActionStatus.UNKNOWN:
-            found.append(Flag("help-circle", "outcome unknown"))
+            found.append(Flag("help-circle", gettext("outcome unknown")))
         return found
 
 

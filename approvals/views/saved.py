@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.forms.views import SaveViewForm
@@ -33,7 +34,7 @@ class Offered:
     @property
     def whose(self) -> str:
         """Whose it is, where that is not the reader."""
-        return "" if self.is_own else f"shared by {self.view.owner}"
+        return "" if self.is_own else gettext("shared by {owner}").format(owner=self.view.owner)
 
 
 class Views:
@@ -71,7 +72,7 @@ def save_view(request: Any) -> HttpResponse:
     back = f"{home}?{kept}" if kept else home
     form = SaveViewForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Not saved: a view needs a name of at most 60 characters.")
+        messages.error(request, gettext("Not saved: a view needs a name of at most 60 characters."))
         return redirect(back)
     said = form.cleaned_data
     by = of_user(request.user, request.environment)
@@ -82,7 +83,9 @@ def save_view(request: Any) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"Saved as {made.name}: find it under Views.")
+        messages.success(
+            request, gettext("Saved as {name}: find it under Views.").format(name=made.name)
+        )
     return redirect(back)
 
 
@@ -104,7 +107,9 @@ def remove_view(request: Any, view: str) -> HttpResponse:
         except DomainError as error:
             messages.error(request, error.detail)
         else:
-            messages.success(request, f"The view {found.name} is removed.")
+            messages.success(
+                request, gettext("The view {name} is removed.").format(name=found.name)
+            )
     return redirect(place(request, "approvals:inbox"))
 
 

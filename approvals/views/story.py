@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db.models import Count, Max
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals import services
 from approvals.models import Action, ActionVersion
@@ -21,33 +23,33 @@ from gateway.tenants.models import User
 
 TRACE_LOOKS = {
     "matched": ("ok", "check", "matched"),
-    "not_matched": ("off", "minus", "not matched"),
-    "error": ("bad", "alert-circle", "could not be evaluated"),
-    "not_reached": ("off", "minus", "not reached"),
+    "not_matched": ("off", "minus", _("not matched")),
+    "error": ("bad", "alert-circle", _("could not be evaluated")),
+    "not_reached": ("off", "minus", _("not reached")),
 }
 ENDINGS = {
-    ActionStatus.INVALID: ("bad", "alert-circle", "Refused: the call is not valid"),
-    ActionStatus.DENIED: ("bad", "hand-stop", "Denied"),
-    ActionStatus.REJECTED: ("", "ban", "Rejected"),
-    ActionStatus.EXPIRED: ("warn", "clock-x", "Expired: nobody decided in time"),
-    ActionStatus.CANCELED: ("", "circle-minus", "Canceled"),
-    ActionStatus.SUCCEEDED: ("ok", "circle-check", "Succeeded"),
-    ActionStatus.FAILED: ("bad", "circle-x", "Failed"),
-    ActionStatus.UNKNOWN: ("warn", "help-circle", "The outcome is not known"),
+    ActionStatus.INVALID: ("bad", "alert-circle", _("Refused: the call is not valid")),
+    ActionStatus.DENIED: ("bad", "hand-stop", _("Denied")),
+    ActionStatus.REJECTED: ("", "ban", _("Rejected")),
+    ActionStatus.EXPIRED: ("warn", "clock-x", _("Expired: nobody decided in time")),
+    ActionStatus.CANCELED: ("", "circle-minus", _("Canceled")),
+    ActionStatus.SUCCEEDED: ("ok", "circle-check", _("Succeeded")),
+    ActionStatus.FAILED: ("bad", "circle-x", _("Failed")),
+    ActionStatus.UNKNOWN: ("warn", "help-circle", _("The outcome is not known")),
 }
 MADE = {
-    ActionVersion.Origin.EDITED: ("pencil", "{who} edited it: version {number}"),
+    ActionVersion.Origin.EDITED: ("pencil", _("{who} edited it: version {number}")),
     ActionVersion.Origin.RETURNED: (
-        "arrow-back-up-double", "{who} returned it to review: version {number}",
+        "arrow-back-up-double", _("{who} returned it to review: version {number}"),
     ),
     ActionVersion.Origin.UNDONE: (
-        "arrow-back-up-double", "{who} undid the approval: version {number}",
+        "arrow-back-up-double", _("{who} undid the approval: version {number}"),
     ),
     ActionVersion.Origin.DRIFTED: (
-        "git-merge", "The target moved, so nothing ran: version {number}",
+        "git-merge", _("The target moved, so nothing ran: version {number}"),
     ),
 }  # fmt: skip
-UNKNOWN_HINT = "It may have happened. Look in the other system before it is run again."
+UNKNOWN_HINT = _("It may have happened. Look in the other system before it is run again.")
 
 
 @dataclass(frozen=True)
@@ -120,16 +122,27 @@ def ending_of(action: Action) -> Ending | None:
 
 def history_of(action: Action) -> list[Entry]:
     """What happened, in order, from the rows themselves."""
-    entries = [Entry(action.created_at, "robot", f"{action.agent.slug} proposed this action")]
+    entries = [
+        Entry(
+            action.created_at,
+            "robot",
+            gettext("{agent} proposed this action").format(agent=action.agent.slug),
+        )
+    ]
     if action.policy_hash:
-        rule = action.rule or "the default"
+        rule = action.rule or gettext("the default")
         entries.append(
-            Entry(action.created_at, "scale", f"Policy: {rule} decided", services.asked(action))
+            Entry(
+                action.created_at,
+                "scale",
+                gettext("Policy: {rule} decided").format(rule=rule),
+                services.asked(action),
+            )
         )
     known = [*_versions(action), *_votes(action), *_executions(action), *_orders(action)]
     entries += sorted(known, key=lambda entry: entry.at or action.created_at)
     if action.status == ActionStatus.PENDING:
-        waits = f"Waiting for {services.asked(action)}"
+        waits = gettext("Waiting for {asked}").format(asked=services.asked(action))
         entries.append(Entry(None, "hourglass", waits, tone="now"))
     elif (ending := ending_of(action)) is not None:
         tone = ending.tone if ending.tone in ("ok", "bad") else ""
@@ -143,18 +156,30 @@ def _repeats(action: Action) -> list[Entry]:
     found = again.aggregate(count=Count("pk"), last=Max("created_at"))
     if not (count := found["count"]):
         return []
-    text = f"Asked for again {count} time{'s' if count != 1 else ''}, refused at once"
+    text = ngettext(
+        "Asked for again {count} time, refused at once",
+        "Asked for again {count} times, refused at once",
+        count,
+    ).format(count=count)
     return [Entry(found["last"], "refresh", text)]
 
 
 def _votes(action: Action) -> list[Entry]:
     entries = []
     for vote in action.approvals.select_related("user", "on_behalf_of"):
-        said = "approved" if vote.decision == "approve" else "rejected"
-        void = ", void since: the action changed" if vote.void_at else ""
-        who = f"{vote.user} for {vote.on_behalf_of}" if vote.on_behalf_of else str(vote.user)
-        signed = " and signed it with a passkey" if vote.assertion else ""
-        text = f"{who} {said} digest {vote.digest[:12]}{signed}{void}"
+        said = gettext("approved") if vote.decision == "approve" else gettext("rejected")
+        void = gettext(", void since: the action changed") if vote.void_at else ""
+        who = (
+            gettext("{user} for {on_behalf_of}").format(
+                user=vote.user, on_behalf_of=vote.on_behalf_of
+            )
+            if vote.on_behalf_of
+            else str(vote.user)
+        )
+        signed = gettext(" and signed it with a passkey") if vote.assertion else ""
+        text = gettext("{who} {said} digest {digest}{signed}{void}").format(
+            who=who, said=said, digest=vote.digest[:12], signed=signed, void=void
+        )
         icon, tone = ("check", "ok") if vote.decision == "approve" else ("x", "bad")
         entries.append(Entry(vote.created_at, icon, text, vote.comment, "" if void else tone))
     return entries
@@ -166,7 +191,7 @@ def _versions(action: Action) -> list[Entry]:
     for version in action.versions.select_related("made_by"):
         if version.origin in MADE:
             icon, did = MADE[ActionVersion.Origin(version.origin)]
-            text = did.format(who=version.made_by or "The gate", number=version.number)
+            text = did.format(who=version.made_by or gettext("The gate"), number=version.number)
             entries.append(Entry(version.made_at, icon, text, version.comment))
     return entries
 
@@ -175,11 +200,17 @@ def _executions(action: Action) -> list[Entry]:
     entries = []
     for attempt in action.executions.all():
         bad = attempt.status in (ExecutionStatus.FAILED, ExecutionStatus.UNKNOWN)
-        status = attempt.get_status_display().lower()
-        note = attempt.error or f"Idempotency key {attempt.idempotency_key}"
+        status = gettext(attempt.get_status_display()).lower()
+        note = attempt.error or gettext("Idempotency key {idempotency_key}").format(
+            idempotency_key=attempt.idempotency_key
+        )
         if http_status := (attempt.response or {}).get("status"):
-            note = f"{note}, HTTP status {http_status}"
-        text = f"Execution {attempt.attempt}: {status}"
+            note = gettext("{note}, HTTP status {http_status}").format(
+                note=note, http_status=http_status
+            )
+        text = gettext("Execution {attempt}: {status}").format(
+            attempt=attempt.attempt, status=status
+        )
         when = attempt.finished_at or attempt.sent_at or attempt.created_at
         entries.append(Entry(when, "send", text, note, "bad" if bad else ""))
     return entries
@@ -189,10 +220,12 @@ def _orders(action: Action) -> list[Entry]:
     """Who ordered it to run again, and who confirmed that."""
     entries = []
     for order in action.orders.select_related("ordered_by", "confirmed_by"):
-        text = f"{order.ordered_by} ordered it to run again"
+        text = gettext("{ordered_by} ordered it to run again").format(ordered_by=order.ordered_by)
         entries.append(Entry(order.created_at, "refresh", text, order.reason))
         if order.confirmed_by:
-            text = f"{order.confirmed_by} confirmed that it runs again"
+            text = gettext("{confirmed_by} confirmed that it runs again").format(
+                confirmed_by=order.confirmed_by
+            )
             entries.append(Entry(order.confirmed_at, "users", text))
     return entries
 
@@ -202,31 +235,33 @@ def origin_of(action: Action, *, may: Callable[[str], bool], line: Any) -> list[
     rows = [_tool(action, may=may, line=line)]
     if (version := action.tool_version) is not None:
         kind = f"{version.get_side_effect_display()}, {version.get_retry_class_display().lower()}"
-        rows.append(line(kind, label="Class"))
+        rows.append(line(kind, label=gettext("Class")))
     agent_url = place(action, "agents:detail", agent=action.agent.public_id)
-    rows.append(line(action.agent.slug, label="Agent", url=may("agents.view_agent") and agent_url))
-    rows.append(line(action.requester_label or action.requester_id, label="Requested by"))
+    rows.append(
+        line(action.agent.slug, label=gettext("Agent"), url=may("agents.view_agent") and agent_url)
+    )
+    rows.append(line(action.requester_label or action.requester_id, label=gettext("Requested by")))
     if action.run_id:
         run = ids.encode("run", action.run_id)
         url = may("runs.view_run") and place(action, "runs:detail", run=run)
-        rows.append(line(run, label="Run", url=url))
+        rows.append(line(run, label=gettext("Run"), url=url))
     if action.source_event:
         event = action.source_event
         url = may("webhooks.view_event") and place(action, "webhooks:event", event=event)
-        rows.append(line(event, label="Event", url=url))
+        rows.append(line(event, label=gettext("Event"), url=url))
     if action.undoes is not None:
         url = place(action, "approvals:detail", action=action.undoes.public_id)
-        rows.append(line(action.undoes.effect, label="Undoes", url=url))
-    rows.append(line(action.call_id, label="Call id"))
-    rows.append(line(str(action.version), label="Version"))
+        rows.append(line(action.undoes.effect, label=gettext("Undoes"), url=url))
+    rows.append(line(action.call_id, label=gettext("Call id")))
+    rows.append(line(str(action.version), label=gettext("Version")))
     return rows
 
 
 def _tool(action: Action, *, may: Callable[[str], bool], line: Any) -> Any:
     if action.tool is None or not may("tools.view_tool"):
-        return line(action.tool_name, label="Tool")
+        return line(action.tool_name, label=gettext("Tool"))
     url = place(action, "tools:detail", tool=action.tool.public_id)
-    return line(action.tool_name, label="Tool", url=url)
+    return line(action.tool_name, label=gettext("Tool"), url=url)
 
 
 def records_of(action: Action) -> list[Record]:

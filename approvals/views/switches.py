@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from approvals import services
 from approvals.forms import StopForm, SwitchReasonForm
@@ -63,7 +64,7 @@ def go_on(request: Any, switch: str) -> HttpResponse:
         except DomainError as error:
             form.add_error(None, error.detail)
         else:
-            messages.success(request, f"No longer stopped: {found.what}.")
+            messages.success(request, gettext("No longer stopped: {what}.").format(what=found.what))
             return redirect(_here(request))
     context = {"switch": found, "form": form, "waiting": _waiting(found)}
     return render(request, "approvals/go_on.html", context, status=status)

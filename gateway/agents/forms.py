@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.forms import BoundField
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.agents import services
 from gateway.agents.caps import CAPS
@@ -14,14 +16,14 @@ from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment, Member
 from gateway.tools.models import Tool
 
-STATES = (("", "On or off"), ("on", "On"), ("off", "Off"))
+STATES = (("", _("On or off")), ("on", _("On")), ("off", _("Off")))
 
 
 class AgentFilter(forms.Form):
     """Name or slug, on or off; empty fields do not narrow."""
 
-    q = forms.CharField(required=False, label="Search name")
-    state = forms.ChoiceField(required=False, choices=STATES, label="State")
+    q = forms.CharField(required=False, label=_("Search name"))
+    state = forms.ChoiceField(required=False, choices=STATES, label=_("State"))
 
     def narrow(self, agents: Any) -> Any:
         """The agents that fit; a value that is none of the choices fits nothing."""
@@ -54,19 +56,19 @@ class AgentForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput)
     slug = forms.SlugField(
-        max_length=40, label="Slug", help_text="Its name for machines; it stays."
+        max_length=40, label=_("Slug"), help_text=_("Its name for machines; it stays.")
     )
-    name = forms.CharField(max_length=120, label="Name")
+    name = forms.CharField(max_length=120, label=_("Name"))
     owner = forms.ChoiceField(
-        required=False, label="Owner", help_text="Never approves what this agent asks for."
+        required=False, label=_("Owner"), help_text=_("Never approves what this agent asks for.")
     )
     provider = forms.ChoiceField(
-        required=False, label="Provider", help_text="The service that runs it."
+        required=False, label=_("Provider"), help_text=_("The service that runs it.")
     )
     fallback_provider = forms.ChoiceField(
         required=False,
-        label="Fallback provider",
-        help_text="Takes its runs where the first one refuses or cannot for long.",
+        label=_("Fallback provider"),
+        help_text=_("Takes its runs where the first one refuses or cannot for long."),
     )
 
     def __init__(
@@ -94,7 +96,7 @@ class AgentForm(forms.Form):
             self.fields[f"scope:{name}"] = forms.CharField(
                 required=False,
                 max_length=2000,
-                label=f"Only where, for {name}",
+                label=gettext("Only where, for {name}").format(name=name),
                 widget=forms.Textarea(attrs={"rows": 1, "spellcheck": "false"}),
             )
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from gateway.agents import services
 from gateway.agents.caps import in_words
@@ -70,7 +71,10 @@ def new(request: Any) -> HttpResponse:
     except DomainError as error:
         form.add_error(None, error.detail)
         return _form(request, form)
-    messages.success(request, f"Agent {made.slug} is there. Give it a key or a provider.")
+    messages.success(
+        request,
+        gettext("Agent {agent} is there. Give it a key or a provider.").format(agent=made.slug),
+    )
     return _to(request, made)
 
 
@@ -86,7 +90,12 @@ def edit(request: Any, agent: str) -> HttpResponse:
     except DomainError as error:
         form.add_error(None, error.detail)
         return _form(request, form, status=409 if isinstance(error, Conflict) else 422)
-    messages.success(request, f"Saved: {changed.slug} has version {changed.version}.")
+    messages.success(
+        request,
+        gettext("Saved: {agent} has version {version}.").format(
+            agent=changed.slug, version=changed.version
+        ),
+    )
     return _to(request, changed)
 
 
@@ -98,7 +107,8 @@ def switch(request: Any, agent: str) -> HttpResponse:
         return render(request, "agents/switch.html", {"agent": found})
     is_on = request.POST.get("on") == "yes"
     services.update(found, is_enabled=is_on)
-    messages.success(request, f"Agent {found.slug} is {'on' if is_on else 'off'}.")
+    said = gettext("Agent {agent} is on.") if is_on else gettext("Agent {agent} is off.")
+    messages.success(request, said.format(agent=found.slug))
     return _to(request, found)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.cache import cache
 from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Action
 from approvals.states import ActionStatus
@@ -221,69 +222,91 @@ VIEW_ACTION, VIEW_EVENT, VIEW_SOURCE = (
 VIEW_CONNECTION, VIEW_AUDIT = "connections.view_connection", "audit.view_record"
 WATCHES: tuple[Watch, ...] = (
     Watch(
-        "unknown", "Actions whose outcome is unknown", "help-circle", "bad",
-        "The call left us and no answer came. Look at the service, then settle each with what you "
-        "found; the agent waits for it.",
+        "unknown", _("Actions whose outcome is unknown"), "help-circle", "bad",
+        _(
+            "The call left us and no answer came. Look at the service, then settle each with "
+            "what you found; the agent waits for it."
+        ),
         "approvals:list", "status=unknown", VIEW_ACTION, _unknown,
     ),
     Watch(
-        "reports", "Answers that do not reach their agent", "mail-exclamation", "bad",
-        "The provider does not take them. See the error on the run's page; what was given up is "
-        "told by running it again.",
+        "reports", _("Answers that do not reach their agent"), "mail-exclamation", "bad",
+        _(
+            "The provider does not take them. See the error on the run's page; what was given up "
+            "is told by running it again."
+        ),
         "runs:list", "reports=undelivered", "runs.view_run", _reports,
     ),
     Watch(
-        "quarantined", "Events set apart", "lock", "warn",
-        "The same signed bytes came under another id: a replay, or a provider that repeats itself. "
-        "Look at each and release what is genuine.",
+        "quarantined", _("Events set apart"), "lock", "warn",
+        _(
+            "The same signed bytes came under another id: a replay, or a provider that repeats "
+            "itself. Look at each and release what is genuine."
+        ),
         "webhooks:events", "status=quarantined", VIEW_EVENT, _quarantined,
     ),
     Watch(
-        "dead", "Events that could not be processed", "skull", "bad",
-        "Each says why. Mend the route or the tool that it names, then replay them.",
+        "dead", _("Events that could not be processed"), "skull", "bad",
+        _(
+            "Each says why. Mend the route or the tool that it names, then replay them."
+        ),
         "webhooks:events", "status=dead", VIEW_EVENT, _dead,
     ),
     Watch(
-        "broken", "Connections that do not work", "link-off", "bad",
-        "Calls through them fail. Connect them again, or give them a new credential.",
+        "broken", _("Connections that do not work"), "link-off", "bad",
+        _(
+            "Calls through them fail. Connect them again, or give them a new credential."
+        ),
         "connections:list", "state=broken", VIEW_CONNECTION, _broken,
     ),
     Watch(
-        "circuit", "Services that are not called just now", "circle-x", "warn",
-        "They failed again and again, so calls are held back and one is tried from time to time. "
-        "If it lasts, ask whoever runs the service.",
+        "circuit", _("Services that are not called just now"), "circle-x", "warn",
+        _(
+            "They failed again and again, so calls are held back and one is tried from time to "
+            "time. If it lasts, ask whoever runs the service."
+        ),
         "connections:list", "", VIEW_CONNECTION, _broken_off,
     ),
     Watch(
-        "silent", "Sources that are quieter than usual", "clock-pause", "warn",
-        "Nothing came for longer than they ever paused. Is the webhook still set up at the "
-        "provider, and does the address answer from outside?",
+        "silent", _("Sources that are quieter than usual"), "clock-pause", "warn",
+        _(
+            "Nothing came for longer than they ever paused. Is the webhook still set up at the "
+            "provider, and does the address answer from outside?"
+        ),
         "webhooks:sources", "state=silent", VIEW_SOURCE, _silent,
     ),
     Watch(
-        "ending", "Credentials that expire or are due to be rotated", "clock-exclamation", "warn",
-        "They work today. Give them new values before they end.",
+        "ending",
+        _("Credentials that expire or are due to be rotated"), "clock-exclamation", "warn",
+        _("They work today. Give them new values before they end."),
         "connections:list", "state=ending", VIEW_CONNECTION, _ending,
     ),
     Watch(
-        "secrets", "Sources whose last secret ends", "clock-exclamation", "warn",
-        "Once it has ended, every delivery is refused. Rotate it while the old one still counts.",
+        "secrets", _("Sources whose last secret ends"), "clock-exclamation", "warn",
+        _(
+            "Once it has ended, every delivery is refused. Rotate it while the old one still "
+            "counts."
+        ),
         "webhooks:sources", "", VIEW_SOURCE, _secrets,
     ),
     Watch(
-        "keys", "API keys that expire within two weeks", "clock-exclamation", "warn",
-        "Make new ones and hand them to the agents before these end.",
+        "keys", _("API keys that expire within two weeks"), "clock-exclamation", "warn",
+        _("Make new ones and hand them to the agents before these end."),
         "agents:list", "", "agents.view_agent", _keys,
     ),
     Watch(
-        "outlets", "Deliveries of the audit log that fail", "transfer-in", "bad",
-        "A custodian or sink does not take what is new. Its page says why, and sends again what "
-        "was lost once it is mended.",
+        "outlets", _("Deliveries of the audit log that fail"), "transfer-in", "bad",
+        _(
+            "A custodian or sink does not take what is new. Its page says why, and sends again "
+            "what was lost once it is mended."
+        ),
         "audit:outlets", "", VIEW_AUDIT, _outlets,
     ),
     Watch(
-        "audit", "The audit log was not verified lately", "list-check", "warn",
-        "Press Verify now there, and run manage.py audit_verify every day, from a timer.",
+        "audit", _("The audit log was not verified lately"), "list-check", "warn",
+        _(
+            "Press Verify now there, and run manage.py audit_verify every day, from a timer."
+        ),
         "audit:records", "", VIEW_AUDIT, _unverified,
     ),
 )  # fmt: skip

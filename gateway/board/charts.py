@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext
 
 from gateway.board.counting import JOIN
 from gateway.board.figures import Figures, merged, quantile, total
 from gateway.board.reading import Period, Read
 from gateway.lib import ids
+from gateway.lib.numbers import grouped
 
 RISKS = ("low", "medium", "high", "critical")
 MOST = 12
@@ -57,7 +61,7 @@ class Chart:
     @property
     def mark(self) -> str:
         """What stands in front of the first number of a series in the legend."""
-        return "solid, dashed" if self.kind == "lines" else ""
+        return gettext("solid, dashed") if self.kind == "lines" else ""
 
 
 def charts(read: Read, period: Period, *, people: dict[str, str], to: Address) -> list[Chart]:
@@ -70,8 +74,8 @@ def charts(read: Read, period: Period, *, people: dict[str, str], to: Address) -
     ]  # fmt: skip
 
 
-def _label(period: Period, slot: object) -> str:
-    return f"{slot:%H:%M}" if period.by_hour else f"{slot:%a} {slot:%-d} {slot:%b}"
+def _label(period: Period, slot: datetime) -> str:
+    return f"{slot:%H:%M}" if period.by_hour else date_format(slot, "D j M")
 
 
 def _calls(read: Read, period: Period) -> Chart:
@@ -84,12 +88,21 @@ def _calls(read: Read, period: Period) -> Chart:
 
     lines = (Line(_label(period, slot), cells(figures)) for slot, figures in read.by_slot)
     return Chart(
-        "calls", "Calls by outcome", "by the hour" if period.by_hour else "by the day", "stack",
-        "Hour" if period.by_hour else "Day",
-        ("ran by itself", "approved by a person", "rejected, expired or canceled",
-         "refused by a rule", "failed"),
-        tuple(lines), width="w7",
-    )  # fmt: skip
+        "calls",
+        gettext("Calls by outcome"),
+        gettext("by the hour") if period.by_hour else gettext("by the day"),
+        "stack",
+        gettext("Hour") if period.by_hour else gettext("Day"),
+        (
+            gettext("ran by itself"),
+            gettext("approved by a person"),
+            gettext("rejected, expired or canceled"),
+            gettext("refused by a rule"),
+            gettext("failed"),
+        ),
+        tuple(lines),
+        width="w7",
+    )
 
 
 def _latency(read: Read, period: Period) -> Chart:
@@ -99,9 +112,16 @@ def _latency(read: Read, period: Period) -> Chart:
 
     lines = (Line(_label(period, slot), cells(figures)) for slot, figures in read.by_slot)
     return Chart(
-        "latency", "Latency", "of calls that were carried out, ms", "lines",
-        "Hour" if period.by_hour else "Day", ("p50", "p95"), tuple(lines), width="w5", unit="ms",
-    )  # fmt: skip
+        "latency",
+        gettext("Latency"),
+        gettext("of calls that were carried out, ms"),
+        "lines",
+        gettext("Hour") if period.by_hour else gettext("Day"),
+        ("p50", "p95"),
+        tuple(lines),
+        width="w5",
+        unit="ms",
+    )
 
 
 def _waits(figures: Figures) -> Chart:
@@ -110,7 +130,7 @@ def _waits(figures: Figures) -> Chart:
     longest = max((half or 0 for half in halves.values()), default=0)
     lines = (
         Line(
-            risk.capitalize(),
+            gettext(risk.capitalize()),
             (
                 _length(halves[risk]), _length(quantile(found.get(risk, {}), 0.95)),
                 _whole(sum(found.get(risk, {}).values())),
@@ -120,8 +140,8 @@ def _waits(figures: Figures) -> Chart:
         for risk in RISKS
     )  # fmt: skip
     return Chart(
-        "wait", "Human wait", "from asking to deciding", "bars", "Risk",
-        ("median", "p95", "decisions"), tuple(lines),
+        "wait", gettext("Human wait"), gettext("from asking to deciding"), "bars", gettext("Risk"),
+        (gettext("median"), "p95", gettext("decisions")), tuple(lines),
     )  # fmt: skip
 
 
@@ -138,11 +158,12 @@ def _reviewers(figures: Figures, people: dict[str, str], to: Address, *, days: i
             _whole(approved + rejected, url()), _whole(approved, url(decision="approve")),
             _whole(rejected, url(decision="reject")),
         )  # fmt: skip
-        return Line(people.get(user, "Somebody"), cells, _share(sum(counts), most))
+        return Line(people.get(user, gettext("Somebody")), cells, _share(sum(counts), most))
 
     return Chart(
-        "reviewers", "Decisions by reviewer", "", "bars", "Reviewer",
-        ("decided", "approved", "rejected"), tuple(line(*item) for item in votes[:MOST]),
+        "reviewers", gettext("Decisions by reviewer"), "", "bars", gettext("Reviewer"),
+        (gettext("decided"), gettext("approved"), gettext("rejected")),
+        tuple(line(*item) for item in votes[:MOST]),
     )  # fmt: skip
 
 
@@ -160,7 +181,15 @@ def _reasons(figures: Figures, to: Address, *, since: str) -> Chart:
         )
         for reason, count in found
     )  # fmt: skip
-    return Chart("reasons", "Rejected, by reason", "", "bars", "Reason", ("votes",), tuple(lines))
+    return Chart(
+        "reasons",
+        gettext("Rejected, by reason"),
+        "",
+        "bars",
+        gettext("Reason"),
+        (gettext("votes"),),
+        tuple(lines),
+    )
 
 
 def _tools(figures: Figures, to: Address, *, since: str) -> Chart:
@@ -178,9 +207,15 @@ def _tools(figures: Figures, to: Address, *, since: str) -> Chart:
         return Line(tool, cells, _share(asked, most))
 
     return Chart(
-        "tools", "Top tools", "", "bars", "Tool", ("calls", "succeeded", "failed"),
-        tuple(line(*item) for item in found[:MOST]), width="w6",
-    )  # fmt: skip
+        "tools",
+        gettext("Top tools"),
+        "",
+        "bars",
+        gettext("Tool"),
+        (gettext("calls"), gettext("succeeded"), gettext("failed")),
+        tuple(line(*item) for item in found[:MOST]),
+        width="w6",
+    )
 
 
 def _costs(figures: Figures) -> Chart:
@@ -195,10 +230,15 @@ def _costs(figures: Figures) -> Chart:
         return Line(label, cells, _share(cost, most))
 
     return Chart(
-        "cost", "Cost and tokens", "by project, agent and model, as reported", "bars",
-        "Project · agent · model", ("tasks", "tokens in", "tokens out", "USD"),
-        tuple(line(*item) for item in found[:MOST]), width="w12",
-    )  # fmt: skip
+        "cost",
+        gettext("Cost and tokens"),
+        gettext("by project, agent and model, as reported"),
+        "bars",
+        gettext("Project · agent · model"),
+        (gettext("tasks"), gettext("tokens in"), gettext("tokens out"), "USD"),
+        tuple(line(*item) for item in found[:MOST]),
+        width="w12",
+    )
 
 
 def spent(figures: Figures) -> tuple[int, int]:
@@ -245,7 +285,7 @@ def percent(part: int, whole: int) -> str:
 
 def dollars(micro: int) -> Cell:
     """Millionths of a dollar as dollars."""
-    return Cell(f"{micro / MICRO:,.2f}", round(micro / MICRO, 6))
+    return Cell(grouped(micro / MICRO, decimals=2), round(micro / MICRO, 6))
 
 
 def age(since: timedelta) -> str:
@@ -254,11 +294,11 @@ def age(since: timedelta) -> str:
 
 
 def _whole(number: int, url: str = "") -> Cell:
-    return Cell(f"{number:,}", number, url if number else "")
+    return Cell(grouped(number), number, url if number else "")
 
 
 def _milliseconds(value: float | None) -> Cell:
-    return Cell("–", "") if value is None else Cell(f"{value:,.0f}", round(value))
+    return Cell("–", "") if value is None else Cell(grouped(value, decimals=0), round(value))
 
 
 def _length(value: float | None) -> Cell:

@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib.auth import password_validation
 from django.utils.text import slugify
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.board import setup_code
 from gateway.tenants.models import Tenant, User
@@ -17,20 +19,21 @@ class FirstForm(forms.Form):
 
     code = forms.CharField(
         max_length=100,
-        label="Set-up code",
-        help_text="Printed when Countersign started, and kept in the file setup-code of its data "
-        "folder.",
+        label=_("Set-up code"),
+        help_text=_(
+            "Printed when Countersign started, and kept in the file setup-code of its data folder."
+        ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    organisation = forms.CharField(max_length=60, label="Organisation")
+    organisation = forms.CharField(max_length=60, label=_("Organisation"))
     name = forms.CharField(
-        max_length=120, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"})
+        max_length=120, label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
     email = forms.EmailField(
-        label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"})
+        label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "username"})
     )
     password = forms.CharField(
-        label="Password",
+        label=_("Password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
@@ -44,23 +47,25 @@ class FirstForm(forms.Form):
         """The code that was printed."""
         code = str(self.cleaned_data["code"])
         if not setup_code.fits(code):
-            raise forms.ValidationError("This is not the set-up code that was printed last.")
+            raise forms.ValidationError(
+                gettext("This is not the set-up code that was printed last.")
+            )
         return code
 
     def clean_organisation(self) -> str:
         """A name that can become an address."""
         text = str(self.cleaned_data["organisation"])
         if not slugify(text):
-            raise forms.ValidationError("Use at least one letter or digit of a to z.")
+            raise forms.ValidationError(gettext("Use at least one letter or digit of a to z."))
         if Tenant.objects.filter(slug=slugify(text)[:MAX_SLUG]).exists():
-            raise forms.ValidationError("There is an organisation of this name already.")
+            raise forms.ValidationError(gettext("There is an organisation of this name already."))
         return text
 
     def clean_email(self) -> str:
         """An address that nobody uses yet: an account is never taken over here."""
         email = str(self.cleaned_data["email"]).strip().lower()
         if User.objects.filter(email=email).exists():
-            raise forms.ValidationError("Somebody signs in with this address already.")
+            raise forms.ValidationError(gettext("Somebody signs in with this address already."))
         return email
 
     def clean_password(self) -> Any:

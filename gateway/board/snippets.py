@@ -5,6 +5,8 @@ The key itself stands in none of them: it is taken from the environment, as `COU
 
 from dataclasses import dataclass
 
+from gateway.lib.tongue import gettext_noop
+
 INSTRUCTIONS = """\
 Before you do anything that changes the world outside this folder, ask Countersign:
 POST {url}/api/v1/actions with the header "Authorization: Bearer $COUNTERSIGN_KEY" and the JSON
@@ -50,9 +52,14 @@ def snippets(url: str, *, tool: str) -> list[Snippet]:
     """For a shell, three coding agents, and Python."""
     told = INSTRUCTIONS.format(url=url, tool=tool)
     return [
-        Snippet("curl", "Any shell", "to see it work", CURL.format(url=url, tool=tool)),
-        Snippet("claude", "Claude Code", "into CLAUDE.md", told),
-        Snippet("cursor", "Cursor", "into .cursor/rules/countersign.mdc", told),
-        Snippet("codex", "Codex", "into AGENTS.md", told),
-        Snippet("python", "Python", "with httpx", PYTHON.format(url=url, tool=tool)),
+        Snippet(
+            "curl",
+            gettext_noop("Any shell"),
+            gettext_noop("to see it work"),
+            CURL.format(url=url, tool=tool),
+        ),
+        Snippet("claude", "Claude Code", gettext_noop("into CLAUDE.md"), told),
+        Snippet("cursor", "Cursor", gettext_noop("into .cursor/rules/countersign.mdc"), told),
+        Snippet("codex", "Codex", gettext_noop("into AGENTS.md"), told),
+        Snippet("python", "Python", gettext_noop("with httpx"), PYTHON.format(url=url, tool=tool)),
     ]

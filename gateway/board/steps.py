@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Action, Approval
 from gateway.board import rehearsal
@@ -11,12 +12,12 @@ from gateway.tenants.models import ApiKey, Environment, Invitation, Member, User
 from webhooks.models import Event, Source
 
 TITLES = {
-    "admin": "Create the administrator",
-    "source": "Choose: the demo, or a source of your own",
-    "event": "Send a test event",
-    "decide": "Approve the first action",
-    "agent": "Connect an agent",
-    "invite": "Invite a second reviewer",
+    "admin": _("Create the administrator"),
+    "source": _("Choose: the demo, or a source of your own"),
+    "event": _("Send a test event"),
+    "decide": _("Approve the first action"),
+    "agent": _("Connect an agent"),
+    "invite": _("Invite a second reviewer"),
 }
 DEMO = "demo"
 

@@ -6,8 +6,15 @@ A binary fraction never stands for money: whatever arrives as one is refused.
 import re
 from decimal import Decimal
 
+from gateway.lib.tongue import gettext_noop
+
 # What may be counted, and how a person calls it.
-KINDS = {"calls": "Calls", "money": "Money", "tokens": "Tokens", "cost": "Model cost"}
+KINDS = {
+    "calls": gettext_noop("Calls"),
+    "money": gettext_noop("Money"),
+    "tokens": gettext_noop("Tokens"),
+    "cost": gettext_noop("Model cost"),
+}
 # Reported by providers as a run goes on, so no single call can be charged for them.
 REPORTED = frozenset({"tokens", "cost"})
 COST_CURRENCY, COST_DIGITS = "USD", 6
@@ -126,5 +133,10 @@ def shown(amount: int, *, kind: str, currency: str = "") -> str:
 
 
 def _named(value: object) -> str:
-    names = {"NoneType": "null", "bool": "true or false", "list": "a list", "dict": "an object"}
+    names = {
+        "NoneType": "null",
+        "bool": "true or false",
+        "list": "a list",
+        "dict": "an object",
+    }
     return names.get(type(value).__name__, type(value).__name__)

@@ -3,8 +3,22 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.budgets import amounts, periods, scopes
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from gateway.budgets import amounts, periods
 from gateway.budgets.models import Budget, Counter
+
+# Whose use a scope counts, inside a sentence.
+WHOSE = {
+    "tenant": _("the whole tenant"),
+    "environment": _("this environment"),
+    "agent": _("agent"),
+    "run": _("each run"),
+    "tool": _("tool"),
+    "project_id": _("project"),
+    "user_id": _("user"),
+}
 
 
 @dataclass(frozen=True)
@@ -55,8 +69,14 @@ class Bar:
     @property
     def says(self) -> str:
         """All numbers as a sentence, for those who do not see the bar."""
-        aside = f", {self.shown(self.reserved)} reserved" if self.reserved else ""
-        return f"{self.shown(self.used)} used{aside}, of {self.limit}"
+        aside = (
+            gettext(", {shown} reserved").format(shown=self.shown(self.reserved))
+            if self.reserved
+            else ""
+        )
+        return gettext("{shown} used{aside}, of {limit}").format(
+            shown=self.shown(self.used), aside=aside, limit=self.limit
+        )
 
     @property
     def limit(self) -> str:
@@ -93,15 +113,15 @@ class Bar:
         """Whose use is counted, in words."""
         kind, value = self.budget.scope, self.budget.value
         if value:
-            return f"{scopes.SCOPES[kind].partition(' (')[0].lower()} {value}"
-        each = {"agent": "each agent", "tool": "each tool"}
-        tags = {"project_id": "each project", "user_id": "each user"}
-        return (each | tags).get(kind, scopes.SCOPES[kind].lower())
+            return f"{WHOSE[kind]} {value}"
+        each = {"agent": gettext("each agent"), "tool": gettext("each tool")}
+        tags = {"project_id": gettext("each project"), "user_id": gettext("each user")}
+        return (each | tags).get(kind, str(WHOSE[kind]))
 
     @property
     def per(self) -> str:
         """The period, in words."""
-        return periods.PERIODS[self.budget.period]
+        return gettext(periods.PERIODS[self.budget.period])
 
     def shown(self, amount: int) -> str:
         """An amount in the budget's unit."""

@@ -4,14 +4,16 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from gateway.budgets import amounts, periods, scopes
+from gateway.budgets import amounts, scopes
 from gateway.budgets.amounts import AmountError
-from gateway.budgets.models import Budget
+from gateway.budgets.models import KINDS, PERIODS, SCOPES, Budget
 
-STATES = (("", "On or off"), ("on", "On"), ("off", "Off"), ("archived", "Archived"))
-LIMIT_HELP = "Calls and tokens as whole numbers, money and model cost (USD) as 500.00."
-AMOUNT_HELP = (
+STATES = (("", _("On or off")), ("on", _("On")), ("off", _("Off")), ("archived", _("Archived")))
+LIMIT_HELP = _("Calls and tokens as whole numbers, money and model cost (USD) as 500.00.")
+AMOUNT_HELP = _(
     "Of money: CEL over args and tool that gives the call's amount, as in args.amount or "
     'tool.name == "refund" ? args.amount : 0'
 )
@@ -20,11 +22,11 @@ AMOUNT_HELP = (
 class BudgetFilter(forms.Form):
     """Name or scope, kind, state; empty fields do not narrow. Archived ones only when asked for."""
 
-    q = forms.CharField(required=False, label="Search name or scope")
+    q = forms.CharField(required=False, label=_("Search name or scope"))
     kind = forms.ChoiceField(
-        required=False, label="Kind", choices=[("", "Every kind"), *amounts.KINDS.items()]
+        required=False, label=_("Kind"), choices=[("", _("Every kind")), *KINDS]
     )
-    state = forms.ChoiceField(required=False, label="State", choices=STATES)
+    state = forms.ChoiceField(required=False, label=_("State"), choices=STATES)
 
     def narrow(self, budgets: Any) -> Any:
         """The budgets that fit; a value that is none of the choices fits nothing."""
@@ -47,9 +49,9 @@ class BudgetFilter(forms.Form):
 class _LimitForm(forms.Form):
     """What every form of a budget asks for."""
 
-    limit = forms.CharField(max_length=24, label="Limit", help_text=LIMIT_HELP)
+    limit = forms.CharField(max_length=24, label=_("Limit"), help_text=LIMIT_HELP)
     alert_percent = forms.IntegerField(
-        min_value=1, max_value=100, initial=80, label="Alert at percent of the limit"
+        min_value=1, max_value=100, initial=80, label=_("Alert at percent of the limit")
     )
 
     def read_limit(self, *, kind: str, currency: str) -> int | None:
@@ -58,7 +60,7 @@ class _LimitForm(forms.Form):
             text = self.cleaned_data["limit"].strip()
             return amounts.parse(text, kind=kind, currency=currency)
         except AmountError as error:
-            self.add_error("limit", f"This is no limit: {error}.")
+            self.add_error("limit", gettext("This is no limit: {error}.").format(error=error))
         except KeyError:
             pass
         return None
@@ -67,27 +69,25 @@ class _LimitForm(forms.Form):
 class BudgetForm(_LimitForm):
     """A new budget."""
 
-    scope = forms.ChoiceField(
-        label="Whose use", choices=list(scopes.SCOPES.items()), initial="environment"
-    )
+    scope = forms.ChoiceField(label=_("Whose use"), choices=SCOPES, initial="environment")
     value = forms.CharField(
-        required=False, max_length=scopes.MAX_VALUE, label="Its name",
-        help_text="The agent's slug, the tool's name, the tag's value; empty: each by itself.",
+        required=False, max_length=scopes.MAX_VALUE, label=_("Its name"),
+        help_text=_("The agent's slug, the tool's name, the tag's value; empty: each by itself."),
     )  # fmt: skip
-    kind = forms.ChoiceField(label="Counts", choices=list(amounts.KINDS.items()))
+    kind = forms.ChoiceField(label=_("Counts"), choices=KINDS)
     period = forms.ChoiceField(
-        label="For", choices=list(periods.PERIODS.items()), initial="day",
-        help_text="Days and months by the tenant's clock. A minute limits the pace of calls.",
+        label=_("For"), choices=PERIODS, initial="day",
+        help_text=_("Days and months by the tenant's clock. A minute limits the pace of calls."),
     )  # fmt: skip
     currency = forms.CharField(
-        required=False, max_length=3, label="Currency", help_text="Of money: EUR, USD, JPY …"
+        required=False, max_length=3, label=_("Currency"), help_text=_("Of money: EUR, USD, JPY …")
     )
     amount = forms.CharField(
-        required=False, max_length=4096, label="A call's amount", help_text=AMOUNT_HELP,
+        required=False, max_length=4096, label=_("A call's amount"), help_text=AMOUNT_HELP,
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
     )  # fmt: skip
     name = forms.SlugField(
-        required=False, max_length=60, label="Name", help_text="Rules read budget.NAME."
+        required=False, max_length=60, label=_("Name"), help_text=_("Rules read budget.NAME.")
     )
     field_order = ("scope", "value", "kind", "period", "limit", "currency", "amount")
 
@@ -118,10 +118,10 @@ class BudgetChangeForm(_LimitForm):
     """What may change of a budget."""
 
     amount = forms.CharField(
-        max_length=4096, label="A call's amount", help_text=AMOUNT_HELP,
+        max_length=4096, label=_("A call's amount"), help_text=AMOUNT_HELP,
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
     )  # fmt: skip
-    is_enabled = forms.BooleanField(required=False, label="On: it limits what is used")
+    is_enabled = forms.BooleanField(required=False, label=_("On: it limits what is used"))
 
     def __init__(self, *args: Any, budget: Budget, **more: Any) -> None:
         limit = amounts.plain(budget.limit, kind=budget.kind, currency=budget.currency)

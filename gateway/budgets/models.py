@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from gateway.budgets import amounts, periods, scopes
 from gateway.budgets.scopes import Scope
@@ -11,6 +12,10 @@ from gateway.budgets.states import USAGE, UsageStatus
 from gateway.lib.rows import EnvironmentRow, ScopedQuerySet
 from gateway.lib.states import Machine
 
+# Data of the pure modules, in the reader's language.
+SCOPES = [(scope, _(words)) for scope, words in scopes.SCOPES.items()]
+KINDS = [(kind, _(words)) for kind, words in amounts.KINDS.items()]
+PERIODS = [(period, _(words)) for period, words in periods.PERIODS.items()]
 CLAIMED = F("used") + F("reserved")
 
 
@@ -33,15 +38,15 @@ class Budget(EnvironmentRow):
     PREFIX = "bud"
 
     name = models.SlugField(max_length=60, help_text="Policy rules read budget.<name>.")
-    scope = models.CharField(max_length=20, choices=list(scopes.SCOPES.items()))
+    scope = models.CharField(max_length=20, choices=SCOPES)
     value = models.CharField(
         max_length=scopes.MAX_VALUE, blank=True, help_text="Empty: each one by itself."
     )
-    kind = models.CharField(max_length=10, choices=list(amounts.KINDS.items()))
+    kind = models.CharField(max_length=10, choices=KINDS)
     currency = models.CharField(max_length=3, blank=True, help_text="ISO 4217, of money only.")
     amount = models.TextField(blank=True, help_text="CEL over args and tool: a call's money.")
     limit = models.BigIntegerField(help_text="Calls, minor units, tokens or micro-USD.")
-    period = models.CharField(max_length=10, choices=list(periods.PERIODS.items()))
+    period = models.CharField(max_length=10, choices=PERIODS)
     alert_at = models.FloatField(default=0.8, help_text="Fraction of the limit that alarms.")
     is_enabled = models.BooleanField(default=True)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -160,8 +165,8 @@ class BudgetAlert(EnvironmentRow):
     announces: ClassVar[str] = "budget_alert"
 
     class Level(models.TextChoices):
-        WARNING = "warning", "Warning"
-        REACHED = "reached", "Limit reached"
+        WARNING = "warning", _("Warning")
+        REACHED = "reached", _("Limit reached")
 
     counter = models.ForeignKey(Counter, on_delete=models.PROTECT, related_name="alerts")
     level = models.CharField(max_length=10, choices=Level.choices)

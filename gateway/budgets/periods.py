@@ -4,14 +4,16 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from gateway.lib.tongue import gettext_noop
+
 # What a budget may be renewed by, and how a person calls it.
 PERIODS = {
-    "minute": "a minute",
-    "hour": "an hour",
-    "day": "a day",
-    "month": "a month",
-    "run": "a run",
-    "total": "altogether",
+    "minute": gettext_noop("a minute"),
+    "hour": gettext_noop("an hour"),
+    "day": gettext_noop("a day"),
+    "month": gettext_noop("a month"),
+    "run": gettext_noop("a run"),
+    "total": gettext_noop("altogether"),
 }
 RATE = "minute"
 _STEPS = {"minute": dt.timedelta(minutes=1), "hour": dt.timedelta(hours=1)}

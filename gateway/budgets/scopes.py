@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.lib.tongue import gettext_noop
+
 SCOPES = {
-    "tenant": "The whole tenant",
-    "environment": "This environment",
-    "agent": "Agent",
-    "run": "Each run",
-    "tool": "Tool",
-    "project_id": "Project (tag)",
-    "user_id": "User (tag)",
+    "tenant": gettext_noop("The whole tenant"),
+    "environment": gettext_noop("This environment"),
+    "agent": gettext_noop("Agent"),
+    "run": gettext_noop("Each run"),
+    "tool": gettext_noop("Tool"),
+    "project_id": gettext_noop("Project (tag)"),
+    "user_id": gettext_noop("User (tag)"),
 }
 # These are one thing each and take no name.
 WHOLE = frozenset({"tenant", "environment"})

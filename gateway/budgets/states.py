@@ -1,6 +1,7 @@
 """What becomes of an amount that was set aside."""
 
 from django.db import models
+from django.utils.translation import gettext_noop
 
 from gateway.lib.states import Machine
 
@@ -8,9 +9,9 @@ from gateway.lib.states import Machine
 class UsageStatus(models.TextChoices):
     """Where one amount stands."""
 
-    RESERVED = "reserved", "Reserved"
-    SETTLED = "settled", "Used"
-    RELEASED = "released", "Given back"
+    RESERVED = "reserved", gettext_noop("Reserved")
+    SETTLED = "settled", gettext_noop("Used")
+    RELEASED = "released", gettext_noop("Given back")
 
 
 U = UsageStatus

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 
 from gateway.budgets import services
 from gateway.budgets.bars import Bar
@@ -70,14 +71,24 @@ def new(request: Any) -> HttpResponse:
     """The form of a new budget."""
     form = BudgetForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
-        return _form(request, form, heading="New budget", submit="Create the budget")
+        return _form(
+            request, form, heading=gettext("New budget"), submit=gettext("Create the budget")
+        )
     by = of_user(request.user, request.environment)
     try:
         made = services.create(request.environment, by=by, **form.values)
     except DomainError as error:
         form.add_error(None, error.detail)
-        return _form(request, form, heading="New budget", submit="Create the budget", error=error)
-    messages.success(request, f"Budget {made.name} counts from now on.")
+        return _form(
+            request,
+            form,
+            heading=gettext("New budget"),
+            submit=gettext("Create the budget"),
+            error=error,
+        )
+    messages.success(
+        request, gettext("Budget {budget} counts from now on.").format(budget=made.name)
+    )
     return _to(request, made)
 
 
@@ -86,7 +97,11 @@ def change(request: Any, budget: str) -> HttpResponse:
     """Another limit, alert or amount; on or off."""
     found = _find(request, budget)
     form = BudgetChangeForm(request.POST or None, budget=found)
-    shown: dict[str, Any] = {"heading": f"Change {found.name}", "submit": "Save", "budget": found}
+    shown: dict[str, Any] = {
+        "heading": gettext("Change {budget}").format(budget=found.name),
+        "submit": gettext("Save"),
+        "budget": found,
+    }
     if request.method != "POST" or not form.is_valid():
         return _form(request, form, **shown)
     try:
@@ -95,7 +110,7 @@ def change(request: Any, budget: str) -> HttpResponse:
     except DomainError as error:
         form.add_error(None, error.detail)
         return _form(request, form, error=error, **shown)
-    messages.success(request, f"Budget {found.name} is saved.")
+    messages.success(request, gettext("Budget {budget} is saved.").format(budget=found.name))
     return _to(request, found)
 
 
@@ -110,7 +125,9 @@ def archive(request: Any, budget: str) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"Budget {found.name} limits nothing any more.")
+        messages.success(
+            request, gettext("Budget {budget} limits nothing any more.").format(budget=found.name)
+        )
     return _to(request, found)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.forms import BoundField
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.connections import services
 from gateway.connections.kinds import KINDS, Field, Kind
@@ -15,25 +17,29 @@ from gateway.connections.services.checks import MAX_REMINDER_DAYS
 
 MAX_VALUE = 16_000
 STATES = (
-    ("", "Every state"), ("attention", "Needs attention"), ("broken", "Broken"),
-    ("ending", "Expires or is due to be rotated"), ("ready", "Ready"), ("archived", "Archived"),
-)  # fmt: skip
-REFERENCE_HELP = (
+    ("", _("Every state")),
+    ("attention", _("Needs attention")),
+    ("broken", _("Broken")),
+    ("ending", _("Expires or is due to be rotated")),
+    ("ready", _("Ready")),
+    ("archived", _("Archived")),
+)
+REFERENCE_HELP = _(
     "Sealed, and never shown again. Or a reference: env:COUNTERSIGN_CONNECTION_… or file:…"
 )
-STAYS = "Empty: it stays as it is. "
+STAYS = _("Empty: it stays as it is. ")
 CONFIG, LIMIT = "config:", "limit:"
 
 
 class ConnectionFilter(forms.Form):
     """Name, kind, state; empty fields do not narrow. Archived ones only when asked for."""
 
-    q = forms.CharField(required=False, label="Search name")
+    q = forms.CharField(required=False, label=_("Search name"))
     kind = forms.ChoiceField(
-        required=False, label="Kind",
-        choices=[("", "Every kind"), *((kind.name, kind.title) for kind in KINDS.values())],
+        required=False, label=_("Kind"),
+        choices=[("", _("Every kind")), *((kind.name, _(kind.title)) for kind in KINDS.values())],
     )  # fmt: skip
-    state = forms.ChoiceField(required=False, label="State", choices=STATES)
+    state = forms.ChoiceField(required=False, label=_("State"), choices=STATES)
 
     def narrow(self, connections: Any) -> Any:
         """The connections that fit but for their state, which rows alone do not tell."""
@@ -71,20 +77,20 @@ class ConnectionForm(forms.Form):
 
     revision = forms.IntegerField(widget=forms.HiddenInput)
     slug = forms.SlugField(
-        max_length=40, label="Slug", help_text="Its name for machines; it stays."
+        max_length=40, label=_("Slug"), help_text=_("Its name for machines; it stays.")
     )
-    name = forms.CharField(required=False, max_length=120, label="Name")
+    name = forms.CharField(required=False, max_length=120, label=_("Name"))
     region = forms.CharField(
-        required=False, max_length=40, label="Region",
-        help_text="Where the service is, as policies name it: eu.",
+        required=False, max_length=40, label=_("Region"),
+        help_text=_("Where the service is, as policies name it: eu."),
     )  # fmt: skip
     rotate_after_days = forms.IntegerField(
-        required=False, min_value=1, max_value=MAX_REMINDER_DAYS, label="Rotate every (days)",
-        help_text="A reminder; nothing stops working.",
+        required=False, min_value=1, max_value=MAX_REMINDER_DAYS, label=_("Rotate every (days)"),
+        help_text=_("A reminder; nothing stops working."),
     )  # fmt: skip
     expires_at = forms.DateTimeField(
-        required=False, label="Expires",
-        help_text="When the service takes the value no longer; it is not used after that.",
+        required=False, label=_("Expires"),
+        help_text=_("When the service takes the value no longer; it is not used after that."),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )  # fmt: skip
 
@@ -109,9 +115,12 @@ class ConnectionForm(forms.Form):
         """Titles and fields, in the order in which they are filled in."""
         names = [name for name in ("slug", "name") if name in self.fields]
         return [
-            ("About", [self[name] for name in (*names, "region")]),
-            ("Credential", [*(self[CONFIG + field.name] for field in self.asked), self["value"]]),
-            ("Reminders", [self["rotate_after_days"], self["expires_at"]]),
+            (gettext("About"), [self[name] for name in (*names, "region")]),
+            (
+                gettext("Credential"),
+                [*(self[CONFIG + field.name] for field in self.asked), self["value"]],
+            ),
+            (gettext("Reminders"), [self["rotate_after_days"], self["expires_at"]]),
         ]
 
     @property
@@ -174,9 +183,9 @@ def _is_asked(field: Field, preset: Preset | None) -> bool:
 
 
 def _config_field(field: Field, preset: Preset | None) -> forms.Field:
-    label, told = field.label, field.help
+    label, told = gettext(field.label), gettext(field.help)
     if field.name == "place" and preset:
-        label, told = preset.asks.capitalize(), preset.asks_help
+        label, told = gettext(preset.asks.capitalize()), gettext(preset.asks_help)
     is_needed = field.required and not field.default or field.name == "place"
     if field.choices:
         choices = [(choice, choice) for choice in field.choices]
@@ -184,7 +193,7 @@ def _config_field(field: Field, preset: Preset | None) -> forms.Field:
             label=label, help_text=told, choices=choices, required=False, initial=field.default
         )
     if field.default:
-        told = f"{told} Empty: {field.default}".strip()
+        told = gettext("{told} Empty: {default}").format(told=told, default=field.default).strip()
     spell = {"spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
     return forms.CharField(
         label=label, help_text=told, required=is_needed, max_length=2000,
@@ -193,7 +202,7 @@ def _config_field(field: Field, preset: Preset | None) -> forms.Field:
 
 
 def _value_field(kind: Kind, *, is_new: bool) -> forms.CharField:
-    told = " ".join(part for part in (kind.value_help, REFERENCE_HELP) if part)
+    told = " ".join(str(part) for part in (_(kind.value_help), REFERENCE_HELP) if part)
     plain = {"autocomplete": "off", "spellcheck": "false"}
     widget: forms.Widget = (
         Unshown(attrs={**plain, "rows": 4})
@@ -201,19 +210,19 @@ def _value_field(kind: Kind, *, is_new: bool) -> forms.CharField:
         else forms.PasswordInput(attrs={**plain, "autocomplete": "new-password"})
     )
     return forms.CharField(
-        label=kind.value, help_text=told if is_new else STAYS + told, max_length=MAX_VALUE,
+        label=_(kind.value), help_text=told if is_new else STAYS + told, max_length=MAX_VALUE,
         required=is_new and kind.value_required, strip=False, widget=widget,
     )  # fmt: skip
 
 
 def _limit_field(limit: Limit) -> forms.Field:
     told = (
-        f"Empty: {limit.default:g} {limit.unit}"
+        gettext("Empty: {default:g} {unit}").format(default=limit.default, unit=gettext(limit.unit))
         if limit.default
-        else "Empty: what the connector knows of it"
+        else gettext("Empty: what the connector knows of it")
     )
     shown: dict[str, Any] = {
-        "required": False, "label": limit.label, "help_text": f"{told}.",
+        "required": False, "label": _(limit.label), "help_text": f"{told}.",
         "min_value": limit.least, "max_value": limit.most,
     }  # fmt: skip
     return forms.IntegerField(**shown) if limit.is_whole else forms.FloatField(**shown)

@@ -9,13 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.lib.tongue import gettext_noop
+
 MAX_TEXT = 2000
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+")
 RESERVED = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "idempotency-key",
-     "x-correlation-id"}
-)  # fmt: skip
+    {
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "idempotency-key",
+        "x-correlation-id",
+    }
+)
 CLIENT_AUTH = ("basic", "body")
 Fault = tuple[str, str]
 
@@ -118,82 +126,236 @@ def is_address(text: str) -> bool:
 
 
 CHECK = Field(
-    "check_url", "Address to try it at",
-    "Read (GET) with the credential by “Try it”: something harmless that only a valid one may see.",
-    required=False, is_address=True,
-)  # fmt: skip
-VERSION = Field(
-    "version_header", "API version",
-    "A header that pins it, as in Stripe-Version: 2026-01-28; sent where a tool says none itself.",
+    "check_url",
+    gettext_noop("Address to try it at"),
+    gettext_noop(
+        "Read (GET) with the credential by “Try it”: something harmless that "
+        "only a valid one may see."
+    ),
     required=False,
-)  # fmt: skip
+    is_address=True,
+)
+VERSION = Field(
+    "version_header",
+    gettext_noop("API version"),
+    gettext_noop(
+        "A header that pins it, as in Stripe-Version: 2026-01-28; sent where a "
+        "tool says none itself."
+    ),
+    required=False,
+)
 HEADER = Field(
     "header", "Header", "Where the token goes, if not into Authorization: Bearer.", required=False
 )
-CLIENT_ID = Field("client_id", "Client id", "As the service shows it for your application.")
-TOKEN_URL = Field("token_url", "Token address", "Where tokens are issued.", is_address=True)
-SCOPES = Field("scopes", "Scopes", "Separated by blanks; as few as the tools need.", required=False)
+CLIENT_ID = Field(
+    "client_id",
+    gettext_noop("Client id"),
+    gettext_noop("As the service shows it for your application."),
+)
+TOKEN_URL = Field(
+    "token_url",
+    gettext_noop("Token address"),
+    gettext_noop("Where tokens are issued."),
+    is_address=True,
+)
+SCOPES = Field(
+    "scopes",
+    gettext_noop("Scopes"),
+    gettext_noop("Separated by blanks; as few as the tools need."),
+    required=False,
+)
 AUTH = Field(
-    "client_auth", "Client's own sign-in",
-    "basic: in the Authorization header; body: among the form's fields.",
-    required=False, default="basic", choices=CLIENT_AUTH,
-)  # fmt: skip
-_PEM = "A PEM file's text, beginning with -----BEGIN."
+    "client_auth",
+    gettext_noop("Client's own sign-in"),
+    gettext_noop("basic: in the Authorization header; body: among the form's fields."),
+    required=False,
+    default="basic",
+    choices=CLIENT_AUTH,
+)
+_PEM = gettext_noop("A PEM file's text, beginning with -----BEGIN.")
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("bearer", "Bearer token", "A token or API key sent as Authorization: Bearer.", "Token",
-             (VERSION, CHECK)),
-        Kind("basic", "User name and password", "HTTP basic authentication.", "Password",
-             (Field("username", "User name"), VERSION, CHECK)),
-        Kind("header", "Header", "A token or API key in a header of its own.", "Value",
-             (Field("header", "Header", "Its name, as in X-Api-Key."), VERSION, CHECK)),
-        Kind("oauth2_client_credentials", "OAuth 2.0 client credentials",
-             "Tokens issued to an application, without a person.", "Client secret",
-             (CLIENT_ID, TOKEN_URL, SCOPES,
-              Field("audience", "Audience", "Where the service asks for one.", required=False),
-              AUTH, HEADER, VERSION, CHECK), issues=True),
-        Kind("oauth2_authorization_code", "OAuth 2.0 with consent",
-             "A person agrees in the browser once; the token is refreshed from then on.",
-             "Client secret",
-             (Field("preset", "Service", required=False),
-              Field("place", "Shop or directory", "Where the service has one.", required=False),
-              CLIENT_ID,
-              Field("authorize_url", "Address of the consent page", is_address=True), TOKEN_URL,
-              Field("revoke_url", "Address to revoke at", "Used by Disconnect.", required=False,
-                    is_address=True),
-              SCOPES, AUTH, HEADER, VERSION, CHECK),
-             value_help="Empty for a public client, which has none.", value_required=False,
-             issues=True, has_consent=True),
-        Kind("github_app", "GitHub App", "Tokens of one installation, an hour each.", "Private key",
-             (Field("app_id", "App id", "Or the client id."),
-              Field("installation_id", "Installation id",
-                    "The number at the end of the installation's address."),
-              Field("base_url", "API's address", required=False,
-                    default="https://api.github.com", is_address=True), VERSION, CHECK),
-             value_help=_PEM, is_long=True, issues=True),
-        Kind("jwt_service_account", "Service account (signed JWT)",
-             "A signed statement is exchanged for a token (RFC 7523), as at Google.", "Private key",
-             (Field("issuer", "Issuer", "The account's e-mail address or client id."),
-              Field("token_url", "Token address", required=False,
-                    default="https://oauth2.googleapis.com/token", is_address=True), SCOPES,
-              Field("subject", "Subject", "On whose behalf, where the service allows that.",
-                    required=False),
-              Field("audience", "Audience", "The token address unless you say else.",
-                    required=False),
-              Field("key_id", "Key id", required=False), HEADER, VERSION, CHECK),
-             value_help=_PEM, is_long=True, issues=True),
-        Kind("aws_sigv4", "AWS signature (SigV4)",
-             "Each request is signed with an access key; the key itself is never sent.",
-             "Secret access key",
-             (Field("access_key_id", "Access key id"),
-              Field("region", "Region", "As in eu-central-1."),
-              Field("service", "Service", "As in s3, as the signature names it."), CHECK)),
-        Kind("dsn", "Address with a password (DSN)", "A database or mail server, or a webhook.",
-             "DSN",
-             value_help="As in postgresql://user:password@db.example.com:5432/shop or "
-             "smtps://user:password@mail.example.com; or the whole address of an incoming "
-             "webhook."),
+        Kind(
+            "bearer",
+            gettext_noop("Bearer token"),
+            gettext_noop("A token or API key sent as Authorization: Bearer."),
+            gettext_noop("Token"),
+            (VERSION, CHECK),
+        ),
+        Kind(
+            "basic",
+            gettext_noop("User name and password"),
+            gettext_noop("HTTP basic authentication."),
+            gettext_noop("Password"),
+            (Field("username", gettext_noop("User name")), VERSION, CHECK),
+        ),
+        Kind(
+            "header",
+            gettext_noop("Header"),
+            gettext_noop("A token or API key in a header of its own."),
+            gettext_noop("Value"),
+            (
+                Field("header", gettext_noop("Header"), gettext_noop("Its name, as in X-Api-Key.")),
+                VERSION,
+                CHECK,
+            ),
+        ),
+        Kind(
+            "oauth2_client_credentials",
+            gettext_noop("OAuth 2.0 client credentials"),
+            gettext_noop("Tokens issued to an application, without a person."),
+            gettext_noop("Client secret"),
+            (
+                CLIENT_ID,
+                TOKEN_URL,
+                SCOPES,
+                Field(
+                    "audience",
+                    gettext_noop("Audience"),
+                    gettext_noop("Where the service asks for one."),
+                    required=False,
+                ),
+                AUTH,
+                HEADER,
+                VERSION,
+                CHECK,
+            ),
+            issues=True,
+        ),
+        Kind(
+            "oauth2_authorization_code",
+            gettext_noop("OAuth 2.0 with consent"),
+            gettext_noop(
+                "A person agrees in the browser once; the token is refreshed from then on."
+            ),
+            gettext_noop("Client secret"),
+            (
+                Field("preset", gettext_noop("Service"), required=False),
+                Field(
+                    "place",
+                    gettext_noop("Shop or directory"),
+                    gettext_noop("Where the service has one."),
+                    required=False,
+                ),
+                CLIENT_ID,
+                Field(
+                    "authorize_url", gettext_noop("Address of the consent page"), is_address=True
+                ),
+                TOKEN_URL,
+                Field(
+                    "revoke_url",
+                    gettext_noop("Address to revoke at"),
+                    gettext_noop("Used by Disconnect."),
+                    required=False,
+                    is_address=True,
+                ),
+                SCOPES,
+                AUTH,
+                HEADER,
+                VERSION,
+                CHECK,
+            ),
+            value_help=gettext_noop("Empty for a public client, which has none."),
+            value_required=False,
+            issues=True,
+            has_consent=True,
+        ),
+        Kind(
+            "github_app",
+            gettext_noop("GitHub App"),
+            gettext_noop("Tokens of one installation, an hour each."),
+            gettext_noop("Private key"),
+            (
+                Field("app_id", gettext_noop("App id"), gettext_noop("Or the client id.")),
+                Field(
+                    "installation_id",
+                    gettext_noop("Installation id"),
+                    gettext_noop("The number at the end of the installation's address."),
+                ),
+                Field(
+                    "base_url",
+                    gettext_noop("API's address"),
+                    required=False,
+                    default="https://api.github.com",
+                    is_address=True,
+                ),
+                VERSION,
+                CHECK,
+            ),
+            value_help=_PEM,
+            is_long=True,
+            issues=True,
+        ),
+        Kind(
+            "jwt_service_account",
+            gettext_noop("Service account (signed JWT)"),
+            gettext_noop("A signed statement is exchanged for a token (RFC 7523), as at Google."),
+            gettext_noop("Private key"),
+            (
+                Field(
+                    "issuer",
+                    gettext_noop("Issuer"),
+                    gettext_noop("The account's e-mail address or client id."),
+                ),
+                Field(
+                    "token_url",
+                    gettext_noop("Token address"),
+                    required=False,
+                    default="https://oauth2.googleapis.com/token",
+                    is_address=True,
+                ),
+                SCOPES,
+                Field(
+                    "subject",
+                    gettext_noop("Subject"),
+                    gettext_noop("On whose behalf, where the service allows that."),
+                    required=False,
+                ),
+                Field(
+                    "audience",
+                    gettext_noop("Audience"),
+                    gettext_noop("The token address unless you say else."),
+                    required=False,
+                ),
+                Field("key_id", gettext_noop("Key id"), required=False),
+                HEADER,
+                VERSION,
+                CHECK,
+            ),
+            value_help=_PEM,
+            is_long=True,
+            issues=True,
+        ),
+        Kind(
+            "aws_sigv4",
+            gettext_noop("AWS signature (SigV4)"),
+            gettext_noop(
+                "Each request is signed with an access key; the key itself is never sent."
+            ),
+            gettext_noop("Secret access key"),
+            (
+                Field("access_key_id", gettext_noop("Access key id")),
+                Field("region", gettext_noop("Region"), gettext_noop("As in eu-central-1.")),
+                Field(
+                    "service",
+                    gettext_noop("Service"),
+                    gettext_noop("As in s3, as the signature names it."),
+                ),
+                CHECK,
+            ),
+        ),
+        Kind(
+            "dsn",
+            gettext_noop("Address with a password (DSN)"),
+            gettext_noop("A database or mail server, or a webhook."),
+            "DSN",
+            value_help=gettext_noop(
+                "As in postgresql://user:password@db.example.com:5432/shop or "
+                "smtps://user:password@mail.example.com; or the whole address of an incoming "
+                "webhook."
+            ),
+        ),
     )
-}  # fmt: skip
+}

@@ -6,6 +6,8 @@ Only what differs from the defaults is kept; a page shows both.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.lib.tongue import gettext_noop
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -24,16 +26,33 @@ class Limit:
 LIMITS: dict[str, Limit] = {
     limit.name: limit
     for limit in (
-        Limit("connect_s", "Time to connect", "seconds", 10, 0.1, 30),
-        Limit("total_s", "Time for the whole call", "seconds", 30, 0.5, 30),
-        Limit("attempts", "Tries where repeating is allowed", "tries", 4, 1, 10, is_whole=True),
-        Limit("rate_per_s", "Pace", "requests a second", None, 0.001, 1000),
-        Limit("burst", "At once", "requests", None, 1, 10_000, is_whole=True),
-        Limit("failures", "Failures in a row that open the breaker", "failures", 5, 1, 100,
-              is_whole=True),
-        Limit("open_s", "Time the breaker stays open", "seconds", 60, 1, 3600),
+        Limit("connect_s", gettext_noop("Time to connect"), "seconds", 10, 0.1, 30),
+        Limit("total_s", gettext_noop("Time for the whole call"), "seconds", 30, 0.5, 30),
+        Limit(
+            "attempts",
+            gettext_noop("Tries where repeating is allowed"),
+            "tries",
+            4,
+            1,
+            10,
+            is_whole=True,
+        ),
+        Limit(
+            "rate_per_s", gettext_noop("Pace"), gettext_noop("requests a second"), None, 0.001, 1000
+        ),
+        Limit("burst", gettext_noop("At once"), "requests", None, 1, 10_000, is_whole=True),
+        Limit(
+            "failures",
+            gettext_noop("Failures in a row that open the breaker"),
+            "failures",
+            5,
+            1,
+            100,
+            is_whole=True,
+        ),
+        Limit("open_s", gettext_noop("Time the breaker stays open"), "seconds", 60, 1, 3600),
     )
-}  # fmt: skip
+}
 
 
 def faults(limits: Mapping[str, object]) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from gateway.connections.kinds import KINDS, Kind
 from gateway.lib.rows import EnvironmentRow, Row
@@ -16,7 +17,7 @@ class Connection(EnvironmentRow):
     slug = models.SlugField(max_length=40)
     name = models.CharField(max_length=120, blank=True)
     kind = models.CharField(
-        max_length=40, choices=[(kind.name, kind.title) for kind in KINDS.values()]
+        max_length=40, choices=[(kind.name, _(kind.title)) for kind in KINDS.values()]
     )
     config = models.JSONField(default=dict, help_text="What is not secret: user name, header name.")
     limits = models.JSONField(default=dict, help_text="Where they differ from the defaults.")

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from gateway.lib.tongue import gettext_noop
+
 # Letters of a host's or path's single part: what is filled in must not lead to another host.
 PLACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 # Filled in from the preset where the configuration says nothing.
@@ -53,68 +55,100 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset(
-            "github", "GitHub",
+            "github",
+            "GitHub",
             "https://github.com/login/oauth/authorize",
             "https://github.com/login/oauth/access_token",
-            revoke_url="https://api.github.com/applications/{client_id}/token", revoke="github",
-            scopes="repo", client_auth="body", check_url="https://api.github.com/user",
-            note="An OAuth app's token does not expire; a GitHub App's may, and is refreshed.",
+            revoke_url="https://api.github.com/applications/{client_id}/token",
+            revoke="github",
+            scopes="repo",
+            client_auth="body",
+            check_url="https://api.github.com/user",
+            note=gettext_noop(
+                "An OAuth app's token does not expire; a GitHub App's may, and is refreshed."
+            ),
         ),
         Preset(
-            "slack", "Slack",
+            "slack",
+            "Slack",
             "https://slack.com/oauth/v2/authorize",
             "https://slack.com/api/oauth.v2.access",
-            revoke_url="https://slack.com/api/auth.revoke", revoke="bearer",
-            scopes="chat:write", separator=",", check_url="https://slack.com/api/auth.test",
-            note="Tokens expire and refresh only where token rotation is on for the app.",
+            revoke_url="https://slack.com/api/auth.revoke",
+            revoke="bearer",
+            scopes="chat:write",
+            separator=",",
+            check_url="https://slack.com/api/auth.test",
+            note=gettext_noop(
+                "Tokens expire and refresh only where token rotation is on for the app."
+            ),
         ),
         Preset(
-            "shopify", "Shopify",
+            "shopify",
+            gettext_noop("Shopify"),
             "https://{shop}.myshopify.com/admin/oauth/authorize",
             "https://{shop}.myshopify.com/admin/oauth/access_token",
-            scopes="read_orders", separator=",", client_auth="body",
+            scopes="read_orders",
+            separator=",",
+            client_auth="body",
             header="X-Shopify-Access-Token",
             check_url="https://{shop}.myshopify.com/admin/oauth/access_scopes.json",
-            asks="shop", asks_help="The shop's name, as in {shop}.myshopify.com.",
-            note="An offline token. It ends when the app is uninstalled from the shop.",
+            asks="shop",
+            asks_help=gettext_noop("The shop's name, as in {shop}.myshopify.com."),
+            note=gettext_noop(
+                "An offline token. It ends when the app is uninstalled from the shop."
+            ),
         ),
         Preset(
-            "google", "Google",
+            "google",
+            gettext_noop("Google"),
             "https://accounts.google.com/o/oauth2/v2/auth",
             "https://oauth2.googleapis.com/token",
             revoke_url="https://oauth2.googleapis.com/revoke",
-            scopes="https://www.googleapis.com/auth/drive.file", client_auth="body",
+            scopes="https://www.googleapis.com/auth/drive.file",
+            client_auth="body",
             extra={"access_type": "offline", "prompt": "consent"},
-            note="A refresh token is only given with the consent page shown: it always is.",
+            note=gettext_noop(
+                "A refresh token is only given with the consent page shown: it always is."
+            ),
         ),
         Preset(
-            "microsoft", "Microsoft",
+            "microsoft",
+            gettext_noop("Microsoft"),
             "https://login.microsoftonline.com/{directory}/oauth2/v2.0/authorize",
             "https://login.microsoftonline.com/{directory}/oauth2/v2.0/token",
-            scopes="offline_access Files.ReadWrite", client_auth="body",
+            scopes=gettext_noop("offline_access Files.ReadWrite"),
+            client_auth="body",
             check_url="https://graph.microsoft.com/v1.0/me",
-            asks="directory", asks_help="Your directory's (tenant's) id or domain.",
-            note="Without the scope offline_access there is no refresh. There is no address to "
-            "revoke at: people end the consent in their account.",
+            asks="directory",
+            asks_help=gettext_noop("Your directory's (tenant's) id or domain."),
+            note=gettext_noop(
+                "Without the scope offline_access there is no refresh. There is no address to "
+                "revoke at: people end the consent in their account."
+            ),
         ),
         Preset(
-            "dropbox", "Dropbox",
+            "dropbox",
+            gettext_noop("Dropbox"),
             "https://www.dropbox.com/oauth2/authorize",
             "https://api.dropboxapi.com/oauth2/token",
-            revoke_url="https://api.dropboxapi.com/2/auth/token/revoke", revoke="bearer",
-            scopes="files.content.write", client_auth="body",
+            revoke_url="https://api.dropboxapi.com/2/auth/token/revoke",
+            revoke="bearer",
+            scopes="files.content.write",
+            client_auth="body",
             extra={"token_access_type": "offline"},
         ),
         Preset(
-            "box", "Box",
+            "box",
+            gettext_noop("Box"),
             "https://account.box.com/api/oauth2/authorize",
             "https://api.box.com/oauth2/token",
             revoke_url="https://api.box.com/oauth2/revoke",
-            client_auth="body", check_url="https://api.box.com/2.0/users/me",
-            note="Its refresh token counts once: each refresh brings a new one.",
+            client_auth="body",
+            check_url="https://api.box.com/2.0/users/me",
+            note=gettext_noop("Its refresh token counts once: each refresh brings a new one."),
         ),
     )
-}  # fmt: skip
+}
 
 
 def filled(config: Mapping[str, Any]) -> dict[str, Any]:

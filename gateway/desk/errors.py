@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
+from django.utils.translation import gettext
 
 from audit.context import correlation_id
 from gateway.lib.problems import problem_response
@@ -12,39 +13,55 @@ API = "/api/"
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: the request itself is broken."""
-    return _answer(request, 400, "This request could not be read", "Go back and try again.")
+    return _answer(
+        request, 400, gettext("This request could not be read"), gettext("Go back and try again.")
+    )
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403: signed in, but without the permission that is named."""
     permission = str(exception)
-    detail = "Your role here does not allow this."
+    detail = gettext("Your role here does not allow this.")
     if "." in permission and " " not in permission:
-        detail = f"Your role here does not allow this: it needs {permission}."
-    hint = "An administrator of your organisation can give you a role that does."
-    return _answer(request, 403, "Not allowed", detail, hint=hint)
+        detail = gettext("Your role here does not allow this: it needs {permission}.").format(
+            permission=permission
+        )
+    hint = gettext("An administrator of your organisation can give you a role that does.")
+    return _answer(request, 403, gettext("Not allowed"), detail, hint=hint)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: not there, or not yours to see; both look alike."""
-    hint = "It may belong to another environment: check the address and the environment switch."
+    hint = gettext(
+        "It may belong to another environment: check the address and the environment switch."
+    )
     return _answer(
-        request, 404, "Nothing here", "There is no such page, or not for you.", hint=hint
+        request,
+        404,
+        gettext("Nothing here"),
+        gettext("There is no such page, or not for you."),
+        hint=hint,
     )
 
 
 def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """429: too many attempts, such as wrong passwords, from one place or at one account."""
-    hint = "Wait a few minutes, then try again. Nobody is locked out for longer than that."
+    hint = gettext("Wait a few minutes, then try again. Nobody is locked out for longer than that.")
     return _answer(
-        request, 429, "Too many attempts", "This was tried too often just now.", hint=hint
+        request,
+        429,
+        gettext("Too many attempts"),
+        gettext("This was tried too often just now."),
+        hint=hint,
     )
 
 
 def broken(request: HttpRequest) -> HttpResponse:
     """500: our fault. The page needs neither the database nor the session."""
     if request.path.startswith(API):
-        return problem_response(500, "internal_error", "Something broke here. It is logged.")
+        return problem_response(
+            500, "internal_error", gettext("Something broke here. It is logged.")
+        )
     text = loader.render_to_string("500.html", {"request_id": correlation_id()})
     return HttpResponse(text, status=500)
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 
 from audit import badge, exporting
 from audit import services as audit
@@ -61,7 +62,7 @@ def verification(request: Any) -> HttpResponse:
         # The log is the tenant's, so the record of it is too.
         is_new = verifying.ask(log, by=by, scope=request.environment.tenant.audit_scope)
         if not is_fragment(request):
-            text = "is being verified" if is_new else "is being verified already"
+            text = gettext("is being verified") if is_new else gettext("is being verified already")
             messages.info(request, f"The log {text}: the badge says how far it is.")
             return _back(request, "audit:records")
     elif not is_fragment(request):

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Action
 from gateway.agents.models import Agent
@@ -24,8 +26,8 @@ EACH = 6
 LONGEST = 100
 # Commands are named so that they are found; the template knows how each is done.
 COMMANDS = (
-    ("theme", "Switch between light and dark", "moon"),
-    ("keys", "Show keyboard shortcuts", "help-circle"),
+    ("theme", _("Switch between light and dark"), "moon"),
+    ("keys", _("Show keyboard shortcuts"), "help-circle"),
 )
 
 
@@ -81,9 +83,9 @@ def _fits(text: str, label: str) -> bool:
 def _pages(frame: Frame, text: str) -> Iterator[Hit]:
     for item in frame.items:
         if _fits(text, item.label):
-            yield Hit("Page", item.label, item.url, item.icon)
+            yield Hit(gettext("Page"), item.label, item.url, item.icon)
     if frame.may_change_environment and _fits(text, "settings"):
-        yield Hit("Page", "Settings", frame.settings_url, "settings")
+        yield Hit(gettext("Page"), gettext("Settings"), frame.settings_url, "settings")
 
 
 def _by_id(frame: Frame, text: str) -> Iterator[Hit]:
@@ -120,14 +122,16 @@ def _about(row: Any) -> str:
 def _tools(frame: Frame, text: str) -> Iterator[Hit]:
     found = Tool.objects.within(frame.environment).filter(name__icontains=text, archived_at=None)
     for tool in found.order_by("name")[:EACH]:
-        yield Hit("Tool", tool.name, _at(frame, "tools:detail", tool=tool.public_id), "tool")
+        yield Hit(
+            gettext("Tool"), tool.name, _at(frame, "tools:detail", tool=tool.public_id), "tool"
+        )
 
 
 def _agents(frame: Frame, text: str) -> Iterator[Hit]:
     found = Agent.objects.within(frame.environment).filter(slug__icontains=text)
     for agent in found.order_by("slug")[:EACH]:
         url = _at(frame, "agents:detail", agent=agent.public_id)
-        yield Hit("Agent", agent.slug, url, "robot")
+        yield Hit(gettext("Agent"), agent.slug, url, "robot")
 
 
 def _actions(frame: Frame, text: str) -> Iterator[Hit]:
@@ -135,7 +139,7 @@ def _actions(frame: Frame, text: str) -> Iterator[Hit]:
     found = Action.objects.within(frame.environment).pending().filter(effect__icontains=text)
     for action in found.order_by("-id").only("id", "effect", "status")[:EACH]:
         url = _at(frame, "approvals:detail", action=action.public_id)
-        yield Hit("Action", action.effect, url, "bolt", action.public_id)
+        yield Hit(gettext("Action"), action.effect, url, "bolt", action.public_id)
 
 
 SEARCHES: tuple[tuple[str, Callable[[Frame, str], Iterator[Hit]]], ...] = (

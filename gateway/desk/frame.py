@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from approvals import services
 from approvals.models import BreakGlass, KillSwitch
@@ -13,41 +14,47 @@ from gateway.tenants.principals import Principal, of_user
 
 # Key, label, icon, URL name, permission; the dash begins the second part.
 PAGES = (
-    ("inbox", "Inbox", "inbox", "approvals:inbox", "approvals.view_action"),
+    ("inbox", _("Inbox"), "inbox", "approvals:inbox", "approvals.view_action"),
     (
         "attention",
-        "Needs attention",
+        _("Needs attention"),
         "alert-triangle",
         "board:attention",
         "approvals.view_action",
     ),
-    ("actions", "Actions", "bolt", "approvals:list", "approvals.view_action"),
-    ("runs", "Runs", "route", "runs:list", "runs.view_run"),
-    ("events", "Events", "webhook", "webhooks:events", "webhooks.view_event"),
-    ("tools", "Tools", "tool", "tools:list", "tools.view_tool"),
-    ("policies", "Policies", "scale", "approvals:policies", "approvals.view_policy"),
-    ("budgets", "Budgets", "coins", "budgets:list", "budgets.view_budget"),
-    ("sources", "Sources", "transfer-in", "webhooks:sources", "webhooks.view_source"),
+    ("actions", _("Actions"), "bolt", "approvals:list", "approvals.view_action"),
+    ("runs", _("Runs"), "route", "runs:list", "runs.view_run"),
+    ("events", _("Events"), "webhook", "webhooks:events", "webhooks.view_event"),
+    ("tools", _("Tools"), "tool", "tools:list", "tools.view_tool"),
+    ("policies", _("Policies"), "scale", "approvals:policies", "approvals.view_policy"),
+    ("budgets", _("Budgets"), "coins", "budgets:list", "budgets.view_budget"),
+    ("sources", _("Sources"), "transfer-in", "webhooks:sources", "webhooks.view_source"),
     (
         "connections",
-        "Connections",
+        _("Connections"),
         "plug",
         "connections:list",
         "connections.view_connection",
     ),
     ("notices", "Notices", "mail", "notices:log", "notices.view_notice"),
-    ("agents", "Agents", "robot", "agents:list", "agents.view_agent"),
-    ("kill-switch", "Kill switch", "hand-stop", "approvals:kill_switch", "approvals.view_action"),
+    ("agents", _("Agents"), "robot", "agents:list", "agents.view_agent"),
+    (
+        "kill-switch",
+        _("Kill switch"),
+        "hand-stop",
+        "approvals:kill_switch",
+        "approvals.view_action",
+    ),
     (
         "reviewers",
-        "Reviewers",
+        _("Reviewers"),
         "chart-histogram",
         "approvals:reviewers",
         "approvals.view_reviewers",
     ),
-    ("dashboard", "Dashboard", "trending-up", "board:dashboard", "approvals.view_action"),
-    ("audit", "Audit", "list-check", "audit:records", "audit.view_record"),
-    ("members", "Members", "users", "tenants:members", "tenants.view_member"),
+    ("dashboard", _("Dashboard"), "trending-up", "board:dashboard", "approvals.view_action"),
+    ("audit", _("Audit"), "list-check", "audit:records", "audit.view_record"),
+    ("members", _("Members"), "users", "tenants:members", "tenants.view_member"),
 )
 SECOND_PART = "sources"
 DEMO = "demo"

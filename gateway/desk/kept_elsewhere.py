@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from gateway.lib import ids
@@ -18,7 +19,7 @@ from gateway.outlets.models import Kind, Outlet
 from gateway.tenants.principals import of_user
 
 VIEW, EXPORT = "audit.view_record", "audit.export_record"
-WHAT = {Kind.CHECKPOINTS: "Signed checkpoints", Kind.RECORDS: "Every record"}
+WHAT = {Kind.CHECKPOINTS: _("Signed checkpoints"), Kind.RECORDS: _("Every record")}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from audit import tree
 from audit.actions import AuditAction
@@ -43,12 +44,12 @@ def _choices(first: str, values: Any) -> list[tuple[str, str]]:
 class RecordFilter(forms.Form):
     """Text or id, area, outcome, kind of actor, day; what is empty does not narrow."""
 
-    q = forms.CharField(required=False, label="Search an id, action or reason")
-    area = forms.ChoiceField(required=False, choices=_choices("Every area", AREAS))
-    outcome = forms.ChoiceField(required=False, choices=_choices("Ok or not", ("ok", "refused")))
-    actor = forms.ChoiceField(required=False, choices=_choices("Everybody", sorted(KINDS)))
+    q = forms.CharField(required=False, label=_("Search an id, action or reason"))
+    area = forms.ChoiceField(required=False, choices=_choices(_("Every area"), AREAS))
+    outcome = forms.ChoiceField(required=False, choices=_choices(_("Ok or not"), ("ok", "refused")))
+    actor = forms.ChoiceField(required=False, choices=_choices(_("Everybody"), sorted(KINDS)))
     day = forms.DateField(
-        required=False, label="Day", widget=forms.DateInput(attrs={"type": "date"})
+        required=False, label=_("Day"), widget=forms.DateInput(attrs={"type": "date"})
     )
 
     correlation = forms.CharField(required=False, max_length=MAX_ID, widget=forms.HiddenInput)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 
 from approvals.models import Action
 from gateway.tenants.models import Environment, User
@@ -29,9 +30,9 @@ def home(request: Any) -> HttpResponse:
         return redirect(f"/{settings.ADMIN_PATH}")
     context = {
         "status": 403,
-        "title": "No role yet",
-        "detail": "You are signed in, but nobody has given you a role.",
-        "hint": "An administrator of your organisation can do that on the members page.",
+        "title": gettext("No role yet"),
+        "detail": gettext("You are signed in, but nobody has given you a role."),
+        "hint": gettext("An administrator of your organisation can do that on the members page."),
     }
     return render(request, "error.html", context, status=403)
 

@@ -4,18 +4,20 @@ import json
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.lib.strictjson import Ambiguous, parse
 
 WORDS = {
-    "not_json": "is not JSON",
-    "duplicate_key": "names a key twice",
-    "not_a_number": "holds a number that is none",
-    "number_precision": "holds a number that would not stay exact",
-    "lone_surrogate": "holds half a character",
-    "nul": "holds a NUL character",
-    "too_deep": "is nested too deep",
-    "too_large": "is too large",
+    "not_json": _("is not JSON"),
+    "duplicate_key": _("names a key twice"),
+    "not_a_number": _("holds a number that is none"),
+    "number_precision": _("holds a number that would not stay exact"),
+    "lone_surrogate": _("holds half a character"),
+    "nul": _("holds a NUL character"),
+    "too_deep": _("is nested too deep"),
+    "too_large": _("is too large"),
 }
 
 
@@ -24,10 +26,12 @@ def read(text: str) -> Any:
     try:
         return parse(text)
     except Ambiguous as error:
-        place = f" at {error.path}" if error.path else ""
-        raise forms.ValidationError(f"This {WORDS.get(error.reason, error.reason)}{place}.") from (
-            error
-        )
+        place = gettext(" at {path}").format(path=error.path) if error.path else ""
+        raise forms.ValidationError(
+            gettext("This {get}{place}.").format(
+                get=WORDS.get(error.reason, error.reason), place=place
+            )
+        ) from (error)
 
 
 def written(value: Any) -> str:
@@ -50,5 +54,5 @@ class JsonObjectField(forms.CharField):
             return None
         found = read(text)
         if not isinstance(found, dict):
-            raise forms.ValidationError("A JSON object is needed, such as {}.")
+            raise forms.ValidationError(gettext("A JSON object is needed, such as {}."))
         return found

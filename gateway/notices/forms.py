@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.connections.models import Connection
 from gateway.notices.media import RISKS, TITLES, Digest, Medium
@@ -13,9 +15,9 @@ from gateway.tenants.models import Environment
 
 MEDIA = [(medium.value, TITLES[medium]) for medium in Medium]
 DIGESTS = [
-    (Digest.NONE.value, "Each at once"),
-    (Digest.HOURLY.value, "Low and medium risk together, every hour"),
-    (Digest.DAILY.value, "Low and medium risk together, every day at 8:00"),
+    (Digest.NONE.value, _("Each at once")),
+    (Digest.HOURLY.value, _("Low and medium risk together, every hour")),
+    (Digest.DAILY.value, _("Low and medium risk together, every day at 8:00")),
 ]
 CLOCK = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
 
@@ -23,14 +25,14 @@ CLOCK = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
 class PreferenceForm(forms.Form):
     """By what a member is told of each risk, and when not."""
 
-    quiet_from = forms.TimeField(required=False, label="Quiet from", widget=CLOCK)
+    quiet_from = forms.TimeField(required=False, label=_("Quiet from"), widget=CLOCK)
     quiet_until = forms.TimeField(
-        required=False, label="Quiet until", widget=CLOCK,
-        help_text="What comes meanwhile is held back until then; critical risk never is.",
+        required=False, label=_("Quiet until"), widget=CLOCK,
+        help_text=_("What comes meanwhile is held back until then; critical risk never is."),
     )  # fmt: skip
-    digest = forms.ChoiceField(label="Mails", choices=DIGESTS, initial=Digest.NONE)
+    digest = forms.ChoiceField(label=_("Mails"), choices=DIGESTS, initial=Digest.NONE)
     everywhere = forms.BooleanField(
-        required=False, label="Use this for all my environments of this organisation"
+        required=False, label=_("Use this for all my environments of this organisation")
     )
 
     def __init__(self, *args: Any, preference: Preference, **kw: Any) -> None:
@@ -66,27 +68,32 @@ class ChatForm(forms.Form):
     """An app of a chat service, where it posts, and by what its presses are proven."""
 
     connection = forms.ChoiceField(
-        label="Connection", help_text="A connection of kind “bearer” that holds the bot's token."
+        label=_("Connection"),
+        help_text=_("A connection of kind “bearer” that holds the bot's token."),
     )
     room = forms.CharField(
-        required=False, max_length=40, label="Channel",
-        help_text="The channel's id. Empty: only people who linked their account are written to.",
+        required=False, max_length=40, label=_("Channel"),
+        help_text=_(
+            "The channel's id. Empty: only people who linked their account are written to."
+        ),
     )  # fmt: skip
     risks = forms.MultipleChoiceField(
-        required=False, label="Told in the channel", choices=[(r, r.capitalize()) for r in RISKS],
+        required=False,
+        label=_("Told in the channel"),
+        choices=[(r, r.capitalize()) for r in RISKS],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
-    )  # fmt: skip
+    )
     secret = forms.CharField(
-        required=False, max_length=200, label="Proof of presses",
+        required=False, max_length=200, label=_("Proof of presses"),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )  # fmt: skip
     has_buttons = forms.BooleanField(
-        required=False, label="Low and medium risk can be approved and rejected there"
+        required=False, label=_("Low and medium risk can be approved and rejected there")
     )
-    is_enabled = forms.BooleanField(required=False, label="On")
+    is_enabled = forms.BooleanField(required=False, label=_("On"))
     base_url = forms.URLField(
-        required=False, max_length=200, label="Address of the API", assume_scheme="https",
-        help_text="Only where the service is not at its usual address.",
+        required=False, max_length=200, label=_("Address of the API"), assume_scheme="https",
+        help_text=_("Only where the service is not at its usual address."),
     )  # fmt: skip
 
     def __init__(
@@ -103,7 +110,7 @@ class ChatForm(forms.Form):
         self.rows = Connection.objects.within(environment).filter(archived_at=None)
         choices = [(row.slug, row.name or row.slug) for row in self.rows]
         self.fields["connection"].choices = choices  # type: ignore[attr-defined]
-        kept = "Stored; a new one takes its place." if chat and chat.sealed else ""
+        kept = gettext("Stored; a new one takes its place.") if chat and chat.sealed else ""
         self.fields["secret"].help_text = f"{SECRET_NAMES[Medium(kind)].capitalize()}. {kept}"
 
     @property
@@ -118,10 +125,10 @@ class NoticeFilter(forms.Form):
     """State and medium; empty fields do not narrow."""
 
     status = forms.ChoiceField(
-        required=False, label="State", choices=[("", "Every state"), *NoticeStatus.choices]
+        required=False, label=_("State"), choices=[("", _("Every state")), *NoticeStatus.choices]
     )
     medium = forms.ChoiceField(
-        required=False, label="Medium", choices=[("", "Every medium"), *MEDIA]
+        required=False, label=_("Medium"), choices=[("", _("Every medium")), *MEDIA]
     )
 
     def narrow(self, notices: Any) -> Any:

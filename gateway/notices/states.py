@@ -1,6 +1,7 @@
 """The states of a notice, as `docs/notifications.md` draws them."""
 
 from django.db import models
+from django.utils.translation import gettext_noop
 
 from gateway.lib.states import Machine
 
@@ -8,11 +9,11 @@ from gateway.lib.states import Machine
 class NoticeStatus(models.TextChoices):
     """Where one notice stands."""
 
-    DUE = "due", "Due"
-    SENDING = "sending", "Sending"
-    SENT = "sent", "Sent"
-    WITHDRAWN = "withdrawn", "Withdrawn"
-    DEAD = "dead", "Given up"
+    DUE = "due", gettext_noop("Due")
+    SENDING = "sending", gettext_noop("Sending")
+    SENT = "sent", gettext_noop("Sent")
+    WITHDRAWN = "withdrawn", gettext_noop("Withdrawn")
+    DEAD = "dead", gettext_noop("Given up")
 
 
 S = NoticeStatus

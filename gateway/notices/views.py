@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from gateway.lib.errors import Denied, DomainError
@@ -39,7 +40,7 @@ def preferences(request: Any) -> HttpResponse:
         except DomainError as error:
             form.add_error(None, error.detail)
         else:
-            messages.success(request, "Saved. It counts for what comes from now on.")
+            messages.success(request, gettext("Saved. It counts for what comes from now on."))
             return redirect(request.path)
     status = 422 if request.method == "POST" else 200
     return render(request, "notices/preferences.html", _own(request, form), status=status)
@@ -66,7 +67,10 @@ def unlink(request: Any, identity: str) -> HttpResponse:
     rows = rows.filter(member__user=request.user, unlinked_at=None).select_related("chat")
     found = get_object_or_404(rows)
     services.unlink(found, by=_me(request))
-    messages.success(request, f"Your {found.chat.get_kind_display()} account is unlinked.")
+    messages.success(
+        request,
+        gettext("Your {chat} account is unlinked.").format(chat=found.chat.get_kind_display()),
+    )
     return _to(request, "notices:preferences")
 
 
@@ -93,7 +97,9 @@ def chat(request: Any, kind: str) -> HttpResponse:
         except DomainError as error:
             form.add_error(None, error.detail)
         else:
-            messages.success(request, f"{TITLES[Medium(kind)]} is saved.")
+            messages.success(
+                request, gettext("{medium} is saved.").format(medium=TITLES[Medium(kind)])
+            )
             return _to(request, "notices:chats")
     context = {
         "form": form, "title": TITLES[Medium(kind)], "kind": kind, "chat": held,
@@ -115,7 +121,12 @@ def try_chat(request: Any, kind: str) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"{found.get_kind_display()} took a message for {found.room}.")
+        messages.success(
+            request,
+            gettext("{chat} took a message for {room}.").format(
+                chat=found.get_kind_display(), room=found.room
+            ),
+        )
     return _to(request, "notices:chats")
 
 

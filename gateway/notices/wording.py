@@ -6,7 +6,6 @@ outside is therefore written so that nothing in it does.
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 
 from gateway.lib.visible import hidden_count, reveal
 
@@ -23,7 +22,9 @@ _LINK_BY_WORD = re.compile(r"(?i)(mailto|javascript|vbscript|data(?=:\w+/)|\b(?:
 class Matter:
     """What is to be decided, as far as a notice may tell: nothing masked, nothing the agent claims.
 
-    `more` is how many of those who are affected are not named. `url` is the action's page.
+    `more` is how many of those who are affected are not named. `url` is the action's page. What is
+    said in words of ours is English, as in a room where many read it, unless `heading` and `others`
+    say it in one reader's language.
     """
 
     effect: str
@@ -36,11 +37,13 @@ class Matter:
     more: int = 0
     deadline: str = ""
     asked: str = ""
+    heading: str = ""
+    others: str = ""
 
     @property
     def title(self) -> str:
         """One line without anything that an agent wrote."""
-        return f"{self.risk.capitalize()} risk: {self.tool} waits for a decision"
+        return self.heading or f"{self.risk.capitalize()} risk: {self.tool} waits for a decision"
 
     @property
     def effect_lines(self) -> list[str]:
@@ -51,7 +54,7 @@ class Matter:
     def whom(self) -> str:
         """Who is affected, in one line; empty where nobody knows."""
         rest = f"{self.more} more" if self.affected else f"{self.more}, named on the desk"
-        parts = [*self.affected, *([rest] if self.more else [])]
+        parts = [*self.affected, *([self.others or rest] if self.more else [])]
         return ", ".join(parts)
 
 
@@ -88,8 +91,3 @@ def cut(effect: str) -> str:
 def is_plain(text: str) -> bool:
     """Whether a chat can show the text as it is: nothing hidden, nothing cut."""
     return hidden_count(text) == 0 and len(inert(text)) <= MAX_EFFECT
-
-
-def until(moment: datetime | None) -> str:
-    """A deadline in the zone that it is given in."""
-    return moment.strftime("%-d %b %Y, %H:%M %Z") if moment else ""

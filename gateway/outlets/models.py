@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from gateway.lib.rows import Row, ScopedQuerySet
 from gateway.lib.work import DueColumns
@@ -15,8 +16,8 @@ ADDRESS_LENGTH = 500
 class Kind(models.TextChoices):
     """What is delivered."""
 
-    CHECKPOINTS = "checkpoints", "Checkpoints"
-    RECORDS = "records", "Records"
+    CHECKPOINTS = "checkpoints", _("Checkpoints")
+    RECORDS = "records", _("Records")
 
 
 class OutletQuerySet(ScopedQuerySet):

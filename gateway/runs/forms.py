@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from gateway.lib import ids
 from gateway.runs.models import Feedback, Report
@@ -13,16 +14,16 @@ from gateway.runs.states import RunStatus
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED)
 OPINIONS = (("", ""), ("helpful", "helpful"), ("unhelpful", "unhelpful"))
 REPORTS = (("", ""), ("undelivered", "undelivered"))
-STATUSES = (("", "Any state"), *RunStatus.choices)
+STATUSES = (("", _("Any state")), *RunStatus.choices)
 
 
 class RunFilter(forms.Form):
     """Task or id, state, agent; empty fields do not narrow."""
 
-    q = forms.CharField(required=False, label="Search task or id")
-    status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
+    q = forms.CharField(required=False, label=_("Search task or id"))
+    status = forms.ChoiceField(required=False, choices=STATUSES, label=_("State"))
     agent = forms.CharField(
-        required=False, label="Agent", widget=forms.TextInput(attrs={"placeholder": "Agent"})
+        required=False, label=_("Agent"), widget=forms.TextInput(attrs={"placeholder": _("Agent")})
     )
     feedback = forms.ChoiceField(required=False, choices=OPINIONS, widget=forms.HiddenInput)
     reports = forms.ChoiceField(required=False, choices=REPORTS, widget=forms.HiddenInput)
@@ -61,12 +62,12 @@ class RunFilter(forms.Form):
 class RateForm(forms.Form):
     """Whether a run's outcome was helpful, and why."""
 
-    helpful = forms.ChoiceField(choices=(("yes", "Yes"), ("no", "No")))
+    helpful = forms.ChoiceField(choices=(("yes", _("Yes")), ("no", _("No"))))
     note = forms.CharField(
         required=False,
         max_length=MAX_NOTE,
-        label="What made it so?",
-        help_text="Optional. Everybody who may see the run can read it.",
+        label=_("What made it so?"),
+        help_text=_("Optional. Everybody who may see the run can read it."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Action
 from gateway.agents.models import Agent, Provider
@@ -36,9 +37,9 @@ class Run(EnvironmentRow, DueColumns):
     announces: ClassVar[str] = "run"
 
     class Origin(models.TextChoices):
-        API = "api", "API or desk"
-        ROUTE = "route", "Webhook route"
-        PROVIDER = "provider", "Provider"
+        API = "api", _("API or desk")
+        ROUTE = "route", _("Webhook route")
+        PROVIDER = "provider", _("Provider")
 
     status = models.CharField(max_length=20, choices=RunStatus.choices, default=RunStatus.QUEUED)
     row_version = models.PositiveIntegerField(default=1)

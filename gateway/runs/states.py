@@ -1,6 +1,7 @@
 """The states of runs and reports, exactly as the design draws them."""
 
 from django.db import models
+from django.utils.translation import gettext_noop
 
 from gateway.lib.states import Machine
 
@@ -8,22 +9,22 @@ from gateway.lib.states import Machine
 class RunStatus(models.TextChoices):
     """Where a run stands."""
 
-    QUEUED = "queued", "Queued"
-    RUNNING = "running", "Running"
-    TOOL_REQUIRED = "tool_required", "Tool required"
-    WAITING_APPROVAL = "waiting_approval", "Waiting for approval"
-    COMPLETED = "completed", "Completed"
-    FAILED = "failed", "Failed"
-    CANCELED = "canceled", "Canceled"
+    QUEUED = "queued", gettext_noop("Queued")
+    RUNNING = "running", gettext_noop("Running")
+    TOOL_REQUIRED = "tool_required", gettext_noop("Tool required")
+    WAITING_APPROVAL = "waiting_approval", gettext_noop("Waiting for approval")
+    COMPLETED = "completed", gettext_noop("Completed")
+    FAILED = "failed", gettext_noop("Failed")
+    CANCELED = "canceled", gettext_noop("Canceled")
 
 
 class ReportStatus(models.TextChoices):
     """Where one answer owed to a provider stands."""
 
-    DUE = "due", "Due"
-    SENDING = "sending", "Sending"
-    DELIVERED = "delivered", "Delivered"
-    DEAD = "dead", "Given up"
+    DUE = "due", gettext_noop("Due")
+    SENDING = "sending", gettext_noop("Sending")
+    DELIVERED = "delivered", gettext_noop("Delivered")
+    DEAD = "dead", gettext_noop("Given up")
 
 
 R = RunStatus

@@ -12,6 +12,8 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.lib import sealing
 from gateway.tenants import freshness, services
@@ -20,14 +22,14 @@ from gateway.tenants.models import User
 
 log = structlog.get_logger("accounts")
 CHANGES = {
-    "mfa/email/totp_activated": "An authenticator app was added to your account.",
-    "mfa/email/totp_deactivated": "The authenticator app was removed from your account.",
-    "mfa/email/webauthn_added": "A passkey was added to your account.",
-    "mfa/email/webauthn_removed": "A passkey was removed from your account.",
-    "mfa/email/recovery_codes_generated": "New recovery codes were made; the old ones are void.",
-    "account/email/password_changed": "Your password was changed.",
-    "account/email/password_set": "A password was set for your account.",
-    "account/email/password_reset": "Your password was reset.",
+    "mfa/email/totp_activated": _("An authenticator app was added to your account."),
+    "mfa/email/totp_deactivated": _("The authenticator app was removed from your account."),
+    "mfa/email/webauthn_added": _("A passkey was added to your account."),
+    "mfa/email/webauthn_removed": _("A passkey was removed from your account."),
+    "mfa/email/recovery_codes_generated": _("New recovery codes were made; the old ones are void."),
+    "account/email/password_changed": _("Your password was changed."),
+    "account/email/password_set": _("A password was set for your account."),
+    "account/email/password_reset": _("Your password was reset."),
 }
 
 
@@ -88,10 +90,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Tell the owner that the account changed; a mail server that is away undoes nothing."""
         if not settings.EMAIL_URL:
             return
-        what = CHANGES.get(template_prefix, "Your account was changed.")
+        what = CHANGES.get(template_prefix, gettext("Your account was changed."))
         text = render_to_string("account/email/changed_message.txt", {"what": what})
         try:
-            send_mail("Your Countersign account was changed", text, None, [email or user.email])
+            send_mail(
+                gettext("Your Countersign account was changed"), text, None, [email or user.email]
+            )
         except OSError as error:
             log.warning("account mail failed", person=user.public_id, error=type(error).__name__)
 
@@ -118,4 +122,4 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def generate_authenticator_name(self, user: User, type: str) -> str:
         """What a new passkey is called unless its owner says otherwise."""
         count = Authenticator.objects.filter(user=user, type=type).count()
-        return f"Passkey {count + 1}"
+        return gettext("Passkey {number}").format(number=count + 1)

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.contrib.auth import password_validation
 from django.http import HttpRequest
 from django.utils.text import slugify
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from audit.canonical import digest
 from gateway.lib.wordlists import MAX_LISTS
@@ -17,11 +19,11 @@ from gateway.tenants.models.people import Density, DiffMode, Theme
 from gateway.tenants.roles import Role
 
 ROLE_WORDS = {
-    Role.VIEWER: "Viewer: reads",
-    Role.REVIEWER: "Reviewer: decides what is routed to them",
-    Role.OPERATOR: "Operator: sources, replay, reconcile",
-    Role.ADMIN: "Admin: operator, reviewer, and members, agents, tools, policies",
-    Role.AUDITOR: "Auditor: reads and exports the audit log, nothing else",
+    Role.VIEWER: _("Viewer: reads"),
+    Role.REVIEWER: _("Reviewer: decides what is routed to them"),
+    Role.OPERATOR: _("Operator: sources, replay, reconcile"),
+    Role.ADMIN: _("Admin: operator, reviewer, and members, agents, tools, policies"),
+    Role.AUDITOR: _("Auditor: reads and exports the audit log, nothing else"),
 }
 
 
@@ -35,7 +37,7 @@ class RolesForm(forms.Form):
             held = sorted(member.roles_in(environment)) if member else []
             self.fields[_name(environment)] = forms.MultipleChoiceField(
                 required=False,
-                label=f"Roles in {environment.name}",
+                label=gettext("Roles in {environment}").format(environment=environment.name),
                 choices=list(ROLE_WORDS.items()),
                 initial=held,
                 widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
@@ -43,11 +45,11 @@ class RolesForm(forms.Form):
         groups = Group.objects.of(tenant).order_by("name")
         self.fields["groups"] = forms.MultipleChoiceField(
             required=False,
-            label="Groups",
+            label=gettext("Groups"),
             choices=[(group.slug, group.name) for group in groups],
             initial=sorted(member.group_slugs()) if member else [],
             widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
-            help_text="Policies route approvals to groups.",
+            help_text=gettext("Policies route approvals to groups."),
         )
 
     @property
@@ -59,14 +61,14 @@ class RolesForm(forms.Form):
 class InviteForm(RolesForm):
     """Whom to invite, and as what."""
 
-    email = forms.EmailField(label="E-mail address")
+    email = forms.EmailField(label=_("E-mail address"))
     field_order = ("email",)
 
     def clean(self) -> dict[str, Any]:
         """An invitation without any role leads nowhere."""
         data = super().clean() or self.cleaned_data
         if not any(data.get(_name(environment)) for environment in self.environments):
-            raise forms.ValidationError("Choose at least one role in one environment.")
+            raise forms.ValidationError(gettext("Choose at least one role in one environment."))
         return data
 
 
@@ -74,14 +76,16 @@ class GroupForm(forms.Form):
     """The name of a new group; its slug follows from it."""
 
     name = forms.CharField(
-        max_length=120, label="Name", widget=forms.TextInput(attrs={"placeholder": "Name"})
+        max_length=120, label=_("Name"), widget=forms.TextInput(attrs={"placeholder": _("Name")})
     )
 
     def clean_name(self) -> str:
         """A name from which a slug can be made."""
         name = str(self.cleaned_data["name"]).strip()
         if not slugify(name):
-            raise forms.ValidationError("Use at least one letter or digit of the English alphabet.")
+            raise forms.ValidationError(
+                gettext("Use at least one letter or digit of the English alphabet.")
+            )
         return name
 
     @property
@@ -94,10 +98,10 @@ class AcceptForm(forms.Form):
     """A newcomer's name and password; who has an account already proves it by the password."""
 
     name = forms.CharField(
-        max_length=120, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"})
+        max_length=120, label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
     password = forms.CharField(
-        label="Password", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+        label=_("Password"), widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )
 
     def __init__(self, request: HttpRequest, *, user: User | None) -> None:
@@ -106,8 +110,10 @@ class AcceptForm(forms.Form):
         self.user = user
         if user is not None and user.has_usable_password():
             del self.fields["name"]
-            self.fields["password"].label = "Your password"
-            self.fields["password"].help_text = "You have an account: sign in with its password."
+            self.fields["password"].label = gettext("Your password")
+            self.fields["password"].help_text = gettext(
+                "You have an account: sign in with its password."
+            )
             self.fields["password"].widget.attrs["autocomplete"] = "current-password"
 
     def clean_password(self) -> str:
@@ -118,7 +124,7 @@ class AcceptForm(forms.Form):
             adapter = get_adapter(self.request)
             email = self.user.email if self.user else ""
             if not adapter.authenticate(self.request, email=email, password=password):
-                raise forms.ValidationError("This is not the password of your account.")
+                raise forms.ValidationError(gettext("This is not the password of your account."))
         else:
             password_validation.validate_password(password, self.user)
         return password
@@ -133,15 +139,15 @@ class PreferencesForm(forms.Form):
 
     theme = forms.ChoiceField(choices=Theme.choices)
     density = forms.ChoiceField(choices=Density.choices)
-    diff_mode = forms.ChoiceField(choices=DiffMode.choices, label="Layout of changes")
+    diff_mode = forms.ChoiceField(choices=DiffMode.choices, label=_("Layout of changes"))
     time_zone = forms.ChoiceField(
-        required=False, help_text="Times on the desk; policies go by your organisation's zone."
+        required=False, help_text=_("Times on the desk; policies go by your organisation's zone.")
     )
     language = forms.ChoiceField(required=False)
     has_shortcuts = forms.BooleanField(
         required=False,
-        label="Single-key shortcuts",
-        help_text="Off, keys such as a and r do nothing by themselves.",
+        label=_("Single-key shortcuts"),
+        help_text=_("Off, keys such as a and r do nothing by themselves."),
     )
 
     def __init__(self, *args: Any, user: User, **kw: Any) -> None:
@@ -149,8 +155,8 @@ class PreferencesForm(forms.Form):
         kw["initial"] = {name: getattr(user, name) for name in names}
         super().__init__(*args, **kw)
         zones = [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
-        _choices(self.fields["time_zone"], [("", "Your organisation's"), *zones])
-        _choices(self.fields["language"], [("", "As set up here"), *settings.LANGUAGES])
+        _choices(self.fields["time_zone"], [("", gettext("Your organisation's")), *zones])
+        _choices(self.fields["language"], [("", gettext("As set up here")), *settings.LANGUAGES])
 
 
 def _choices(field: Any, choices: list[tuple[str, Any]]) -> None:
@@ -162,7 +168,7 @@ class EnvironmentForm(forms.Form):
 
     region = forms.CharField(
         required=False, max_length=40,
-        help_text="Where it is run, such as eu. Rules read it as env.region.",
+        help_text=_("Where it is run, such as eu. Rules read it as env.region."),
     )  # fmt: skip
     mark = forms.CharField(widget=forms.HiddenInput)
 
@@ -174,7 +180,7 @@ class EnvironmentForm(forms.Form):
     def clean_mark(self) -> str:
         """Refused where somebody saved meanwhile, so that no list of theirs is lost."""
         if self.cleaned_data["mark"] != self.state:
-            raise forms.ValidationError("Somebody saved meanwhile. Open the page again.")
+            raise forms.ValidationError(gettext("Somebody saved meanwhile. Open the page again."))
         return self.state
 
 
@@ -184,11 +190,11 @@ class WordListForm(forms.Form):
     name = forms.CharField(required=False, max_length=40)
     words = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="One a line; found as whole words, in either case.",
+        help_text=_("One a line; found as whole words, in either case."),
     )  # fmt: skip
     patterns = forms.CharField(
         required=False, strip=False, widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Regular expressions, one a line.",
+        help_text=_("Regular expressions, one a line."),
     )  # fmt: skip
 
     @property

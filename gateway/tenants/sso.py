@@ -15,6 +15,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from gateway.lib.errors import DomainError
 from gateway.tenants import services
@@ -122,7 +123,9 @@ def _through(view: Any, request: HttpRequest) -> HttpResponseBase:
 
 def _failed(request: HttpRequest, error: Exception | None) -> HttpResponse:
     log.warning("single sign-on failed", error=type(error).__name__, why=str(error)[:200])
-    return refused(request, "Your organisation's sign-in did not answer as it should. Try again.")
+    return refused(
+        request, gettext("Your organisation's sign-in did not answer as it should. Try again.")
+    )
 
 
 def _claims(said: dict[str, Any]) -> Claims:

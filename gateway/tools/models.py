@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from gateway.connections.models import Connection
 from gateway.lib.rows import EnvironmentRow, Row
@@ -11,26 +12,26 @@ from gateway.lib.rows import EnvironmentRow, Row
 class SideEffect(models.TextChoices):
     """What a tool does to the world."""
 
-    READ = "read", "Read"
-    WRITE = "write", "Write"
-    DESTRUCTIVE = "destructive", "Destructive"
+    READ = "read", _("Read")
+    WRITE = "write", _("Write")
+    DESTRUCTIVE = "destructive", _("Destructive")
 
 
 class RetryClass(models.TextChoices):
     """Whether a call may be repeated."""
 
-    SAFE = "safe", "Safe to repeat"
-    IDEMPOTENT = "idempotent", "Safe to repeat with the same key"
-    UNSAFE = "unsafe", "Never repeated"
+    SAFE = "safe", _("Safe to repeat")
+    IDEMPOTENT = "idempotent", _("Safe to repeat with the same key")
+    UNSAFE = "unsafe", _("Never repeated")
 
 
 class Risk(models.TextChoices):
     """How much harm a wrong call does."""
 
-    LOW = "low", "Low"
-    MEDIUM = "medium", "Medium"
-    HIGH = "high", "High"
-    CRITICAL = "critical", "Critical"
+    LOW = "low", _("Low")
+    MEDIUM = "medium", _("Medium")
+    HIGH = "high", _("High")
+    CRITICAL = "critical", _("Critical")
 
 
 class Tool(EnvironmentRow):
@@ -117,8 +118,8 @@ class Upstream(EnvironmentRow):
     PREFIX = "ups"
 
     class Kind(models.TextChoices):
-        OPENAPI = "openapi", "OpenAPI document"
-        MCP = "mcp", "MCP server's tool list"
+        OPENAPI = "openapi", _("OpenAPI document")
+        MCP = "mcp", _("MCP server's tool list")
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     name = models.SlugField(max_length=40)

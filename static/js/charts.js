@@ -35,7 +35,7 @@ function axes(data) {
   const plain = { stroke: token("--cs-muted"), grid: { stroke: token("--cs-line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
   return [
     { ...plain, grid: { show: false }, space: 64, size: 30, values: (_, places) => places.map((at) => (Number.isInteger(at) ? data.labels[at] ?? "" : "")) },
-    { ...plain, size: 48, incrs: STEPS, values: (_, places) => places.map((value) => value.toLocaleString()) },
+    { ...plain, size: 48, incrs: STEPS, values: (_, places) => places.map((value) => value.toLocaleString(document.documentElement.lang)) },
   ];
 }
 

@@ -1,4 +1,6 @@
 // Times that go on: what is left until a deadline, and how long ago something was.
+import { word } from "./words.js";
+
 const EVERY_MS = 1000;
 
 function span(seconds) {
@@ -18,7 +20,7 @@ function countDown(element, now) {
   const start = Date.parse(element.dataset.since);
   const left = (end - now) / 1000;
   const text = element.querySelector("[data-left]");
-  if (text) put(text, left > 0 ? `${span(left)}${element.dataset.suffix || ""}` : "time is over");
+  if (text) put(text, left > 0 ? `${span(left)}${element.dataset.suffix || ""}` : word("over"));
   element.classList.toggle("soon", left < Math.min(900, (end - start) / 5000));
   const ring = element.querySelector(".fg");
   const share = Math.max(0, Math.min(100, Math.round((100 * (end - now)) / (end - start || 1))));

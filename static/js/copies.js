@@ -1,4 +1,6 @@
 // A button with data-copies puts the text of that element on the clipboard; without script the text is there to select.
+import { word } from "./words.js";
+
 export function startCopies(root) {
   for (const button of root.querySelectorAll("[data-copies][hidden]")) {
     if (navigator.clipboard) button.hidden = false;
@@ -11,6 +13,6 @@ document.addEventListener("click", async (event) => {
   if (!source) return;
   await navigator.clipboard.writeText(source.textContent);
   const said = document.getElementById("said");
-  if (said) said.textContent = "Copied";
+  if (said) said.textContent = word("copied");
   button.classList.add("is-done");
 });

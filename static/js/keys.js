@@ -1,6 +1,7 @@
 // Single keys, off in fields, with modifiers and while composing text; a switch in the sheet turns them off for good.
 // Which key does what is the person's own choice: the page carries it as data-keys.
 import { otherDiff, stepTab } from "./tabs.js";
+import { word } from "./words.js";
 
 const OFF = "cs-keys-off";
 const GO_MS = 1200;
@@ -56,7 +57,7 @@ function tick(range) {
   ticked = here.id;
   const count = document.querySelectorAll(".cs-row input:checked").length;
   const said = document.getElementById("said");
-  if (said) said.textContent = `${count} ticked`;
+  if (said) said.textContent = word("ticked", { count });
 }
 
 // From the pane to its row, from a page to the one above it.

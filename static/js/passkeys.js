@@ -1,6 +1,8 @@
 // A form with data-passkey is sent once a passkey has answered; what it answered goes into the form's field.
 //   data-passkey="get" or "create"; data-field names the field;
 //   data-options holds what to ask the passkey, or data-options-from says where to ask for that (data-options-by: POST).
+import { word } from "./words.js";
+
 const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
 const packed = (buffer) =>
   btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
@@ -37,7 +39,7 @@ async function optionsOf(form) {
   if (method !== "GET") headers["X-CSRFToken"] = form.elements.csrfmiddlewaretoken.value;
   const answer = await fetch(form.dataset.optionsFrom, { method, headers });
   const body = await answer.json();
-  if (!answer.ok) throw new Error(body.detail || "The server did not say what to sign. Reload the page.");
+  if (!answer.ok) throw new Error(body.detail || word("unsaid"));
   return body.request_options || body;
 }
 
@@ -45,7 +47,7 @@ function say(form, error) {
   const place = form.querySelector("[data-passkey-error]");
   const gaveUp = error.name === "NotAllowedError" || error.name === "AbortError";
   place.hidden = false;
-  place.textContent = gaveUp ? "No passkey answered. Nothing was sent: try again." : error.message;
+  place.textContent = gaveUp ? word("unanswered") : error.message;
 }
 
 async function answer(form, button) {
@@ -77,7 +79,7 @@ export function startPasskeys() {
     event.preventDefault();
     event.stopImmediatePropagation();
     if (window.PublicKeyCredential) answer(form, event.submitter);
-    else say(form, new Error("This browser cannot use passkeys here. Use a code or another browser."));
+    else say(form, new Error(word("unable")));
   }, { capture: true });
   // An answer counts once: a form that comes back with an error asks again.
   addEventListener("pageshow", () => {

@@ -1,6 +1,7 @@
 """What the pages of a replay of many events hand on to each other."""
 
 from django import forms
+from django.utils.translation import gettext
 
 from gateway.lib import ids
 from webhooks.models import Event
@@ -29,5 +30,5 @@ def _event_id(text: str) -> str:
     try:
         ids.decode(Event.PREFIX, text)
     except ids.BadId as error:
-        raise forms.ValidationError("It is no event's id.") from error
+        raise forms.ValidationError(gettext("It is no event's id.")) from error
     return text

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.lib import ids
 from webhooks.pasted import BadPaste, parse
@@ -14,20 +16,22 @@ from webhooks.states import EventStatus
 
 MAX_HEADER_CHARACTERS = 64 * 1024
 MAX_BODY_CHARACTERS = 512 * 1024
-STATUSES = (("", "Any state"), *EventStatus.choices)
-SOURCE_STATES = (("", "Any state"), ("silent", "Quieter than usual"))
-COPIES = (("", "Any copies"), ("1", "Came again"))
+STATUSES = (("", _("Any state")), *EventStatus.choices)
+SOURCE_STATES = (("", _("Any state")), ("silent", _("Quieter than usual")))
+COPIES = (("", _("Any copies")), ("1", _("Came again")))
 
 
 class EventFilter(forms.Form):
     """Id or type, source, state; empty fields do not narrow."""
 
-    q = forms.CharField(required=False, label="Search id or type")
+    q = forms.CharField(required=False, label=_("Search id or type"))
     source = forms.CharField(
-        required=False, label="Source", widget=forms.TextInput(attrs={"placeholder": "Source"})
+        required=False,
+        label=_("Source"),
+        widget=forms.TextInput(attrs={"placeholder": _("Source")}),
     )
-    status = forms.ChoiceField(required=False, choices=STATUSES, label="State")
-    copies = forms.ChoiceField(required=False, choices=COPIES, label="Copies")
+    status = forms.ChoiceField(required=False, choices=STATUSES, label=_("State"))
+    copies = forms.ChoiceField(required=False, choices=COPIES, label=_("Copies"))
 
     def narrow(self, events: Any) -> Any:
         """The events that fit; a value that cannot be fits nothing."""
@@ -60,18 +64,20 @@ class DebugForm(forms.Form):
         strip=False,
         max_length=MAX_BODY_CHARACTERS,
         widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "autocomplete": "off"}),
-        help_text="A text field knows one kind of line end (LF) and loses odd bytes: where the "
-        "exact bytes matter, paste base64.",
+        help_text=_(
+            "A text field knows one kind of line end (LF) and loses odd bytes: where the "
+            "exact bytes matter, paste base64."
+        ),
     )
-    is_base64 = forms.BooleanField(required=False, label="The body is base64 of the exact bytes")
+    is_base64 = forms.BooleanField(required=False, label=_("The body is base64 of the exact bytes"))
     received_at = forms.CharField(
         required=False,
         max_length=40,
-        label="When it came",
-        help_text="ISO time or seconds since 1970; empty: now. Old stamps are stale by now.",
+        label=_("When it came"),
+        help_text=_("ISO time or seconds since 1970; empty: now. Old stamps are stale by now."),
     )
     client = forms.GenericIPAddressField(
-        required=False, label="Sender's address", help_text="To check the list of addresses."
+        required=False, label=_("Sender's address"), help_text=_("To check the list of addresses.")
     )
 
     def clean_received_at(self) -> datetime:
@@ -84,7 +90,7 @@ class DebugForm(forms.Form):
                 return datetime.fromtimestamp(int(text[:12]), UTC)
             moment = datetime.fromisoformat(text)
         except (ValueError, OverflowError, OSError) as error:
-            raise forms.ValidationError("Write it like 2026-11-25T14:03:00Z.") from error
+            raise forms.ValidationError(gettext("Write it like 2026-11-25T14:03:00Z.")) from error
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def clean(self) -> dict[str, Any]:
@@ -104,8 +110,8 @@ class DebugForm(forms.Form):
 class SourceFilter(forms.Form):
     """Slug, name or scheme."""
 
-    q = forms.CharField(required=False, label="Search name or scheme")
-    state = forms.ChoiceField(required=False, choices=SOURCE_STATES, label="State")
+    q = forms.CharField(required=False, label=_("Search name or scheme"))
+    state = forms.ChoiceField(required=False, choices=SOURCE_STATES, label=_("State"))
 
     def narrow(self, sources: Any) -> Any:
         """The sources that fit."""

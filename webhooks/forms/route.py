@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.forms import BoundField
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.agents.models import Agent, Provider
 from gateway.lib import formrows
@@ -32,29 +34,29 @@ class Choices:
 class RouteForm(forms.Form):
     """One route; its mapping is written as lines of name = expression."""
 
-    name = forms.CharField(max_length=120, label="Name")
+    name = forms.CharField(max_length=120, label=_("Name"))
     when = forms.CharField(
         max_length=4000,
         required=False,
-        label="Takes events for which",
+        label=_("Takes events for which"),
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
-        help_text="CEL over event, headers and body; empty takes all.",
+        help_text=_("CEL over event, headers and body; empty takes all."),
     )
-    effect = forms.ChoiceField(choices=Effect.choices, label="Effect")
-    agent = forms.ChoiceField(required=False, label="Agent")
-    provider = forms.ChoiceField(required=False, label="Provider")
+    effect = forms.ChoiceField(choices=Effect.choices, label=_("Effect"))
+    agent = forms.ChoiceField(required=False, label=_("Agent"))
+    provider = forms.ChoiceField(required=False, label=_("Provider"))
     tool = forms.CharField(
         required=False,
         max_length=80,
-        label="Tool",
+        label=_("Tool"),
         widget=forms.TextInput(attrs={"list": "tools", "autocomplete": "off"}),
     )
     arguments = forms.CharField(
         required=False,
         max_length=20_000,
-        label="Filled in",
+        label=_("Filled in"),
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text="One a line: name = CEL. A started run needs task.",
+        help_text=_("One a line: name = CEL. A started run needs task."),
     )
 
     def __init__(self, *args: Any, choices: Choices, **kw: Any) -> None:
@@ -65,7 +67,7 @@ class RouteForm(forms.Form):
 
     def _offer(self, name: str, rows: Mapping[str, Any]) -> None:
         field: Any = self.fields[name]
-        field.choices = [("", "None"), *((key, row.slug) for key, row in rows.items())]
+        field.choices = [("", gettext("None")), *((key, row.slug) for key, row in rows.items())]
 
     def clean_when(self) -> str:
         """It has to compile; the caret stands under the fault."""
@@ -127,11 +129,11 @@ def mapping_of(text: str) -> dict[str, str]:
         match = LINE.match(line.strip())
         if match is None:
             raise forms.ValidationError(
-                "%(line)s: write name = expression.", params={"line": line[:80]}
+                gettext("%(line)s: write name = expression."), params={"line": line[:80]}
             )
         last = match[1]
         if last in found:
-            raise forms.ValidationError("%(name)s is there twice.", params={"name": last})
+            raise forms.ValidationError(gettext("%(name)s is there twice."), params={"name": last})
         found[last] = match[2]
     return found
 

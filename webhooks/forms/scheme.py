@@ -4,26 +4,32 @@ from typing import Any
 
 from django import forms
 from django.forms import BoundField
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from webhooks.schemes.base import Algorithm, Encoding, Fallback, Scheme, Split, Unit
 from webhooks.schemes.custom import MAX_TEXT, MAX_TOLERANCE_S, BadScheme, dump, parse
 
 ALGORITHMS = {
     Algorithm.HMAC_SHA256: "HMAC-SHA256", Algorithm.HMAC_SHA1: "HMAC-SHA1",
-    Algorithm.HMAC_SHA512: "HMAC-SHA512", Algorithm.SHA256: "SHA-256 over secret and content",
-    Algorithm.ED25519: "Ed25519, public key", Algorithm.ECDSA_P256: "ECDSA P-256, public key",
-    Algorithm.RSA_SHA256: "RSA-SHA256, public key",
-    Algorithm.TOKEN: "Nothing is signed: a token in clear",
+    Algorithm.HMAC_SHA512: "HMAC-SHA512", Algorithm.SHA256: _("SHA-256 over secret and content"),
+    Algorithm.ED25519: _("Ed25519, public key"), Algorithm.ECDSA_P256: _("ECDSA P-256, public key"),
+    Algorithm.RSA_SHA256: _("RSA-SHA256, public key"),
+    Algorithm.TOKEN: _("Nothing is signed: a token in clear"),
 }  # fmt: skip
-ENCODINGS = {Encoding.HEX: "Hexadecimal", Encoding.BASE64: "Base64", Encoding.UTF8: "As it stands"}
+ENCODINGS = {
+    Encoding.HEX: _("Hexadecimal"),
+    Encoding.BASE64: "Base64",
+    Encoding.UTF8: _("As it stands"),
+}
 UNITS = {
-    Unit.SECONDS: "Seconds since 1970", Unit.MILLISECONDS: "Milliseconds since 1970",
-    Unit.ISO: "ISO 8601", Unit.HTTP_DATE: "HTTP date",
+    Unit.SECONDS: _("Seconds since 1970"), Unit.MILLISECONDS: _("Milliseconds since 1970"),
+    Unit.ISO: "ISO 8601", Unit.HTTP_DATE: _("HTTP date"),
 }  # fmt: skip
 FALLBACKS = {
-    Fallback.REFUSE: "Refuse the delivery",
-    Fallback.DIGEST: "Equal signed bytes are the same event",
-    Fallback.RECEIPT: "Every delivery is an event of its own",
+    Fallback.REFUSE: _("Refuse the delivery"),
+    Fallback.DIGEST: _("Equal signed bytes are the same event"),
+    Fallback.RECEIPT: _("Every delivery is an event of its own"),
 }
 SPLITS = ("split_items", "split_id", "split_types")
 LISTS = ("signature_headers", "ids", "types")
@@ -61,33 +67,33 @@ def _seconds(label: str) -> forms.IntegerField:
 class SchemeForm(forms.Form):
     """The catalogue's own fields. Places are written header:name, field:name or body:a.b."""
 
-    algorithm = _choice("Algorithm", ALGORITHMS)
+    algorithm = _choice(_("Algorithm"), ALGORITHMS)
     signature_headers = _lines("Signature headers", "One a line.", required=True)
     signature_encoding = _choice(
-        "The signature is written in", {k: v for k, v in ENCODINGS.items() if k != Encoding.UTF8}
+        _("The signature is written in"), {k: v for k, v in ENCODINGS.items() if k != Encoding.UTF8}
     )
-    signature_prefix = _text("Before the signature", placeholder="sha256=")
-    is_prefix_optional = forms.BooleanField(required=False, label="It may be missing")
-    item_separator = _text("Between several", "Where one header holds more than one item.")
-    signature_field = _text("Name of its field", "Where the header is a list of name=value.")
+    signature_prefix = _text(_("Before the signature"), placeholder="sha256=")
+    is_prefix_optional = forms.BooleanField(required=False, label=_("It may be missing"))
+    item_separator = _text(_("Between several"), _("Where one header holds more than one item."))
+    signature_field = _text(_("Name of its field"), _("Where the header is a list of name=value."))
     signed = _text(
-        "Signed bytes",
-        "Of {body}, {timestamp}, {id}, {url}, {method} and {header:name}.",
+        _("Signed bytes"),
+        _("Of {body}, {timestamp}, {id}, {url}, {method} and {header:name}."),
         placeholder="{timestamp}.{body}",
     )
-    secret_encoding = _choice("The secret is written in", ENCODINGS)
-    secret_prefix = _text("Before the secret", "It is taken off.", placeholder="whsec_")
-    timestamp = _text("Time of sending", placeholder="header:x-timestamp")
-    timestamp_unit = _choice("Written as", UNITS)
-    past_tolerance_s = _seconds("May be old, seconds")
-    future_tolerance_s = _seconds("May be ahead, seconds")
-    ids = _lines("Event id", "Places, one a line; the first that is there counts.")
-    id_fallback = _choice("Without an id", FALLBACKS)
-    types = _lines("Event type", "Places, one a line.")
-    is_split = forms.BooleanField(required=False, label="One body carries several events")
-    split_items = _text("Path of their list", "Empty where the body is the list.")
-    split_id = _lines("Id of an item", "Members that together identify it, one a line.")
-    split_types = _lines("Type of an item", "Members, one a line.")
+    secret_encoding = _choice(_("The secret is written in"), ENCODINGS)
+    secret_prefix = _text(_("Before the secret"), _("It is taken off."), placeholder="whsec_")
+    timestamp = _text(_("Time of sending"), placeholder="header:x-timestamp")
+    timestamp_unit = _choice(_("Written as"), UNITS)
+    past_tolerance_s = _seconds(_("May be old, seconds"))
+    future_tolerance_s = _seconds(_("May be ahead, seconds"))
+    ids = _lines(_("Event id"), _("Places, one a line; the first that is there counts."))
+    id_fallback = _choice(_("Without an id"), FALLBACKS)
+    types = _lines(_("Event type"), _("Places, one a line."))
+    is_split = forms.BooleanField(required=False, label=_("One body carries several events"))
+    split_items = _text(_("Path of their list"), _("Empty where the body is the list."))
+    split_id = _lines(_("Id of an item"), _("Members that together identify it, one a line."))
+    split_types = _lines(_("Type of an item"), _("Members, one a line."))
 
     @classmethod
     def of(cls, scheme: Scheme) -> "SchemeForm":
@@ -129,11 +135,11 @@ class SchemeForm(forms.Form):
     def groups(self) -> list[tuple[str, list[BoundField]]]:
         """The fields by what they are about."""
         return [
-            ("Signature", self._from("algorithm", "signature_field")),
-            ("What is signed, under which secret", self._from("signed", "secret_prefix")),
-            ("Time", self._from("timestamp", "future_tolerance_s")),
-            ("Id and type", self._from("ids", "types")),
-            ("Several events in one body", self._from("is_split", "split_types")),
+            (gettext("Signature"), self._from("algorithm", "signature_field")),
+            (gettext("What is signed, under which secret"), self._from("signed", "secret_prefix")),
+            (gettext("Time"), self._from("timestamp", "future_tolerance_s")),
+            (gettext("Id and type"), self._from("ids", "types")),
+            (gettext("Several events in one body"), self._from("is_split", "split_types")),
         ]
 
     def _from(self, first: str, last: str) -> list[BoundField]:
@@ -157,14 +163,14 @@ class TrialForm(forms.Form):
         required=False,
         max_length=262_144,
         strip=False,
-        label="Body",
+        label=_("Body"),
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
-        help_text="Exactly as it came; line breaks count as LF.",
+        help_text=_("Exactly as it came; line breaks count as LF."),
     )
     trial_secret = forms.CharField(
         required=False,
         max_length=1000,
-        label="Secret to try",
+        label=_("Secret to try"),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
 

@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-OVERLAPS = ((3600, "1 hour"), (86_400, "24 hours"), (604_800, "7 days"))
+OVERLAPS = ((3600, _("1 hour")), (86_400, _("24 hours")), (604_800, _("7 days")))
 DEFAULT_OVERLAP_S = 86_400
 
 
@@ -20,15 +22,18 @@ class RotateForm(forms.Form):
     """A new secret, and how long the old ones count on."""
 
     overlap = forms.TypedChoiceField(
-        choices=OVERLAPS, coerce=int, initial=DEFAULT_OVERLAP_S, label="The old ones count on for"
+        choices=OVERLAPS,
+        coerce=int,
+        initial=DEFAULT_OVERLAP_S,
+        label=_("The old ones count on for"),
     )
 
     def __init__(self, *args: Any, can_make: bool, **kw: Any) -> None:
         super().__init__(*args, **kw)
         field = _secret(required=not can_make, can_make=can_make)
-        field.label = "New secret" if can_make else "New secret or public key"
+        field.label = gettext("New secret") if can_make else gettext("New secret or public key")
         field.help_text = (
-            "Leave it empty to make one here; it is shown once." if can_make else ""
+            gettext("Leave it empty to make one here; it is shown once.") if can_make else ""
         )  # fmt: skip
         self.fields["secret"] = field
         self.order_fields(["secret", "overlap"])
@@ -44,18 +49,18 @@ class SecretForm(forms.Form):
 
     not_before = forms.DateTimeField(
         required=False,
-        label="Counts from",
+        label=_("Counts from"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
     not_after = forms.DateTimeField(
         required=False,
-        label="Counts until",
+        label=_("Counts until"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
 
     def __init__(self, *args: Any, can_make: bool, **kw: Any) -> None:
         super().__init__(*args, **kw)
         field = _secret(required=True, can_make=can_make)
-        field.label = "Secret" if can_make else "Secret or public key"
+        field.label = gettext("Secret") if can_make else gettext("Secret or public key")
         self.fields["secret"] = field
         self.order_fields(["secret", "not_before", "not_after"])

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.forms import BoundField
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.agents.models import Provider
 from gateway.lib.errors import DomainError
@@ -15,7 +17,12 @@ from webhooks.models import Source
 from webhooks.schemes.base import Algorithm, Scheme
 from webhooks.schemes.catalogue import TOKEN_WARNING
 
-STATUSES = (("", "As the provider expects"), (200, "200"), (202, "202"), (204, "204, no body"))
+STATUSES = (
+    ("", _("As the provider expects")),
+    (200, "200"),
+    (202, "202"),
+    (204, _("204, no body")),
+)
 # Which field of the form a refusal of the services is about.
 FIELD_OF = {
     "invalid_slug": "slug", "slug_in_use": "slug", "invalid_secret": "secret",
@@ -44,46 +51,50 @@ def _number(label: str, *, low: int = 1, high: int, help_text: str = "") -> form
 class ChangeForm(forms.Form):
     """What may be changed about a source at any time."""
 
-    name = forms.CharField(max_length=120, required=False, label="Name")
+    name = forms.CharField(max_length=120, required=False, label=_("Name"))
     provider = forms.ChoiceField(
         required=False,
-        label="Agent provider",
-        help_text="Only where this source carries the events of runs: those feed its runs.",
+        label=_("Agent provider"),
+        help_text=_("Only where this source carries the events of runs: those feed its runs."),
     )
     public_url = forms.URLField(
         required=False,
         max_length=300,
-        label="Public address",
+        label=_("Public address"),
         assume_scheme="https",
-        help_text="Only where the provider reaches the endpoint by another address than ours.",
+        help_text=_("Only where the provider reaches the endpoint by another address than ours."),
     )
     ip_allow = forms.CharField(
         required=False,
-        label="Senders' addresses",
+        label=_("Senders' addresses"),
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "192.0.2.0/24"}),
-        help_text="One address or network a line; empty lets all in. Others get the same 401 as "
-        "a wrong signature.",
+        help_text=_(
+            "One address or network a line; empty lets all in. Others get the same 401 as "
+            "a wrong signature."
+        ),
     )
     tolerance_s = _number(
-        "Tolerance, seconds", high=86_400, help_text="How old a signed timestamp may be."
+        _("Tolerance, seconds"), high=86_400, help_text=_("How old a signed timestamp may be.")
     )
-    max_body_bytes = _number("Largest body, bytes", high=2**31)
-    rate_per_s = _number("Deliveries a second", high=1_000_000)
+    max_body_bytes = _number(_("Largest body, bytes"), high=2**31)
+    rate_per_s = _number(_("Deliveries a second"), high=1_000_000)
     success_status = forms.TypedChoiceField(
-        required=False, choices=STATUSES, coerce=int, empty_value=None, label="Answer to accept"
+        required=False, choices=STATUSES, coerce=int, empty_value=None, label=_("Answer to accept")
     )
-    concurrency = _number("Processed at once", high=1000)
+    concurrency = _number(_("Processed at once"), high=1000)
     order_by = forms.CharField(
         required=False,
         max_length=200,
-        label="In order by",
-        help_text="A path of the body such as body:order.id: events with the same value are "
-        "processed one after the other.",
+        label=_("In order by"),
+        help_text=_(
+            "A path of the body such as body:order.id: events with the same value are "
+            "processed one after the other."
+        ),
     )
     quarantine = forms.BooleanField(
         required=False,
         initial=True,
-        label="Hold back equal signed bytes that come under another id",
+        label=_("Hold back equal signed bytes that come under another id"),
     )
 
     def __init__(self, *args: Any, place: Environment, scheme: Scheme, **kw: Any) -> None:
@@ -91,7 +102,7 @@ class ChangeForm(forms.Form):
         self.place, self.scheme = place, scheme
         self.providers = Provider.objects.within(place).filter(archived_at=None)
         names = [(row.public_id, row.slug) for row in self.providers]
-        self._field("provider").choices = [("", "None"), *names]
+        self._field("provider").choices = [("", gettext("None")), *names]
         if not scheme.signs_time:
             del self.fields["tolerance_s"]
         else:
@@ -99,7 +110,7 @@ class ChangeForm(forms.Form):
             self.fields["tolerance_s"].widget.attrs["placeholder"] = usual
         self.fields["max_body_bytes"].widget.attrs["placeholder"] = str(settings.MAX_BODY_BYTES)
         if scheme.needs_url:
-            self.fields["public_url"].help_text = (
+            self.fields["public_url"].help_text = gettext(
                 "The provider signs this address: exactly what you enter there, with scheme, "
                 "port, path and query. Empty means the endpoint's own, shown once it is made."
             )
@@ -120,7 +131,7 @@ class ChangeForm(forms.Form):
                 ip_network(line)
             except ValueError as error:
                 raise forms.ValidationError(
-                    "%(line)s is no address or network: write 192.0.2.7 or 192.0.2.0/24.",
+                    gettext("%(line)s is no address or network: write 192.0.2.7 or 192.0.2.0/24."),
                     params={"line": line},
                 ) from error
         return found
@@ -145,12 +156,12 @@ class ChangeForm(forms.Form):
     def groups(self) -> list[Group]:
         """The fields by what they are about."""
         return [
-            ("Name", self._those("name", "slug", "provider")),
-            ("Secret", self._those("secret_from", "secret")),
-            ("Who may send", self._those("public_url", "ip_allow")),
-            ("Limits", self._those("tolerance_s", "max_body_bytes", "rate_per_s")),
+            (gettext("Name"), self._those("name", "slug", "provider")),
+            (gettext("Secret"), self._those("secret_from", "secret")),
+            (gettext("Who may send"), self._those("public_url", "ip_allow")),
+            (gettext("Limits"), self._those("tolerance_s", "max_body_bytes", "rate_per_s")),
             (
-                "Answer and processing",
+                gettext("Answer and processing"),
                 self._those("success_status", "concurrency", "order_by", "quarantine"),
             ),
         ]
@@ -170,25 +181,27 @@ class SourceForm(ChangeForm):
     slug = forms.SlugField(
         required=False,
         max_length=40,
-        label="Slug",
-        help_text="Makes a readable address; empty makes one that cannot be guessed.",
+        label=_("Slug"),
+        help_text=_("Makes a readable address; empty makes one that cannot be guessed."),
     )
     secret_from = forms.ChoiceField(
-        label="The secret",
-        choices=(("make", "Make one, to be entered at the provider"), ("paste", "Paste one")),
+        label=_("The secret"),
+        choices=(("make", _("Make one, to be entered at the provider")), ("paste", _("Paste one"))),
         initial="make",
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
     secret = forms.CharField(
         required=False,
         max_length=1000,
-        label="Secret of the provider",
+        label=_("Secret of the provider"),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="It is sealed at once and never shown again.",
+        help_text=_("It is sealed at once and never shown again."),
     )
     is_understood = forms.BooleanField(
-        label="I understand what this scheme does not protect against",
-        error_messages={"required": "Tick this to go on: the warning above is about every event."},
+        label=_("I understand what this scheme does not protect against"),
+        error_messages={
+            "required": _("Tick this to go on: the warning above is about every event.")
+        },
     )
 
     def __init__(self, *args: Any, can_make: bool, **kw: Any) -> None:
@@ -197,9 +210,9 @@ class SourceForm(ChangeForm):
         if not can_make:
             del self.fields["secret_from"]
             self.fields["secret"].required = True
-            self.fields["secret"].help_text = "Paste what the provider shows."
+            self.fields["secret"].help_text = gettext("Paste what the provider shows.")
             if self.scheme.algorithm.is_asymmetric:
-                self.fields["secret"].label = "Public key of the provider"
+                self.fields["secret"].label = gettext("Public key of the provider")
                 self.fields["secret"].widget = forms.Textarea(attrs={"rows": 3})
         if not self.warning:
             del self.fields["is_understood"]
@@ -208,7 +221,7 @@ class SourceForm(ChangeForm):
         """A pasted secret has to be there."""
         data = super().clean() or self.cleaned_data
         if data.get("secret_from") == "paste" and not data.get("secret"):
-            self.add_error("secret", "Paste the provider's secret, or choose to make one.")
+            self.add_error("secret", gettext("Paste the provider's secret, or choose to make one."))
         return data
 
     @property

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 WIDTH = 288
 HEIGHT = 32
 # A single one stays visible beside thousands.
@@ -48,4 +50,9 @@ def spark(counts: Sequence[tuple[datetime, int]], *, label: str, form: str) -> S
                 )
             )  # fmt: skip
     total = sum(count for _, count in counts)
-    return Spark(tuple(bars), f"{label}: {total} in all, at most {peak if total else 0} at once")
+    return Spark(
+        tuple(bars),
+        gettext("{label}: {total} in all, at most {most} at once").format(
+            label=label, total=total, most=peak if total else 0
+        ),
+    )

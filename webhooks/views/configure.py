@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 
 from gateway.lib.errors import DomainError
 from gateway.lib.html import page, show
@@ -149,7 +150,7 @@ def edit(request: Any, source: str) -> HttpResponse:
     if request.method == "POST" and request.POST.get("do") == TRY and described is not None:
         return _tried(request, form, described, source=found)
     if request.method == "POST" and _saved(found, form, described):
-        messages.success(request, f"{found} is changed.")
+        messages.success(request, gettext("{source} is changed.").format(source=found))
         return to("webhooks:source", found)
     return _shown(request, form, source=found, scheme=found.rules, scheme_form=described)
 
@@ -186,8 +187,8 @@ def switch(request: Any, source: str) -> HttpResponse:
     found = source_of(request, source)
     if request.method == "POST":
         services.update_source(found, is_enabled=request.POST.get("on") == "yes")
-        word = "on" if found.is_enabled else "off"
-        messages.success(request, f"{found} is {word}.")
+        said = gettext("{source} is on.") if found.is_enabled else gettext("{source} is off.")
+        messages.success(request, said.format(source=found))
     return to("webhooks:source", found)
 
 
@@ -198,7 +199,9 @@ def archive(request: Any, source: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "webhooks/archive.html", {"source": found})
     services.update_source(found, archive=True)
-    messages.success(request, f"{found} is archived: its address is closed.")
+    messages.success(
+        request, gettext("{source} is archived: its address is closed.").format(source=found)
+    )
     place = request.environment
     return redirect("webhooks:sources", tenant=place.tenant.slug, environment=place.slug)
 

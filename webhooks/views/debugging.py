@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext_lazy as _
 
 from audit import services as audit
 from audit.actions import AuditAction
@@ -18,7 +19,8 @@ from webhooks.forms import DebugForm
 from webhooks.models import Event, Source
 from webhooks.schemes.explain import Expected, Explanation, Step, Verdict
 from webhooks.services import Arrived
-from webhooks.views.pages import VIEW_BODY, EventPage, SourcePage
+from webhooks.views.pages import VIEW_BODY, EventPage
+from webhooks.views.source_page import SourcePage
 
 HEX_BYTES = 2048
 HEX_WIDTH = 16
@@ -26,8 +28,8 @@ TEXT_BYTES = 64 * 1024
 LOOKS = {
     Verdict.OK: ("ok", "check", "passed"),
     Verdict.FAILED: ("bad", "x", "failed"),
-    Verdict.NOT_REACHED: ("off", "circle-dashed", "not reached"),
-    Verdict.NOT_NEEDED: ("", "minus", "not needed"),
+    Verdict.NOT_REACHED: ("off", "circle-dashed", _("not reached")),
+    Verdict.NOT_NEEDED: ("", "minus", _("not needed")),
 }
 
 

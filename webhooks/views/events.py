@@ -8,6 +8,7 @@ from django.db.models import Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from audit import services as audit
 from audit.actions import AuditAction
@@ -22,12 +23,17 @@ from webhooks.views.pages import VIEW_BODY, EventPage
 
 CSV_HEADER = ("id", "source", "type", "provider_id", "status", "copies", "received", "reason")
 FILTERS = ("q", "source", "status", "copies")
+HEADINGS = {"replay": _("Replay event"), "release": _("Release event")}
+ORDERED = {
+    "replay": _("Replay ordered: it is processed in a moment."),
+    "release": _("Release ordered: it is processed in a moment."),
+}
 
 # What somebody looks for who comes to mend something.
 QUICK = (
-    ("status", "dead", "skull", "Dead"),
-    ("status", "quarantined", "lock", "Quarantined"),
-    ("copies", "1", "copy", "Came again"),
+    ("status", "dead", "skull", _("Dead")),
+    ("status", "quarantined", "lock", _("Quarantined")),
+    ("copies", "1", "copy", _("Came again")),
 )
 
 
@@ -83,7 +89,7 @@ def _order(request: Any, event: str, kind: str, order: Any) -> HttpResponse:
     if request.method != "POST":
         context = {
             "page": shown,
-            "heading": f"{kind.capitalize()} event",
+            "heading": HEADINGS[kind],
             "form_template": f"webhooks/_{kind}_form.html",
             "as_new": "as_new" in request.GET,
         }
@@ -93,7 +99,7 @@ def _order(request: Any, event: str, kind: str, order: Any) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"{kind.capitalize()} ordered: it is processed in a moment.")
+        messages.success(request, ORDERED[kind])
     return redirect(shown.url)
 
 

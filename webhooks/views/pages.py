@@ -1,19 +1,18 @@
 """An event and a source as their pages show them to one person."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Max, Sum
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from approvals.models import Action
 from gateway.runs.models import Run
-from webhooks import services
 from webhooks.curl import command
-from webhooks.models import Event, Refusal, Route, Source
+from webhooks.models import Event
 from webhooks.schemes.base import Algorithm, Part
 from webhooks.schemes.explain import PART_WORDS, span
 from webhooks.states import EventStatus
@@ -22,7 +21,6 @@ VIEW_BODY = "webhooks.view_body"
 PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 REPLAYABLE = frozenset({EventStatus.PROCESSED, EventStatus.IGNORED, EventStatus.DEAD})
 SHOWN_SIGNATURE = 16
-REFUSAL_DAYS = 30
 MAX_ITEMS = 50
 NOTHING_MASKED = "(masked)"
 
@@ -91,7 +89,7 @@ class EventPage:
     @property
     def type(self) -> str:
         """What the provider calls it."""
-        return self.event.event_type or "no type"
+        return self.event.event_type or gettext("no type")
 
     @property
     def scheme(self) -> str:
@@ -128,14 +126,18 @@ class EventPage:
     def problem_title(self) -> str:
         """What the reason is about."""
         if self.event.status == EventStatus.QUARANTINED:
-            return "Held back"
-        return "Not processed" if self.event.status == EventStatus.DEAD else "Last problem"
+            return gettext("Held back")
+        return (
+            gettext("Not processed")
+            if self.event.status == EventStatus.DEAD
+            else gettext("Last problem")
+        )
 
     @property
     def problem(self) -> str:
         """Why it stands where it stands."""
         if self.event.status == EventStatus.QUARANTINED and not self.event.reason:
-            return "The same signed bytes were accepted before under another id."
+            return gettext("The same signed bytes were accepted before under another id.")
         return self.event.reason
 
     @property
@@ -159,9 +161,9 @@ class EventPage:
     def body_missing(self) -> str:
         """Why the body is not shown."""
         if self.event.body is None:
-            return "It was removed after its retention time; its SHA-256 stays."
+            return gettext("It was removed after its retention time; its SHA-256 stays.")
         if not self.may(VIEW_BODY):
-            return "Your role here does not show raw bodies: they may hold personal data."
+            return gettext("Your role here does not show raw bodies: they may hold personal data.")
         return ""
 
     @property
@@ -182,15 +184,15 @@ class EventPage:
         """What the intake will say to it, as far as the signature's time decides that."""
         event, rules = self.event, self.event.source.rules
         if rules.algorithm is Algorithm.TOKEN:
-            return "The token was never stored: fill it in where it says so."
+            return gettext("The token was never stored: fill it in where it says so.")
         if not rules.signs_time or event.sent_at is None:
-            return "The signature has no time: sent again, it is answered as a duplicate."
+            return gettext("The signature has no time: sent again, it is answered as a duplicate.")
         limit = event.source.settings.get("tolerance_s") or rules.past_tolerance_s
         age = span((timezone.now() - event.sent_at).total_seconds())
-        return (
-            f"The signature is {age} old and counts for {span(limit)}: once that is over it is "
-            "refused as stale. `send_event` signs anew."
-        )
+        return gettext(
+            "The signature is {age} old and counts for {span}: once that is over it "
+            "is refused as stale. `send_event` signs anew."
+        ).format(age=age, span=span(limit))
 
     @property
     def delivery_url(self) -> str:
@@ -232,48 +234,76 @@ class EventPage:
         """The event in short."""
         event = self.event
         rows = [
-            Item("Received", at=event.received_at),
-            Item("Provider's id", event.event_id),
-            Item("Source", event.source.slug, url=self.source_url),
-            Item("Route", event.route or "not routed yet"),
-            Item("Copies", f"{event.duplicates or 'no'} more came in; they do nothing"),
-            Item("Attempts", str(event.attempts)),
+            Item(gettext("Received"), at=event.received_at),
+            Item(gettext("Provider's id"), event.event_id),
+            Item(gettext("Source"), event.source.slug, url=self.source_url),
+            Item(gettext("Route"), event.route or gettext("not routed yet")),
+            Item(
+                gettext("Copies"),
+                gettext("{count} more came in; they do nothing").format(count=event.duplicates)
+                if event.duplicates
+                else gettext("no more came in; they do nothing"),
+            ),
+            Item(gettext("Attempts"), str(event.attempts)),
         ]
         if event.sent_at:
-            rows.insert(1, Item("Sent", at=event.sent_at))
+            rows.insert(1, Item(gettext("Sent"), at=event.sent_at))
         if event.replays:
-            rows.append(Item("Replayed", f"{event.replays} times"))
+            rows.append(
+                Item(gettext("Replayed"), gettext("{replays} times").format(replays=event.replays))
+            )
         if event.due_at:
-            rows.append(Item("Next try", at=event.due_at))
-        return [*rows, Item("Correlation", event.correlation_id)]
+            rows.append(Item(gettext("Next try"), at=event.due_at))
+        return [*rows, Item(gettext("Correlation"), event.correlation_id)]
 
     @property
     def verification(self) -> list[Check]:
         """What was checked before it was accepted, step by step."""
         event, rules = self.event, self.event.source.rules
-        raw = f"{self.size} bytes, verified before any parsing"
-        checks = [Check("Raw bytes", raw, f"SHA-256 {event.body_sha256}"), self._header_check()]
+        raw = gettext("{size} bytes, verified before any parsing").format(size=self.size)
+        checks = [
+            Check(gettext("Raw bytes"), raw, f"SHA-256 {event.body_sha256}"),
+            self._header_check(),
+        ]
         if rules.signs_time and event.sent_at:
             checks.append(self._time_check(event.sent_at))
         content = ", ".join(PART_WORDS[p] for p in rules.wire.pieces if isinstance(p, Part))
-        checks.append(Check("Signed content", f"Rebuilt from {content}", rules.signed))
-        fits = f"{rules.algorithm} under one of the source's live keys, compared in constant time"
-        checks.append(Check("Comparison", fits))
-        signed = "is signed" if rules.is_id_signed else "is not signed: equal bytes are held back"
-        return [*checks, Check("Event id", f"It {signed}", event.event_id)]
+        checks.append(
+            Check(
+                gettext("Signed content"),
+                gettext("Rebuilt from {content}").format(content=content),
+                rules.signed,
+            )
+        )
+        fits = gettext(
+            "{algorithm} under one of the source's live keys, compared in constant time"
+        ).format(algorithm=rules.algorithm)
+        checks.append(Check(gettext("Comparison"), fits))
+        signed = (
+            gettext("It is signed")
+            if rules.is_id_signed
+            else gettext("It is not signed: equal bytes are held back")
+        )
+        return [*checks, Check(gettext("Event id"), signed, event.event_id)]
 
     def _header_check(self) -> Check:
         rules, sent = self.event.source.rules, dict(self.event.header_pairs)
         names = sorted(name.decode() for name in rules.wire.wanted)
         found = [(name, sent.get(name, "")) for name in names]
         note = " · ".join(f"{name} {value[:SHOWN_SIGNATURE]}…" for name, value in found if value)
-        return Check("Headers", "Each that the scheme asks for is there once", note)
+        return Check(
+            gettext("Headers"), gettext("Each that the scheme asks for is there once"), note
+        )
 
     def _time_check(self, sent_at: datetime) -> Check:
         age = (self.event.received_at - sent_at).total_seconds()
         limit = self.event.source.rules.past_tolerance_s
-        when = f"Sent {abs(age):.1f} s {'before' if age >= 0 else 'after'} it arrived"
-        return Check("Time", f"{when}; up to {limit} s are allowed")
+        said = (
+            gettext("Sent {age:.1f} s before it arrived; up to {limit} s are allowed")
+            if age >= 0
+            else gettext("Sent {age:.1f} s after it arrived; up to {limit} s are allowed")
+        )
+        return Check(gettext("Time"), said.format(age=abs(age), limit=limit))
 
     @cached_property
     def results(self) -> list[Result]:
@@ -285,7 +315,7 @@ class EventPage:
             found += list(runs.filter(pk=self.event.run_id).exclude(source_event=mark))
         rows = [
             Result(
-                f"Run {run.public_id}",
+                gettext("Run {public_id}").format(public_id=run.public_id),
                 run.status,
                 place(self.event, "runs:detail", run=run.public_id),
             )
@@ -300,97 +330,3 @@ class EventPage:
             )
             for action in actions
         ]
-
-
-class SourcePage:
-    """Everything on the page of one source."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.now = timezone.now()
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.source.name or self.source.slug
-
-    @property
-    def state(self) -> str:
-        """On or off."""
-        return "enabled" if self.source.is_enabled else "disabled"
-
-    @property
-    def address(self) -> str:
-        """Where providers send to."""
-        return self.source.url
-
-    @cached_property
-    def usually(self) -> str:
-        """How often it sends, in words; empty where that is not known."""
-        found = services.rhythm(self.source)
-        return f"usually every {span(found.usual_s)}" if found else ""
-
-    @property
-    def events(self) -> int:
-        """How many it accepted."""
-        return self.source.events.count()
-
-    @property
-    def about(self) -> list[Item]:
-        """The source in short."""
-        source = self.source
-        events = place(source, "webhooks:events")
-        last = Item("Last event", at=source.last_event_at)
-        rows = [
-            Item("Scheme", f"{source.rules.title} ({source.scheme})"),
-            Item("Events", str(self.events), url=f"{events}?source={source.slug}"),
-            last if source.last_event_at else Item("Last event", "none yet"),
-            Item("Rhythm", self.usually or "too few events to tell"),
-            Item("Provider", source.provider.slug if source.provider else "none"),
-        ]
-        rows += [Item(name, str(value)) for name, value in sorted(source.settings.items())]
-        return [*rows, Item("Id", source.public_id)]
-
-    @property
-    def secrets(self) -> list[tuple[Any, str]]:
-        """Each secret and whether it counts now; values never leave the database."""
-        return [
-            (secret, "enabled" if secret.is_live(self.now) else "expired")
-            for secret in self.source.secrets.all()
-        ]
-
-    @property
-    def has_live_secret(self) -> bool:
-        """Whether anything can be accepted now."""
-        return any(secret.is_live(self.now) for secret in self.source.secrets.all())
-
-    @property
-    def refusals(self) -> Any:
-        """The counts of the last days by reason."""
-        since = self.now - timedelta(days=REFUSAL_DAYS)
-        return refusals_since(since).filter(source=self.source)
-
-    @property
-    def routes(self) -> list[tuple[Route, str]]:
-        """The routes in order, each with what it feeds."""
-        return [(route, _leads_to(route)) for route in self.source.routes.select_related("agent")]
-
-    @property
-    def implicit_route(self) -> str:
-        """What happens where no route says otherwise."""
-        if self.source.provider:
-            return f"Every event feeds the runs of {self.source.provider.slug}."
-        return "Every event is only recorded."
-
-
-def refusals_since(since: datetime) -> Any:
-    """Refusals by reason since a moment: how many, and when last."""
-    rows = Refusal.objects.filter(hour__gte=since - timedelta(hours=1), last_at__gte=since)
-    grouped = rows.order_by().values("reason")
-    return grouped.annotate(total=Sum("count"), latest=Max("last_at")).order_by("-total")
-
-
-def _leads_to(route: Route) -> str:
-    if route.agent:
-        return route.agent.slug
-    return route.tool

@@ -10,17 +10,19 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.lib.html import csv_answer, page, paged
 from gateway.tenants.models import Tenant, User
 from webhooks.models import Refusal, Source
 from webhooks.refusals import Meaning, meaning_of
 from webhooks.views.charts import Spark, spark
-from webhooks.views.pages import SourcePage
+from webhooks.views.source_page import SourcePage
 
 HOURS = 72
 DAYS = 30
-SPANS = {"hours": "Hours of 3 days", "days": "Days of 30"}
+SPANS = {"hours": _("Hours of 3 days"), "days": _("Days of 30")}
 CSV_HEADER = ("hour", "reason", "count", "last", "meaning", "what to do")
 
 
@@ -82,7 +84,7 @@ def whole_chart(refusals: QuerySet[Refusal], *, span: str, now: datetime) -> Spa
         start = _bucket(hour, span)
         if start in counts:
             counts[start] += count
-    return chart_of(list(counts.items()), span=span, label="Refused")
+    return chart_of(list(counts.items()), span=span, label=gettext("Refused"))
 
 
 def _bucket(hour: datetime, span: str) -> datetime:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext_lazy as _
 
 from audit.canonical import canonical
 from gateway.lib.html import page
@@ -15,12 +16,12 @@ from webhooks.states import FINAL
 from webhooks.views.pages import EventPage
 
 WORDS = {
-    "run": "Feed a run",
-    "start_run": "Start a run",
-    "action": "Propose an action",
-    "record": "Only record",
-    "split": "Split into its items",
-    "none": "Nothing: it would be given up",
+    "run": _("Feed a run"),
+    "start_run": _("Start a run"),
+    "action": _("Propose an action"),
+    "record": _("Only record"),
+    "split": _("Split into its items"),
+    "none": _("Nothing: it would be given up"),
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.utils.translation import gettext
 
 from gateway.lib.errors import DomainError
 from gateway.lib.formrows import moved
@@ -101,7 +102,7 @@ def _saved(request: Any, source: Source, forms: list[RouteForm]) -> HttpResponse
     except DomainError as error:
         forms[0].add_error(None, error.detail)
         return None
-    messages.success(request, "The routes count from now on.")
+    messages.success(request, gettext("The routes count from now on."))
     answer = to("webhooks:source", source)
     if getattr(request, "htmx", None):
         answer = HttpResponse(headers={"HX-Redirect": answer["Location"]})

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from gateway.lib.errors import DomainError
 from gateway.lib.html import page
@@ -14,7 +15,7 @@ from webhooks.forms.source import put
 from webhooks.models import Source
 from webhooks.services import NewSecret
 from webhooks.views.lookup import CHANGE, can_make, source_of, to
-from webhooks.views.pages import SourcePage
+from webhooks.views.source_page import SourcePage
 
 
 @page(CHANGE)
@@ -40,7 +41,7 @@ def rotate(request: Any, source: str) -> HttpResponse:
         put(form, error)
         return _shown(request, found, rotate_form=form, status=422)
     if given:
-        messages.success(request, "The new secret counts now.")
+        messages.success(request, gettext("The new secret counts now."))
         return to("webhooks:secrets", found)
     return _shown(request, found, made=new.value)
 
@@ -60,7 +61,7 @@ def add(request: Any, source: str) -> HttpResponse:
         except DomainError as error:
             put(form, error)
         else:
-            messages.success(request, "The secret is added.")
+            messages.success(request, gettext("The secret is added."))
             return to("webhooks:secrets", found)
     return _shown(request, found, add_form=form, status=422)
 
@@ -75,7 +76,7 @@ def end(request: Any, source: str) -> HttpResponse:
     if secret is None:
         raise Http404
     services.retire_secret(found, secret)
-    messages.success(request, "The secret is ended: what it signs is refused.")
+    messages.success(request, gettext("The secret is ended: what it signs is refused."))
     return to("webhooks:secrets", found)
 
 

@@ -12,8 +12,8 @@ from gateway.lib.html import csv_answer, page, paged
 from webhooks.forms import SourceFilter
 from webhooks.models import Event, Refusal, Source
 from webhooks.views.lookup import CHANGE, open_sources, source_of
-from webhooks.views.pages import REFUSAL_DAYS, SourcePage
 from webhooks.views.refusals import sees_unknown, unknown_refusals, whole_chart
+from webhooks.views.source_page import REFUSAL_DAYS, SourcePage
 
 CSV_HEADER = ("id", "slug", "name", "scheme", "on", "events", "refused", "last_event")
 

@@ -11,6 +11,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Action
 from gateway.board import charts, reading
@@ -18,12 +20,13 @@ from gateway.board.charts import Chart
 from gateway.board.figures import quantile, total
 from gateway.board.reading import Period, Read
 from gateway.lib.html import csv_answer, page
+from gateway.lib.numbers import grouped
 from gateway.runs.models import Feedback
 from gateway.tenants.models import User
 from webhooks.models import Refusal
 
 VIEW = "approvals.view_action"
-LABELS = (("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
+LABELS = (("24h", _("24 hours")), ("7d", _("7 days")), ("30d", _("30 days")), ("90d", _("90 days")))
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,19 @@ class Dashboard:
         team = self.to("approvals:inbox", tab="team")
         now = self.period.now
         age = charts.age(now - told["since"]) if told["since"] else "–"
-        ends = f"next ends in {charts.age(told['until'] - now)}" if _ahead(told, now) else "now"
+        ends = (
+            gettext("next ends in {age}").format(age=charts.age(told["until"] - now))
+            if _ahead(told, now)
+            else gettext("now")
+        )
         return [
-            Tile("Pending", f"{told['n']:,}", f"{told['grave']} high or critical, now", team),
-            Tile("Oldest wait", age, ends, team),
+            Tile(
+                gettext("Pending"),
+                grouped(told["n"]),
+                gettext("{count} high or critical, now").format(count=told["grave"]),
+                team,
+            ),
+            Tile(gettext("Oldest wait"), age, ends, team),
         ]
 
     def _decided(self) -> list[Tile]:
@@ -96,15 +108,27 @@ class Dashboard:
         )
         ran = self.to("approvals:list", ran="self", since=self.period.start.isoformat())
         return [
-            Tile("Median decision", charts.length(half), f"of {yes + no:,} decisions", people),
             Tile(
-                "Approval rate", charts.percent(yes, yes + no), f"{yes:,} of {yes + no:,}", people
+                gettext("Median decision"),
+                charts.length(half),
+                gettext("of {count} decisions").format(count=grouped(yes + no)),
+                people,
             ),
             Tile(
-                "Ran by itself", charts.percent(asked["self"], sum(asked.values())),
-                f"{asked['self']:,} of {sum(asked.values()):,} calls", ran,
+                gettext("Approval rate"),
+                charts.percent(yes, yes + no),
+                part_of(yes, yes + no),
+                people,
             ),
-        ]  # fmt: skip
+            Tile(
+                gettext("Ran by itself"),
+                charts.percent(asked["self"], sum(asked.values())),
+                gettext("{part} of {all} calls").format(
+                    part=grouped(asked["self"]), all=grouped(sum(asked.values()))
+                ),
+                ran,
+            ),
+        ]
 
     def _carried_out(self) -> list[Tile]:
         figures, since = self.read.all, self.period.start.isoformat()
@@ -114,24 +138,30 @@ class Dashboard:
         each = f"{charts.dollars(cost // tasks).text} USD" if tasks else "–"
         return [
             Tile(
-                "Failed calls", f"{failed:,}", "ended without effect",
+                gettext("Failed calls"),
+                grouped(failed),
+                gettext("ended without effect"),
                 self.to("approvals:list", status="failed", settled_since=since),
             ),
             Tile(
-                "Tool-call success", charts.percent(good, good + failed),
-                f"{good:,} of {good + failed:,}",
+                gettext("Tool-call success"),
+                charts.percent(good, good + failed),
+                part_of(good, good + failed),
                 self.to("approvals:list", status="succeeded", settled_since=since),
             ),
             Tile(
-                "Task success", charts.percent(done, done + broken),
-                f"{done:,} of {done + broken:,}",
+                gettext("Task success"),
+                charts.percent(done, done + broken),
+                part_of(done, done + broken),
                 self.to("runs:list", status="completed", ended_since=since),
             ),
             Tile(
-                "Cost per task", each, f"{charts.dollars(cost).text} USD in all",
+                gettext("Cost per task"),
+                each,
+                gettext("{dollars} USD in all").format(dollars=charts.dollars(cost).text),
                 self.to("runs:list", ended_since=since),
             ),
-        ]  # fmt: skip
+        ]
 
     def _around(self) -> list[Tile]:
         start = self.period.start
@@ -143,19 +173,31 @@ class Dashboard:
         since = start.isoformat()
         return [
             Tile(
-                "Loop stops", f"{loops:,}", "runs in circles, held",
+                gettext("Loop stops"),
+                grouped(loops),
+                gettext("runs in circles, held"),
                 self.to("approvals:list", code="loop_detected", since=since),
             ),
             Tile(
-                "Refused webhooks", f"{turned_away:,}", "counted, never kept",
+                gettext("Refused webhooks"),
+                grouped(turned_away),
+                gettext("counted, never kept"),
                 self.to("webhooks:sources") if self.may("webhooks.view_source") else "",
             ),
             Tile(
-                "Found helpful", charts.percent(told["good"], told["n"]),
-                f"{told['good']:,} of {told['n']:,} answers",
+                gettext("Found helpful"),
+                charts.percent(told["good"], told["n"]),
+                gettext("{part} of {all} answers").format(
+                    part=grouped(told["good"]), all=grouped(told["n"])
+                ),
                 self.to("runs:list", rated_since=since),
             ),
-        ]  # fmt: skip
+        ]
+
+
+def part_of(part: int, whole: int) -> str:
+    """How many of how many."""
+    return gettext("{part} of {all}").format(part=grouped(part), all=grouped(whole))
 
 
 @page(VIEW)

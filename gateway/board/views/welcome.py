@@ -8,6 +8,7 @@ from django.contrib.auth import login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from gateway.board import rehearsal, setup_code
@@ -92,7 +93,12 @@ def send(request: Any) -> HttpResponse:
         messages.error(request, error.detail)
     else:
         if not tested.is_accepted:
-            messages.error(request, f"The intake answered {tested.status}: see the source's page.")
+            messages.error(
+                request,
+                gettext("The intake answered {status}: see the source's page.").format(
+                    status=tested.status
+                ),
+            )
     return _back(request, "event")
 
 

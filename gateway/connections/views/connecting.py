@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.connections import services
 from gateway.connections.models import Connection
@@ -19,7 +21,7 @@ from gateway.lib.sealing import CannotUnseal
 PENDING = "connecting"
 # Tabs that were opened and left; the oldest is forgotten.
 MOST_PENDING = 5
-UNKNOWN = (
+UNKNOWN = _(
     "This answer belongs to no consent that was begun in this browser, or it came a second time. "
     "Nothing is connected by it: begin again on the connection's page."
 )
@@ -72,12 +74,12 @@ def callback(request: Any) -> HttpResponse:
             code=request.GET.get("error"),
             detail=request.GET.get("error_description"),
         )
-        return _failed(request, found, f"The service refused: {told}")
+        return _failed(request, found, gettext("The service refused: {error}").format(error=told))
     try:
         made = services.finish(found, state=state, pending=kept["sealed"], code=code)
     except (DomainError, CannotUnseal) as error:
         return _failed(request, found, str(error))
-    messages.success(request, f"{made.slug} is connected.")
+    messages.success(request, gettext("{name} is connected.").format(name=made.slug))
     return to(made)
 
 
@@ -94,7 +96,9 @@ def disconnect(request: Any, connection: str) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"{found.slug} is disconnected. {note}")
+        messages.success(
+            request, gettext("{name} is disconnected. {note}").format(name=found.slug, note=note)
+        )
     return to(found)
 
 

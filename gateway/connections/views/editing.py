@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from gateway.connections import services
 from gateway.connections.forms import ConnectionForm, RotateForm
@@ -32,7 +33,10 @@ def new(request: Any) -> HttpResponse:
     except DomainError as error:
         form.show(error)
         return _form(request, form)
-    messages.success(request, f"The connection {made.slug} is there; its value is sealed.")
+    messages.success(
+        request,
+        gettext("The connection {name} is there; its value is sealed.").format(name=made.slug),
+    )
     return to(made, "connections:connect" if kind.has_consent else "connections:detail")
 
 
@@ -50,7 +54,12 @@ def edit(request: Any, connection: str) -> HttpResponse:
     except DomainError as error:
         form.show(error)
         return _form(request, form, status=409 if isinstance(error, Conflict) else 422)
-    messages.success(request, f"Saved: {changed.slug} has revision {changed.revision}.")
+    messages.success(
+        request,
+        gettext("Saved: {name} has revision {revision}.").format(
+            name=changed.slug, revision=changed.revision
+        ),
+    )
     return to(changed)
 
 
@@ -66,7 +75,9 @@ def rotate(request: Any, connection: str) -> HttpResponse:
             form.add_error("value", error.detail)
             status = 409 if isinstance(error, Conflict) else 422
         else:
-            messages.success(request, f"{found.slug} uses the new value from now on.")
+            messages.success(
+                request, gettext("{name} uses the new value from now on.").format(name=found.slug)
+            )
             return to(found)
     else:
         status = 422 if request.method == "POST" else 200
@@ -101,7 +112,12 @@ def archive(request: Any, connection: str) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"{found.slug} is archived, its secrets are forgotten. {note}")
+        messages.success(
+            request,
+            gettext("{name} is archived, its secrets are forgotten. {note}").format(
+                name=found.slug, note=note
+            ),
+        )
     return to(found)
 
 

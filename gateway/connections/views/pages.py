@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from gateway.connections import accounts, services
 from gateway.connections.forms import ConnectionFilter
@@ -66,7 +67,7 @@ def _settings(connection: Connection) -> list[tuple[str, str]]:
     """Labels and what is set, in the kind's order."""
     fields = connection.rules.fields
     return [
-        (field.label, text)
+        (gettext(field.label), text)
         for field in fields
         if field.name not in SHOWN_APART
         and (text := connection.rules.get(connection.config, field.name))

@@ -12,8 +12,10 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from audit.canonical import canonical
 from gateway.desk import looks, payload
@@ -25,6 +27,8 @@ register = template.Library()
 SPRITE = "img/icons.svg"
 TITLE_LENGTH = 140
 CHIP = '<span class="cs-uni" data-char="{}" title="{}">{}</span>'
+# Day, short month, year, clock and zone.
+FULL = "j M Y, H:i:s T"
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -142,11 +146,11 @@ def moment(when: datetime | None, style: str = "both") -> SafeString:
     if when is None:
         return mark_safe("")  # noqa: S308 - a constant
     local = timezone.localtime(when)
-    full = local.strftime("%-d %b %Y, %H:%M:%S %Z")
+    full = date_format(local, FULL)
     if style == "ago":
         mark = '<time datetime="{}" title="{}" data-ago="">{}</time>'
         return format_html(mark, when.isoformat(), full, rough(timezone.now() - when))
-    text = local.strftime("%H:%M:%S") if style == "clock" else full
+    text = f"{local:%H:%M:%S}" if style == "clock" else full
     return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), full, text)
 
 
@@ -189,7 +193,7 @@ def countdown(since: datetime, until: datetime | None, suffix: str = "") -> dict
         "since": since.isoformat(),
         "until": until.isoformat(),
         "share": round(100 * left / whole),
-        "left": rough(until - now) if left else "time is over",
+        "left": rough(until - now) if left else gettext("time is over"),
         "suffix": suffix if left else "",
         "is_soon": left < min(900, whole / 5),
     }

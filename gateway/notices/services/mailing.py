@@ -1,13 +1,16 @@
 """Notices by mail, in plain text and HTML: a link that opens a page, and nothing that decides."""
 
 import smtplib
+from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.notices.media import Occasion
 from gateway.notices.models import Notice
@@ -16,15 +19,25 @@ from gateway.notices.services.saying import matter_of
 from gateway.notices.services.sending import NotSent, Sent
 from gateway.notices.wording import Matter, line
 
-LEADS = {Occasion.REMINDED: "Reminder.", Occasion.ESCALATED: "Escalated to you."}
+LEADS = {Occasion.REMINDED: _("Reminder."), Occasion.ESCALATED: _("Escalated to you.")}
+HEADINGS = {
+    "low": _("Low risk: {tool} waits for a decision"),
+    "medium": _("Medium risk: {tool} waits for a decision"),
+    "high": _("High risk: {tool} waits for a decision"),
+    "critical": _("Critical risk: {tool} waits for a decision"),
+}
 MAX_SUBJECT = 150
 
 
 def mail(notice: Notice) -> Sent:
-    """One mail about one action. Raises NotSent."""
-    zone = _zone(notice)
-    matter = matter_of(notice.action, zone)
-    lead = LEADS.get(Occasion(notice.occasion), "")
+    """One mail about one action, in its reader's language. Raises NotSent."""
+    with translation.override(_language(notice)):
+        return _mail(notice)
+
+
+def _mail(notice: Notice) -> Sent:
+    matter = _told(notice)
+    lead = str(LEADS.get(Occasion(notice.occasion), ""))
     context: dict[str, Any] = {
         "matters": [matter],
         "lead": lead,
@@ -39,8 +52,13 @@ def digest(notices: list[Notice]) -> Sent:
     """One mail about several actions for the same person. Raises NotSent."""
     if not notices:
         return Sent()
-    first, zone = notices[0], _zone(notices[0])
-    matters = [matter_of(notice.action, zone) for notice in notices]
+    with translation.override(_language(notices[0])):
+        return _digest(notices)
+
+
+def _digest(notices: list[Notice]) -> Sent:
+    first = notices[0]
+    matters = [_told(notice) for notice in notices]
     context: dict[str, Any] = {
         "matters": matters, "lead": _counted(matters), "preferences_url": _preferences_url(first),
     }  # fmt: skip
@@ -49,8 +67,23 @@ def digest(notices: list[Notice]) -> Sent:
 
 
 def _counted(matters: list[Matter]) -> str:
-    one = len(matters) == 1
-    return f"{len(matters)} {'action waits' if one else 'actions wait'} for your decision"
+    return ngettext(
+        "{count} action waits for your decision",
+        "{count} actions wait for your decision",
+        len(matters),
+    ).format(count=len(matters))
+
+
+def _told(notice: Notice) -> Matter:
+    """What the mail says of one action, in its reader's zone and in the language that is on."""
+    assert notice.member is not None
+    matter = matter_of(notice.action, zone_of(notice.member, notice.environment.tenant))
+    more = gettext("{count} more") if matter.affected else gettext("{count}, named on the desk")
+    return replace(
+        matter,
+        heading=HEADINGS[matter.risk].format(tool=matter.tool),
+        others=more.format(count=matter.more),
+    )
 
 
 def _send(notice: Notice, subject: str, context: dict[str, Any]) -> Sent:
@@ -82,9 +115,9 @@ def _send(notice: Notice, subject: str, context: dict[str, Any]) -> Sent:
     return Sent()
 
 
-def _zone(notice: Notice) -> ZoneInfo:
+def _language(notice: Notice) -> str:
     assert notice.member is not None
-    return zone_of(notice.member, notice.environment.tenant)
+    return notice.member.user.speaks or settings.LANGUAGE_CODE
 
 
 def _preferences_url(notice: Notice) -> str:

@@ -5,15 +5,17 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from approvals.models import Action, Approval
 from approvals.services import asked, shown_arguments
 from approvals.states import ActionStatus
 from gateway.lib.visible import confusable_in, hidden_in
 from gateway.notices.media import DESK_ONLY, risk_of
-from gateway.notices.wording import MAX_AFFECTED, Matter, inert, is_plain, line, until
+from gateway.notices.wording import MAX_AFFECTED, Matter, inert, is_plain, line
 from gateway.tools.render import render_effect
 
+DEADLINE = "j M Y, H:i T"
 OUTCOMES = {
     ActionStatus.APPROVED: "Approved",
     ActionStatus.EXECUTING: "Approved",
@@ -42,8 +44,16 @@ def matter_of(action: Action, zone: ZoneInfo | None = None) -> Matter:
         url=url_of(action),
         affected=affected,
         more=max(0, len(action.affected or action.target) - len(affected)),
-        deadline=until(action.decide_by and timezone.localtime(action.decide_by, zone)),
+        deadline=_until(action, zone),
         asked=line(asked(action)),
+    )
+
+
+def _until(action: Action, zone: ZoneInfo) -> str:
+    return (
+        date_format(timezone.localtime(action.decide_by, zone), DEADLINE)
+        if action.decide_by
+        else ""
     )
 
 

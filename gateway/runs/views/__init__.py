@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from gateway.agents.models import Agent
 from gateway.lib.errors import DomainError
@@ -53,7 +54,7 @@ def cancel(request: Any, run: str) -> HttpResponse:
     shown = RunPage(request, _find(request, run))
     if request.method != "POST":
         return render(request, "runs/cancel.html", {"page": shown})
-    return _order(request, shown, services.cancel, said="The run is canceled.")
+    return _order(request, shown, services.cancel, said=gettext("The run is canceled."))
 
 
 @page("runs.retry_run")
@@ -62,7 +63,9 @@ def retry(request: Any, run: str) -> HttpResponse:
     shown = RunPage(request, _find(request, run))
     if request.method != "POST":
         return redirect(shown.url)
-    return _order(request, shown, services.retry, said="A new run of the same task has begun.")
+    return _order(
+        request, shown, services.retry, said=gettext("A new run of the same task has begun.")
+    )
 
 
 @page("runs.rate_run")
@@ -83,7 +86,7 @@ def rate(request: Any, run: str) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, "Thank you: it counts on the dashboard.")
+        messages.success(request, gettext("Thank you: it counts on the dashboard."))
     return redirect(f"{shown.url}#feedback")
 
 

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Action
 from audit.canonical import canonical
@@ -21,7 +23,7 @@ from gateway.runs.views.timeline import Axis, Bar, Step, Tick, steps_of
 LOOP_CODE = "loop_detected"
 MICRO = 1_000_000
 TITLE_LENGTH = 140
-NEXT_STEP = "Look at the last step of the timeline, then run it again."
+NEXT_STEP = _("Look at the last step of the timeline, then run it again.")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def place(row: Any, name: str, **parts: str) -> str:
 def title_of(run: Run) -> str:
     """The task's first line, or what is known instead."""
     first = run.task.strip().split("\n")[0]
-    return first[:TITLE_LENGTH] or f"Run of {run.agent.slug}"
+    return first[:TITLE_LENGTH] or gettext("Run of {agent}").format(agent=run.agent.slug)
 
 
 class RunPage:
@@ -169,16 +171,30 @@ class RunPage:
         cost = usage.get("cost_micro_usd")
         query = urlencode({"run": run.public_id})
         return [
-            Item("Duration", length(whole), note="wall clock"),
-            Item("Agent time", length(max(whole - wait, timedelta())), note="without the waits"),
-            Item("Human wait", length(wait), note=f"{share} % of the whole"),
-            Item("Tokens", f"{tokens:,}", note=usage.get("model") or "as reported"),
-            Item("Cost", _usd(cost) if cost is not None else "–", note="as reported"),
+            Item(gettext("Duration"), length(whole), note=gettext("wall clock")),
             Item(
-                "Actions",
+                gettext("Agent time"),
+                length(max(whole - wait, timedelta())),
+                note=gettext("without the waits"),
+            ),
+            Item(
+                gettext("Human wait"),
+                length(wait),
+                note=gettext("{share} % of the whole").format(share=share),
+            ),
+            Item(
+                gettext("Tokens"), f"{tokens:,}", note=usage.get("model") or gettext("as reported")
+            ),
+            Item(
+                gettext("Cost"),
+                _usd(cost) if cost is not None else "–",
+                note=gettext("as reported"),
+            ),
+            Item(
+                gettext("Actions"),
                 str(len(self.actions)),
                 url=f"{place(run, 'approvals:list')}?{query}",
-                note="asked for in this run",
+                note=gettext("asked for in this run"),
             ),
         ]
 
@@ -197,20 +213,26 @@ class RunPage:
         """What a reader must know first: why it failed, or what cannot be delivered."""
         found = []
         if self.run.error:
-            found.append(Note("bad", "circle-x", "The run failed", self._failure))
+            found.append(Note("bad", "circle-x", gettext("The run failed"), self._failure))
         elif self.run.status == RunStatus.QUEUED and (why := why_waiting(self.run.agent)):
-            found.append(Note("warn", "clock-pause", "It does not begin yet", why))
+            found.append(Note("warn", "clock-pause", gettext("It does not begin yet"), why))
         elif not self.run.is_final and self.run.provider_run_id is None and self.run.attempts:
-            text = f"Tried {self.run.attempts} times; it is tried again by itself."
-            found.append(Note("warn", "alert-triangle", "The provider did not start it yet", text))
+            text = gettext("Tried {attempts} times; it is tried again by itself.").format(
+                attempts=self.run.attempts
+            )
+            found.append(
+                Note("warn", "alert-triangle", gettext("The provider did not start it yet"), text)
+            )
         if any(action.code == LOOP_CODE and not action.is_settled for action in self.actions):
-            text = "It made the same call again and again. Decide whether once more helps."
-            found.append(Note("warn", "refresh", "The run goes round in circles and waits", text))
+            text = gettext("It made the same call again and again. Decide whether once more helps.")
+            found.append(
+                Note("warn", "refresh", gettext("The run goes round in circles and waits"), text)
+            )
         found += [self._fell_back(line) for line in self.events if line.kind == FELL_BACK]
         dead = [report for report in self.reports if report.status == "dead"]
         if dead:
             text = "; ".join(f"{report.call_id}: {report.error}" for report in dead)
-            found.append(Note("bad", "skull", "An answer could not be delivered", text))
+            found.append(Note("bad", "skull", gettext("An answer could not be delivered"), text))
         return found
 
     @property
@@ -219,13 +241,17 @@ class RunPage:
         told = self.run.error or {}
         what = told.get("message") or canonical(told).decode()
         debug_id = told.get("debug_id") or self.run.correlation_id
-        return f"{what} {told.get('next') or NEXT_STEP} Debug id: {debug_id}"
+        return gettext("{what} {next} Debug id: {debug_id}").format(
+            what=what, next=told.get("next") or NEXT_STEP, debug_id=debug_id
+        )
 
     @staticmethod
     def _fell_back(line: Any) -> Note:
         told = line.data
-        text = f"{told['from']} did not start it ({told['reason']}), so it runs at {told['to']}."
-        return Note("warn", "git-merge", "At the fallback provider", text)
+        text = gettext("{first} did not start it ({reason}), so it runs at {second}.").format(
+            first=told["from"], reason=told["reason"], second=told["to"]
+        )
+        return Note("warn", "git-merge", gettext("At the fallback provider"), text)
 
     @property
     def output(self) -> str:
@@ -238,22 +264,26 @@ class RunPage:
         run = self.run
         agent_url = place(run, "agents:detail", agent=run.agent.public_id)
         rows = [
-            Item("Agent", run.agent.slug, url=agent_url if self._may("agents.view_agent") else ""),
-            Item("Provider", f"{run.provider.slug} ({run.provider.adapter})"),
-            Item("Provider's id", run.provider_run_id or "not started yet"),
-            Item("Origin", run.get_origin_display()),
-            Item("Started by", run.started_by_label or run.started_by_id),
+            Item(
+                gettext("Agent"),
+                run.agent.slug,
+                url=agent_url if self._may("agents.view_agent") else "",
+            ),
+            Item(gettext("Provider"), f"{run.provider.slug} ({run.provider.adapter})"),
+            Item(gettext("Provider's id"), run.provider_run_id or gettext("not started yet")),
+            Item(gettext("Origin"), run.get_origin_display()),
+            Item(gettext("Started by"), run.started_by_label or run.started_by_id),
         ]
         if run.source_event:
             url = place(run, "webhooks:event", event=run.source_event)
             may = self._may("webhooks.view_event")
-            rows.append(Item("Event", run.source_event, url=url if may else ""))
+            rows.append(Item(gettext("Event"), run.source_event, url=url if may else ""))
         if run.retry_of_id:
             old = ids.encode("run", run.retry_of_id)
-            rows.append(Item("Again after", old, url=place(run, "runs:detail", run=old)))
+            rows.append(Item(gettext("Again after"), old, url=place(run, "runs:detail", run=old)))
         rows += [Item(name, text_of(value)) for name, value in sorted(run.constraints.items())]
         rows += [Item(name, text_of(value)) for name, value in sorted(run.tags.items())]
-        rows.append(Item("Correlation", run.correlation_id))
+        rows.append(Item(gettext("Correlation"), run.correlation_id))
         return rows
 
 

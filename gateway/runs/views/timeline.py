@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext
+
 from approvals import services as approvals
 from approvals.models import Action, Execution
 from gateway.runs.models import Run
@@ -113,7 +115,7 @@ class Axis:
 def steps_of(run: Run, actions: list[Action], *, now: datetime) -> list[Step]:
     """The run, then each action with its wait for a person and its executions."""
     end = run.finished_at or now
-    steps = [Step(1, "robot", "Run", run.agent.slug, run.created_at, end, "model")]
+    steps = [Step(1, "robot", gettext("Run"), run.agent.slug, run.created_at, end, "model")]
     for action in actions:
         steps += _action_steps(action, now=now)
     return steps
@@ -125,19 +127,29 @@ def _action_steps(action: Action, *, now: datetime) -> list[Step]:
     )
     kind = "read" if is_read else "write"
     icon = "book" if is_read else "bolt"
-    label = action.get_status_display().lower()
+    label = gettext(action.get_status_display()).lower()
     began = action.created_at
     steps = [Step(2, icon, action.tool_name, label, began, began, kind, action)]
     if action.requirement:
         until = action.approved_at or action.settled_at or now
         note = approvals.asked(action)
-        steps.append(Step(3, "hourglass", "Person decides", note, began, until, "wait", action))
+        steps.append(
+            Step(3, "hourglass", gettext("Person decides"), note, began, until, "wait", action)
+        )
     return steps + [_attempt(row, kind=kind, now=now) for row in action.executions.all()]
 
 
 def _attempt(row: Execution, *, kind: str, now: datetime) -> Step:
     start = row.sent_at or row.created_at
-    status = row.get_status_display().lower()
+    status = gettext(row.get_status_display()).lower()
     reply = (row.response or {}).get("status")
     note = f"{status}, {reply}" if reply else status
-    return Step(3, "send", f"Execution {row.attempt}", note, start, row.finished_at or now, kind)
+    return Step(
+        3,
+        "send",
+        gettext("Execution {attempt}").format(attempt=row.attempt),
+        note,
+        start,
+        row.finished_at or now,
+        kind,
+    )

@@ -2,11 +2,13 @@
 
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 
 from audit.context import Actor, Scope
 from gateway.lib import ids
@@ -19,24 +21,24 @@ from gateway.tenants.roles import Role
 class Theme(models.TextChoices):
     """How bright the desk is; `auto` follows the device."""
 
-    AUTO = "auto", "As my device"
-    LIGHT = "light", "Light"
-    DARK = "dark", "Dark"
+    AUTO = "auto", _("As my device")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
 
 
 class Density(models.TextChoices):
     """How much stands on a page."""
 
-    COMFORTABLE = "comfortable", "Comfortable"
-    COMPACT = "compact", "Compact"
+    COMFORTABLE = "comfortable", _("Comfortable")
+    COMPACT = "compact", _("Compact")
 
 
 class DiffMode(models.TextChoices):
     """How changes are laid out; `auto` goes by the width of the window."""
 
-    AUTO = "auto", "As the window allows"
-    INLINE = "inline", "One below the other"
-    SIDE = "side", "Side by side"
+    AUTO = "auto", _("As the window allows")
+    INLINE = "inline", _("One below the other")
+    SIDE = "side", _("Side by side")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -112,6 +114,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def public_id(self) -> str:
         """The id as everybody outside sees it."""
         return ids.encode(self.PREFIX, self.id)
+
+    @property
+    def speaks(self) -> str:
+        """The person's language; empty where none was chosen, or one that is not spoken here."""
+        return self.language if self.language in dict(settings.LANGUAGES) else ""
 
     @property
     def audit_actor(self) -> Actor:

@@ -1,6 +1,7 @@
 """Tenants and their environments: what every other row is scoped by."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from audit.context import Scope
 from gateway.lib.rows import Row
@@ -32,8 +33,8 @@ class Environment(Row):
     PREFIX = "env"
 
     class Kind(models.TextChoices):
-        SANDBOX = "sandbox", "Sandbox"
-        PRODUCTION = "production", "Production"
+        SANDBOX = "sandbox", _("Sandbox")
+        PRODUCTION = "production", _("Production")
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="environments")
     slug = models.SlugField(max_length=SLUG_LENGTH)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from gateway.lib.errors import DomainError
@@ -46,7 +47,12 @@ def invite(request: Any) -> HttpResponse:
     tenant = request.environment.tenant
     form = InviteForm(request.POST or None, tenant=tenant)
     if request.method != "POST" or not form.is_valid():
-        return _form(request, form, heading="Invite a member", submit="Make the invitation link")
+        return _form(
+            request,
+            form,
+            heading=gettext("Invite a member"),
+            submit=gettext("Make the invitation link"),
+        )
     data = form.cleaned_data
     try:
         invitation, secret = services.invite(
@@ -58,7 +64,12 @@ def invite(request: Any) -> HttpResponse:
         )
     except DomainError as error:
         form.add_error(None, error.detail)
-        return _form(request, form, heading="Invite a member", submit="Make the invitation link")
+        return _form(
+            request,
+            form,
+            heading=gettext("Invite a member"),
+            submit=gettext("Make the invitation link"),
+        )
     link = settings.PUBLIC_URL + reverse("invitation", args=(secret,))
     shown = {"email": invitation.email, "url": link, "expires_at": invitation.expires_at}
     answer = render(request, "tenants/members.html", _context(request) | {"link": shown})
@@ -71,9 +82,9 @@ def change(request: Any, member: str) -> HttpResponse:
     """Roles and groups of one member."""
     found = get_object_or_404(_members(request).filter(pk__in=_pk(member)))
     form = RolesForm(request.POST or None, tenant=found.tenant, member=found)
-    heading = f"Change {found.user}"
+    heading = gettext("Change {name}").format(name=found.user)
     if request.method != "POST" or not form.is_valid():
-        return _form(request, form, heading=heading, submit="Save", member=found)
+        return _form(request, form, heading=heading, submit=gettext("Save"), member=found)
     by = of_user(request.user, request.environment)
     try:
         services.change_member(
@@ -81,8 +92,8 @@ def change(request: Any, member: str) -> HttpResponse:
         )
     except DomainError as error:
         form.add_error(None, error.detail)
-        return _form(request, form, heading=heading, submit="Save", member=found)
-    messages.success(request, f"{found.user} is changed.")
+        return _form(request, form, heading=heading, submit=gettext("Save"), member=found)
+    messages.success(request, gettext("{name} is changed.").format(name=found.user))
     return _back(request)
 
 
@@ -97,7 +108,7 @@ def deactivate(request: Any, member: str) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"{found.user} is deactivated.")
+        messages.success(request, gettext("{name} is deactivated.").format(name=found.user))
     return _back(request)
 
 
@@ -139,7 +150,9 @@ def environment(request: Any) -> HttpResponse:
         except DomainError as error:
             form.add_error(None, error.detail)
         else:
-            messages.success(request, "Saved. It counts for whatever is asked from now on.")
+            messages.success(
+                request, gettext("Saved. It counts for whatever is asked from now on.")
+            )
             return redirect(request.path)
     status = 422 if request.method == "POST" else 200
     context = {"form": form, "lists": lists, "doors": _doors(here.tenant)}
@@ -181,7 +194,7 @@ def accept(request: HttpRequest, secret: str) -> HttpResponse:
 def _enter(request: HttpRequest, user: User) -> HttpResponse:
     """Signed in, unless there is a second factor: then by the door that asks for it."""
     if services.factor_kinds(user):
-        messages.success(request, "You have joined. Sign in with your second factor.")
+        messages.success(request, gettext("You have joined. Sign in with your second factor."))
         return redirect("account_login")
     login(request, user, backend=BACKEND)
     services.signed_in(user, ("password",))
@@ -208,7 +221,14 @@ def _doors(tenant: Tenant) -> dict[str, Any]:
         "factor": settings.SECOND_FACTOR,
         "issuer": settings.OIDC_ISSUER if has_sso else "",
         "groups": [
-            (name, [f"{role} in {place}" for place, role in given]) for name, given in groups
+            (
+                name,
+                [
+                    gettext("{role} in {place}").format(role=role, place=place)
+                    for place, role in given
+                ],
+            )
+            for name, given in groups
         ],
     }
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 
 from gateway.tenants import services
 from gateway.tenants.forms import PreferencesForm
@@ -23,7 +24,7 @@ def preferences(request: Any) -> HttpResponse:
         context = {"form": form, "tab": "preferences"}
         return render(request, "account/preferences.html", context, status=status)
     services.change_preferences(request.user, **form.cleaned_data)
-    messages.success(request, "Saved.")
+    messages.success(request, gettext("Saved."))
     answer = redirect("account_preferences")
     # What the moon button chose for this browser gives way to what was chosen here.
     answer.delete_cookie(THEME_COOKIE)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 
 from gateway.tenants import services
@@ -29,7 +30,7 @@ def end_sign_in(request: Any, sign_in: str) -> HttpResponse:
     if request.method == "POST":
         found = get_object_or_404(SignIn.objects.filter(user=request.user).public(sign_in))
         services.end_sign_in(found)
-        messages.success(request, "Signed out there.")
+        messages.success(request, gettext("Signed out there."))
     return redirect(PAGE)
 
 
@@ -38,7 +39,8 @@ def end_other_sign_ins(request: Any) -> HttpResponse:
     """POST signs out everywhere but here."""
     if request.method == "POST":
         count = services.end_other_sign_ins(request.user, keep=request.session.session_key)
-        messages.success(
-            request, f"Signed out of {count} other session{'' if count == 1 else 's'}."
+        said = ngettext(
+            "Signed out of {count} other session.", "Signed out of {count} other sessions.", count
         )
+        messages.success(request, said.format(count=count))
     return redirect(PAGE)

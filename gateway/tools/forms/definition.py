@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from gateway.connections.models import Connection
 from gateway.lib.errors import DomainError
@@ -26,56 +28,62 @@ class DefinitionForm(forms.Form):
     """A new tool, or another version of one; connector and operation are chosen before."""
 
     name = forms.RegexField(
-        r"^[A-Za-z0-9_.-]{1,80}$", label="Name", help_text="What agents call it; it stays."
+        r"^[A-Za-z0-9_.-]{1,80}$", label=_("Name"), help_text=_("What agents call it; it stays.")
     )
     description = forms.CharField(
-        required=False, max_length=2000, label="Description", help_text="Agents read this.",
+        required=False, max_length=2000, label=_("Description"), help_text=_("Agents read this."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )  # fmt: skip
     connection = forms.ChoiceField(
-        required=False, label="Connection", help_text="Whose credential it is carried out with."
+        required=False,
+        label=_("Connection"),
+        help_text=_("Whose credential it is carried out with."),
     )
     side_effect = forms.ChoiceField(
-        choices=SideEffect.choices, label="Class", help_text="What it does to the world."
+        choices=SideEffect.choices, label=_("Class"), help_text=_("What it does to the world.")
     )
     retry_class = forms.ChoiceField(
-        choices=RetryClass.choices, label="Repeating",
-        help_text="Never repeated unless the service surely takes the same key once.",
+        choices=RetryClass.choices, label=_("Repeating"),
+        help_text=_("Never repeated unless the service surely takes the same key once."),
     )  # fmt: skip
     risk = forms.ChoiceField(
-        required=False, choices=[("", "Not judged yet"), *Risk.choices], label="Risk"
+        required=False, choices=[("", _("Not judged yet")), *Risk.choices], label=_("Risk")
     )
     effect = forms.CharField(
-        required=False, max_length=2000, label="What will happen, as a sentence",
-        help_text="Arguments stand in double braces: Refund {{ amount }} on {{ order_id }}.",
+        required=False, max_length=2000, label=_("What will happen, as a sentence"),
+        help_text=_("Arguments stand in double braces: Refund {{ amount }} on {{ order_id }}."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )  # fmt: skip
     affected = forms.CharField(
-        required=False, max_length=2000, label="Who is affected",
-        help_text='CEL that yields kind:id texts: ["order:" + args.order_id]. Empty: what the '
-        "connector names.",
+        required=False, max_length=2000, label=_("Who is affected"),
+        help_text=_('CEL that yields kind:id texts: ["order:" + args.order_id]. Empty: what the '
+        "connector names."),
     )  # fmt: skip
     input_schema = JsonObjectField(
-        required=True, rows=14, label="Arguments (JSON Schema)",
-        help_text="Strict: an object that takes no other members. It may ask for less than the "
-        "operation takes.",
+        required=True, rows=14, label=_("Arguments (JSON Schema)"),
+        help_text=_("Strict: an object that takes no other members. It may ask for less than the "
+        "operation takes."),
     )  # fmt: skip
     config = JsonObjectField(
-        label="Configuration",
-        help_text="Of http: method, url, headers, query, body; of others: base_url and limits. "
-        "Never a secret.",
+        label=_("Configuration"),
+        help_text=_(
+            "Of http: method, url, headers, query, body; of others: base_url and limits. "
+            "Never a secret."
+        ),
     )
     preview = JsonObjectField(
-        rows=5, label="Live read", help_text="Of http: url, before, after (CEL over response)."
+        rows=5,
+        label=_("Live read"),
+        help_text=_("Of http: url, before, after (CEL over response)."),
     )
-    output_schema = JsonObjectField(rows=5, label="Results (JSON Schema)")
+    output_schema = JsonObjectField(rows=5, label=_("Results (JSON Schema)"))
     compensate = JsonObjectField(
-        rows=4, label="Undone by", help_text="operation, config, effect; may use result."
+        rows=4, label=_("Undone by"), help_text=_("operation, config, effect; may use result.")
     )
-    material = _lines("Bound to", "Paths of the state before that must not move, one a line.")
-    sensitive = _lines("Masked arguments", "Paths, one a line.")
-    reviewers = _lines("Reviewers", "Where no rule names any: role:reviewer, one a line.")
-    enabled = forms.BooleanField(required=False, label="On: agents may ask for it")
+    material = _lines(_("Bound to"), _("Paths of the state before that must not move, one a line."))
+    sensitive = _lines(_("Masked arguments"), _("Paths, one a line."))
+    reviewers = _lines(_("Reviewers"), _("Where no rule names any: role:reviewer, one a line."))
+    enabled = forms.BooleanField(required=False, label=_("On: agents may ask for it"))
     number = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(
@@ -109,7 +117,7 @@ class DefinitionForm(forms.Form):
 
     def refuse(self, error: DomainError) -> None:
         """Show what the service found wrong, at the field it names where it names one."""
-        text = error.detail.removeprefix("The tool's definition was refused: ")
+        text = error.detail.removeprefix(gettext("The tool's definition was refused: "))
         field = text.partition(":")[0].partition(".")[0].strip()
         self.add_error(field if field in self.fields else None, text)
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 
 from gateway.lib.errors import Conflict, DomainError
 from gateway.lib.html import csv_answer, page, paged
@@ -62,7 +63,8 @@ def switch(request: Any, tool: str) -> HttpResponse:
     except DomainError as error:
         context = {"tool": found, "missing": lacking, "error": error.detail}
         return render(request, "tools/switch.html", context, status=422)
-    messages.success(request, f"The tool {found.name} is {'on' if is_on else 'off'}.")
+    said = gettext("The tool {tool} is on.") if is_on else gettext("The tool {tool} is off.")
+    messages.success(request, said.format(tool=found.name))
     return _to(request, found)
 
 
@@ -80,8 +82,10 @@ def drift(request: Any, tool: str) -> HttpResponse:
         found.refresh_from_db()
         status = 409 if isinstance(error, Conflict) else 422
         return _detail(request, found, error=error.detail, status=status)
-    words = "has a new version" if is_accepted else "stays as it was accepted"
-    messages.success(request, f"The tool {decided.name} {words}.")
+    words = gettext("has a new version") if is_accepted else gettext("stays as it was accepted")
+    messages.success(
+        request, gettext("The tool {decided} {words}.").format(decided=decided.name, words=words)
+    )
     return _to(request, decided)
 
 
@@ -96,7 +100,12 @@ def import_document(request: Any) -> HttpResponse:
         if request.POST.get("do") == "create":
             chosen = request.POST.getlist("operation")
             services.import_tools(request.environment, operations=chosen, **form.cleaned_data)
-            messages.success(request, f"Imported from {form.cleaned_data['name']}; all are off.")
+            messages.success(
+                request,
+                gettext("Imported from {cleaned_data}; all are off.").format(
+                    cleaned_data=form.cleaned_data["name"]
+                ),
+            )
             where = (request.environment.tenant.slug, request.environment.slug)
             return redirect("tools:list", *where)
         reading = services.read_document(request.environment, **form.cleaned_data)

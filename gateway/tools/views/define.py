@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 
 from gateway.lib.errors import DomainError, Refused, StaleState
 from gateway.lib.html import page
@@ -30,12 +31,18 @@ def new(request: Any, offer: str) -> HttpResponse:
     what = {"connector": found.connector, "operation": found.operation.name}
     begun = {"name": offer, **initial_of({**CAREFUL, **services.with_offer(what)})}
     form = DefinitionForm(request.POST or None, environment=request.environment, initial=begun)
-    context = {"form": form, "offer": found, "heading": f"New tool: {found.operation.title}"}
+    context = {
+        "form": form,
+        "offer": found,
+        "heading": gettext("New tool: {title}").format(title=found.operation.title),
+    }
     if request.method != "POST" or not form.is_valid():
         return _form(request, context)
     name = form.cleaned_data["name"]
     if _tools(request).filter(name=name).exists():
-        form.add_error("name", "There is a tool of this name: open it and change it there.")
+        form.add_error(
+            "name", gettext("There is a tool of this name: open it and change it there.")
+        )
         return _form(request, context)
     return _save(request, context, name=name, **what)
 
@@ -52,7 +59,11 @@ def edit(request: Any, tool: str) -> HttpResponse:
         request.POST or None, environment=request.environment, version=now,
         initial=initial_of_version(now),
     )  # fmt: skip
-    context = {"form": form, "tool": found, "heading": f"Change {found.name}"}
+    context = {
+        "form": form,
+        "tool": found,
+        "heading": gettext("Change {found}").format(found=found.name),
+    }
     if request.method != "POST" or not form.is_valid():
         return _form(request, context)
     return _save(
@@ -69,7 +80,12 @@ def _save(request: Any, context: dict[str, Any], **what: Any) -> HttpResponse:
         return _form(request, context, status=409 if isinstance(error, StaleState) else 422)
     words = "on" if saved.is_enabled else "off"
     number = saved.current.number if saved.current else 0
-    messages.success(request, f"The tool {saved.name} is saved as version {number}, and {words}.")
+    messages.success(
+        request,
+        gettext("The tool {saved} is saved as version {number}, and {words}.").format(
+            saved=saved.name, number=number, words=words
+        ),
+    )
     where = (request.environment.tenant.slug, request.environment.slug)
     return redirect("tools:detail", *where, saved.public_id)
 

@@ -5,6 +5,7 @@ What data can say all the same, `signed` included, stands here for whoever sets 
 
 from dataclasses import replace
 
+from gateway.lib.tongue import gettext_noop
 from webhooks.schemes import langsmith, mailgun, msgraph, sns, twilio
 from webhooks.schemes.base import (
     JSON_TYPES,
@@ -29,8 +30,10 @@ TWILIO = Scheme(
     ids=(f"header:{twilio.TOKEN}",),
     id_fallback=Fallback.DIGEST,
     types=("body:EventType", "body:MessageStatus", "body:SmsStatus", "body:CallStatus"),
-    note="The secret is the account's auth token, the public address exactly the one entered at "
-    "Twilio; let it send by POST.",
+    note=gettext_noop(
+        "The secret is the account's auth token, the public address exactly the one entered at "
+        "Twilio; let it send by POST."
+    ),
     check=twilio.check,
     sign=twilio.sign,
     proof="twilio (PyPI)",
@@ -41,8 +44,10 @@ TWILIO_SHARED_KEY = replace(
     name="twilio_shared_key",
     title="Twilio, shared key",
     algorithm=Algorithm.HMAC_SHA256,
-    note="The secret is that of the shared key which a webhook setting names, with the algorithm "
-    "HMAC_SHA256; the public address is exactly the one entered at Twilio.",
+    note=gettext_noop(
+        "The secret is that of the shared key which a webhook setting names, with the algorithm "
+        "HMAC_SHA256; the public address is exactly the one entered at Twilio."
+    ),
 )
 
 MAILGUN = Scheme(
@@ -55,10 +60,14 @@ MAILGUN = Scheme(
     future_tolerance_s=900,
     ids=("body:signature.token", "body:token"),
     types=("body:event-data.event", "body:event"),
-    note="The secret is the HTTP webhook signing key. Forwarded mail with attachments comes in a "
-    "form of another kind and is refused.",
-    warning="Only a time and a token are signed, not the event: whoever sees one delivery before "
-    "it arrives can send another content in its place.",
+    note=gettext_noop(
+        "The secret is the HTTP webhook signing key. Forwarded mail with attachments comes in a "
+        "form of another kind and is refused."
+    ),
+    warning=gettext_noop(
+        "Only a time and a token are signed, not the event: whoever sees one delivery before "
+        "it arrives can send another content in its place."
+    ),
     check=mailgun.check,
     sign=mailgun.sign,
     proof="mailgun (PyPI)",
@@ -78,10 +87,13 @@ SNS = Scheme(
     ids=("body:MessageId",),
     types=("body:Type",),
     media_types=("text/plain", *JSON_TYPES),
-    note="The secret is the topic's ARN, such as arn:aws:sns:eu-west-1:123456789012:orders. The "
-    "subscription is confirmed by itself; leave raw message delivery off. Message attributes are "
-    "not signed. SHA-1 and SHA-256 are both taken: set the topic's SignatureVersion to 2. The "
-    "first delivery is refused with 503 until the certificate was fetched.",
+    note=gettext_noop(
+        "The secret is the topic's ARN, such as arn:aws:sns:eu-west-1:123456789012:orders. The "
+        "subscription is confirmed by itself; leave raw message delivery off. Message "
+        "attributes are "
+        "not signed. SHA-1 and SHA-256 are both taken: set the topic's SignatureVersion to 2. The "
+        "first delivery is refused with 503 until the certificate was fetched."
+    ),
     check=sns.check,
     documents=Documents(sns.allows, sns.is_usable),
     confirm=sns.confirm,
@@ -103,10 +115,14 @@ MSGRAPH = Scheme(
     ),
     handshakes=(Handshake(Method.POST, echo="query:validationToken", is_signed=False),),
     media_types=JSON_TYPES,
-    note="The secret is the clientState of the subscription. Notifications with resource data are "
-    "refused: they are encrypted. Subscriptions expire; whoever made them renews them.",
-    warning="Nothing is signed, and the secret stands in every body: whoever may read events of "
-    "this source can send others in Microsoft's name.",
+    note=gettext_noop(
+        "The secret is the clientState of the subscription. Notifications with resource data are "
+        "refused: they are encrypted. Subscriptions expire; whoever made them renews them."
+    ),
+    warning=gettext_noop(
+        "Nothing is signed, and the secret stands in every body: whoever may read events of "
+        "this source can send others in Microsoft's name."
+    ),
     check=msgraph.check,
     sign=msgraph.sign,
     proof="Microsoft's published description: nothing is signed",
@@ -127,10 +143,14 @@ LANGSMITH = Scheme(
     future_tolerance_s=langsmith.LEEWAY_S,
     id_fallback=Fallback.DIGEST,
     media_types=JSON_TYPES,
-    note="The secret is the address of the published keys, a space and the id of the workspace, as "
-    "in https://api.smith.langchain.com/.well-known/jwks.json 0b6e7c1a-…; the public address is "
-    "exactly the one in the sandbox's configuration. Callbacks are recorded, never answered with "
-    "headers to add.",
+    note=gettext_noop(
+        "The secret is the address of the published keys, a space and the id of the workspace, as "
+        "in https://api.smith.langchain.com/.well-known/jwks.json 0b6e7c1a-…; the public "
+        "address is "
+        "exactly the one in the sandbox's configuration. Callbacks are recorded, never "
+        "answered with "
+        "headers to add."
+    ),
     check=langsmith.check,
     documents=Documents(langsmith.allows, langsmith.is_usable, renew_after_s=3600),
     proof="a callback that langsmith 0.15.1 (PyPI) accepted",

@@ -1,5 +1,6 @@
 """Payments, shops, files, marketing and messages."""
 
+from gateway.lib.tongue import gettext_noop
 from webhooks.schemes.base import (
     Algorithm,
     Encoding,
@@ -37,8 +38,10 @@ SHOPIFY = Scheme(
     ids=("header:x-shopify-webhook-id", "header:shopify-webhook-id"),
     types=("header:x-shopify-topic", "header:shopify-topic"),
     success_status=200,
-    note="The secret is the app's client secret. Test notifications from a store's settings are "
-    "signed otherwise and refused.",
+    note=gettext_noop(
+        "The secret is the app's client secret. Test notifications from a store's settings are "
+        "signed otherwise and refused."
+    ),
     proof="@shopify/shopify-api (npm)",
 )
 
@@ -134,7 +137,9 @@ DROPBOX = Scheme(
     id_fallback=Fallback.RECEIPT,
     handshakes=(Handshake(Method.GET, echo="query:challenge"),),
     success_status=200,
-    note="Every notification is an event of its own, because Dropbox gives them no id.",
+    note=gettext_noop(
+        "Every notification is an event of its own, because Dropbox gives them no id."
+    ),
     proof="Dropbox's published description, checked with hmac",
 )
 
@@ -171,7 +176,9 @@ META = Scheme(
         ),
     ),
     success_status=200,
-    note="The secret is the app secret; the verify token to enter at Meta is on the source's page.",
+    note=gettext_noop(
+        "The secret is the app secret; the verify token to enter at Meta is on the source's page."
+    ),
     proof="pywa (PyPI)",
 )
 
@@ -182,7 +189,7 @@ HUBSPOT_V1 = Scheme(
     algorithm=Algorithm.SHA256,
     id_fallback=Fallback.DIGEST,
     split=Split(id=("subscriptionId", "eventId", "occurredAt"), types=("subscriptionType",)),
-    warning="A plain hash without a time: use HubSpot v3 where the app can.",
+    warning=gettext_noop("A plain hash without a time: use HubSpot v3 where the app can."),
     proof="hubspot-api-client (PyPI)",
 )
 
@@ -194,7 +201,7 @@ HUBSPOT_V2 = Scheme(
     signed="{method}{url}{body}",
     id_fallback=Fallback.DIGEST,
     split=Split(id=("subscriptionId", "eventId", "occurredAt"), types=("subscriptionType",)),
-    warning="A plain hash without a time: use HubSpot v3 where the app can.",
+    warning=gettext_noop("A plain hash without a time: use HubSpot v3 where the app can."),
     proof="hubspot-api-client (PyPI)",
 )
 
@@ -208,7 +215,7 @@ HUBSPOT_V3 = Scheme(
     timestamp_unit=Unit.MILLISECONDS,
     id_fallback=Fallback.DIGEST,
     split=Split(id=("subscriptionId", "eventId", "occurredAt"), types=("subscriptionType",)),
-    note="HubSpot calls an event id not unique; with subscription and time it is.",
+    note=gettext_noop("HubSpot calls an event id not unique; with subscription and time it is."),
     proof="hubspot-api-client (PyPI)",
 )
 
@@ -227,7 +234,7 @@ SENDGRID = Scheme(
     past_tolerance_s=86_400,
     id_fallback=Fallback.DIGEST,
     split=Split(id=("sg_event_id",), types=("event",)),
-    note="The secret is the verification key that SendGrid shows.",
+    note=gettext_noop("The secret is the verification key that SendGrid shows."),
     proof="sendgrid (PyPI) and the vector of its repository",
 )
 

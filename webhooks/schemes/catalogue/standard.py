@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gateway.lib.tongue import gettext_noop
 from webhooks.schemes.base import Algorithm, Encoding, Scheme
 
 TYPES = ("body:type", "body:event")
@@ -33,7 +34,7 @@ STANDARD_V1A = replace(
     secret_prefix="whpk_",  # noqa: S106
     secret_min_bytes=32,
     secret_max_bytes=32,
-    note="Paste the public key, whpk_….",
+    note=gettext_noop("Paste the public key, whpk_…."),
     # What Mobiscroll Connect sends is signed so, and its package holds to the specification.
     proof="mobiscroll-connect-sdk (PyPI)",
 )
@@ -83,6 +84,6 @@ STANDARD_FAMILY = (
         name="gitlab",
         title="GitLab, signed",
         types=("header:x-gitlab-event", "body:object_kind"),
-        note="Needs GitLab's signing token; where there is none, use GitLab, token.",
+        note=gettext_noop("Needs GitLab's signing token; where there is none, use GitLab, token."),
     ),
 )

@@ -1,5 +1,6 @@
 """Providers that sign nothing and only show a token: whoever sees one delivery can forge more."""
 
+from gateway.lib.tongue import gettext_noop
 from webhooks.schemes.base import JSON_TYPES, Algorithm, Fallback, Scheme
 
 WARNING = (
@@ -28,7 +29,9 @@ GOOGLE_DRIVE = Scheme(
     ids=("header:x-goog-channel-id header:x-goog-message-number",),
     types=("header:x-goog-resource-state",),
     success_status=200,
-    note="The secret is the token that was given when the channel was opened; channels expire.",
+    note=gettext_noop(
+        "The secret is the token that was given when the channel was opened; channels expire."
+    ),
     warning=WARNING,
     proof="Google's published description, checked by hand",
 )
@@ -42,7 +45,9 @@ LANGGRAPH = Scheme(
     id_fallback=Fallback.DIGEST,
     types=("body:status",),
     media_types=JSON_TYPES,
-    note="Set X-Webhook-Token among the webhook headers of the server's configuration.",
+    note=gettext_noop(
+        "Set X-Webhook-Token among the webhook headers of the server's configuration."
+    ),
     warning=WARNING,
     proof="LangGraph's published description, checked by hand",
 )

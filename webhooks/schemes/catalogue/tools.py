@@ -1,5 +1,6 @@
 """Code hosting, issue trackers, chat and monitoring; and the plain form that anybody can speak."""
 
+from gateway.lib.tongue import gettext_noop
 from webhooks.schemes.base import Algorithm, Encoding, Fallback, Handshake, Method, Scheme, Unit
 
 SIGNATURE_256 = "x-hub-signature-256"
@@ -11,7 +12,9 @@ GITHUB = Scheme(
     signature_prefix="sha256=",
     ids=("header:x-github-delivery",),
     types=("header:x-github-event",),
-    note="GitHub never repeats a delivery by itself; redeliver by hand within three days.",
+    note=gettext_noop(
+        "GitHub never repeats a delivery by itself; redeliver by hand within three days."
+    ),
     proof="@octokit/webhooks-methods (npm) and GitHub's published vector",
 )
 
@@ -49,7 +52,9 @@ SLACK = Scheme(
         Handshake(Method.POST, match={"body:ssl_check": "1"}),
     ),
     success_status=200,
-    note="The secret is the app's signing secret. Slack wants its answer within 3 seconds.",
+    note=gettext_noop(
+        "The secret is the app's signing secret. Slack wants its answer within 3 seconds."
+    ),
     proof="slack-sdk (PyPI)",
 )
 
@@ -71,7 +76,7 @@ DISCORD = Scheme(
         Handshake(Method.POST, match={"body:type": "1"}, answer='{"type":1}'),
         Handshake(Method.POST, match={"body:type": "0"}),
     ),
-    note="The secret is the application's public key.",
+    note=gettext_noop("The secret is the application's public key."),
     proof="discord-interactions (PyPI)",
 )
 
@@ -177,7 +182,9 @@ ZOOM = Scheme(
         ),
     ),
     success_status=200,
-    note="The secret is the app's secret token. Zoom repeats its challenge every 72 hours.",
+    note=gettext_noop(
+        "The secret is the app's secret token. Zoom repeats its challenge every 72 hours."
+    ),
     proof="@zoom/rivet (npm)",
 )
 
