@@ -27,8 +27,8 @@ class BulkAssignForm(forms.Form):
 
     to = forms.ChoiceField(
         required=False,
-        label="Who should decide them?",
-        help_text="Everybody who can decide them now still can.",
+        label=_("Who should decide them?"),
+        help_text=_("Everybody who can decide them now still can."),
     )
 
     def __init__(self, *args: Any, environment: Environment, **kwargs: Any) -> None:

@@ -127,7 +127,7 @@ class Attention:
         return [self._said(row) for row in self.action.comments.select_related("author", "agent")]
 
     def _said(self, row: Comment) -> Said:
-        who, initials, is_me = SAYS, "", False
+        who, initials, is_me = str(SAYS), "", False
         if row.author is not None:
             is_me = row.author_id == self.user.pk
             who, initials = gettext("You") if is_me else str(row.author), row.author.initials

@@ -97,7 +97,7 @@ class Card(Row):
             at = HOLD
         stopped = self.action.status in STOPPED
         steps = []
-        for number, word in enumerate(STEPS):
+        for number, word in enumerate(map(str, STEPS)):
             if number == HOLD and not self.hold_s:
                 continue
             if number < at:

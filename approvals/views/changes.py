@@ -32,7 +32,7 @@ class ChangeRow:
     @property
     def word(self) -> str:
         """The kind of change in words."""
-        return WORDS.get(self.kind, self.kind)
+        return str(WORDS.get(self.kind, self.kind))
 
     @property
     def words(self) -> Any:

@@ -138,7 +138,7 @@ def _look(said: dict[str, Any] | None) -> Look | None:
     tone, text = LOOKS.get(said.get("state", ""), ("", gettext("The service was asked")))
     if said.get("state") == "found" and said.get("status") == "failed":
         tone, text = "bad", gettext("The service remembers that it refused")
-    return Look(tone, text, said.get("detail") or "", _moment(said.get("at")))
+    return Look(tone, str(text), said.get("detail") or "", _moment(said.get("at")))
 
 
 def _moment(text: Any) -> datetime | None:

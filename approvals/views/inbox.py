@@ -143,7 +143,7 @@ class Inbox:
         counts = {"mine": needs, "team": self._team().count(), "held": self._held().count()}
         return [
             Tab(
-                label,
+                str(label),
                 self._with(tab=key if key != "mine" else ""),
                 key == self.tab,
                 counts.get(key),

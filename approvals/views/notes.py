@@ -57,7 +57,7 @@ def notes_of(action: Action, *, marks: tuple[Span, ...], now: datetime) -> list[
         ).format(public_id=holder.public_id)
         found.append(Note("", "hourglass", gettext("Waits for its target"), text))
     if action.code in HELD and action.status in (ActionStatus.PENDING, ActionStatus.APPROVED):
-        found.append(Note("warn", "git-merge", HELD[action.code], action.reason))
+        found.append(Note("warn", "git-merge", str(HELD[action.code]), action.reason))
     if action.status in NEEDS_WORKER and not heartbeat.alive("worker"):
         text = gettext(
             "No worker has reported lately. You can decide; it runs once a worker is back."

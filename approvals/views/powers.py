@@ -88,7 +88,7 @@ class Powers:
         end = self.action.decide_by
         latest = services.latest_deadline(self.action)
         return [
-            (hours, label)
+            (hours, str(label))
             for hours, label in EXTENSIONS
             if end and end + timedelta(hours=int(hours)) <= latest
         ]

@@ -115,9 +115,9 @@ def ending_of(action: Action) -> Ending | None:
     if status not in ENDINGS:
         return None
     tone, icon, title = ENDINGS[status]
-    text = action.reason or (UNKNOWN_HINT if status == ActionStatus.UNKNOWN else "")
+    text = action.reason or (str(UNKNOWN_HINT) if status == ActionStatus.UNKNOWN else "")
     result = "" if action.result is None else _text(action.result)
-    return Ending(tone, icon, title, text, result)
+    return Ending(tone, icon, str(title), text, result)
 
 
 def history_of(action: Action) -> list[Entry]:

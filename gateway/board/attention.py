@@ -20,6 +20,7 @@ from audit import badge
 from gateway.connections import accounts
 from gateway.connections import services as connections
 from gateway.connections.models import Connection
+from gateway.lib.words import Words
 from gateway.outlets.models import Outlet
 from gateway.runs.models import Report
 from gateway.tenants.models import ApiKey, Environment
@@ -63,10 +64,10 @@ class Watch:
     """One kind of trouble: what it means, what to do, and the list that shows it."""
 
     key: str
-    title: str
+    title: Words
     icon: str
     tone: str
-    advice: str
+    advice: Words
     page: str
     query: str
     permission: str

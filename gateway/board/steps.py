@@ -121,7 +121,7 @@ class Progress:
     def steps(self) -> list[Step]:
         """All of them, in order."""
         done, current = self.done, self.current
-        return [Step(key, title, done[key], key == current) for key, title in TITLES.items()]
+        return [Step(key, str(title), done[key], key == current) for key, title in TITLES.items()]
 
     @property
     def number(self) -> int:

@@ -63,7 +63,9 @@ def find(request: Any) -> HttpResponse:
 
 def commands(text: str) -> list[Command]:
     """The commands whose name fits."""
-    return [Command(*one) for one in COMMANDS if _fits(text, one[1])]
+    return [
+        Command(key, str(label), icon) for key, label, icon in COMMANDS if _fits(text, str(label))
+    ]
 
 
 def hits(frame: Frame, text: str) -> Iterator[Hit]:

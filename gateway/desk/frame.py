@@ -113,7 +113,7 @@ class Frame:
     def items(self) -> list[Item]:
         """The pages that exist and that the person may open."""
         return [
-            Item(key, label, icon, url, self._is_current(url), key == SECOND_PART)
+            Item(key, str(label), icon, url, self._is_current(url), key == SECOND_PART)
             for key, label, icon, name, permission in PAGES
             if self.principal.has(permission)
             for url in (self.url(name),)

@@ -31,7 +31,7 @@ class Line:
     @property
     def what(self) -> str:
         """What is delivered."""
-        return WHAT[Kind(self.row.kind)]
+        return str(WHAT[Kind(self.row.kind)])
 
     @cached_property
     def behind(self) -> int:

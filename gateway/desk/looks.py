@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
+from gateway.lib.words import Words
+
 
 @dataclass(frozen=True)
 class Look:
@@ -11,7 +13,7 @@ class Look:
 
     tone: str
     icon: str
-    word: str
+    word: Words
 
 
 _LOOKS = {

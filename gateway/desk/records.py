@@ -17,6 +17,7 @@ from audit.actions import AuditAction
 from audit.context import KINDS
 from audit.models import AuditRecord, Checkpoint, Leaf
 from gateway.lib.labels import labels_of
+from gateway.lib.words import Words
 from gateway.tenants.models import Environment
 
 AREAS = sorted({action.rpartition(".")[0] for action in AuditAction})
@@ -37,7 +38,7 @@ PAGES = {
 SHORT = 12
 
 
-def _choices(first: str, values: Any) -> list[tuple[str, str]]:
+def _choices(first: Words, values: Any) -> list[tuple[str, Words]]:
     return [("", first), *((value, value) for value in values)]
 
 

@@ -1,5 +1,6 @@
 """The form of a scheme of one's own, and of a request to try it on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -7,6 +8,7 @@ from django.forms import BoundField
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from gateway.lib.words import Words
 from webhooks.schemes.base import Algorithm, Encoding, Fallback, Scheme, Split, Unit
 from webhooks.schemes.custom import MAX_TEXT, MAX_TOLERANCE_S, BadScheme, dump, parse
 
@@ -35,7 +37,7 @@ SPLITS = ("split_items", "split_id", "split_types")
 LISTS = ("signature_headers", "ids", "types")
 
 
-def _text(label: str, help_text: str = "", *, placeholder: str = "") -> forms.CharField:
+def _text(label: Words, help_text: Words = "", *, placeholder: str = "") -> forms.CharField:
     # Spaces count: a separator may be one.
     return forms.CharField(
         required=False,
@@ -47,7 +49,7 @@ def _text(label: str, help_text: str = "", *, placeholder: str = "") -> forms.Ch
     )
 
 
-def _lines(label: str, help_text: str, *, required: bool = False) -> forms.CharField:
+def _lines(label: Words, help_text: Words, *, required: bool = False) -> forms.CharField:
     return forms.CharField(
         required=required,
         label=label,
@@ -56,11 +58,11 @@ def _lines(label: str, help_text: str, *, required: bool = False) -> forms.CharF
     )
 
 
-def _choice(label: str, words: dict[Any, str]) -> forms.ChoiceField:
+def _choice(label: Words, words: Mapping[Any, Any]) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, choices=[(k.value, v) for k, v in words.items()])
 
 
-def _seconds(label: str) -> forms.IntegerField:
+def _seconds(label: Words) -> forms.IntegerField:
     return forms.IntegerField(min_value=1, max_value=MAX_TOLERANCE_S, initial=300, label=label)
 
 

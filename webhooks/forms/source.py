@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from gateway.agents.models import Provider
 from gateway.lib.errors import DomainError
 from gateway.lib.visible import reveal
+from gateway.lib.words import Words
 from gateway.tenants.models import Environment
 from webhooks.models import Source
 from webhooks.schemes.base import Algorithm, Scheme
@@ -42,7 +43,7 @@ def put(form: forms.Form, error: DomainError) -> None:
     form.add_error(field if field in form.fields else None, error.detail)
 
 
-def _number(label: str, *, low: int = 1, high: int, help_text: str = "") -> forms.IntegerField:
+def _number(label: Words, *, low: int = 1, high: int, help_text: Words = "") -> forms.IntegerField:
     return forms.IntegerField(
         required=False, min_value=low, max_value=high, label=label, help_text=help_text
     )

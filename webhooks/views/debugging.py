@@ -13,6 +13,7 @@ from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
 from gateway.lib.html import page
+from gateway.lib.words import Words
 from gateway.tenants.principals import of_user
 from webhooks import services
 from webhooks.forms import DebugForm
@@ -25,7 +26,7 @@ from webhooks.views.source_page import SourcePage
 HEX_BYTES = 2048
 HEX_WIDTH = 16
 TEXT_BYTES = 64 * 1024
-LOOKS = {
+LOOKS: dict[Verdict, tuple[str, str, Words]] = {
     Verdict.OK: ("ok", "check", "passed"),
     Verdict.FAILED: ("bad", "x", "failed"),
     Verdict.NOT_REACHED: ("off", "circle-dashed", _("not reached")),
@@ -60,7 +61,7 @@ class ExplanationPage:
         self.with_bytes = with_bytes
 
     @property
-    def steps(self) -> list[tuple[Step, tuple[str, str, str]]]:
+    def steps(self) -> list[tuple[Step, tuple[str, str, Words]]]:
         """Each step with tone, icon and word of its verdict."""
         return [(step, LOOKS[step.verdict]) for step in self.told.steps]
 

@@ -60,7 +60,7 @@ class Dashboard:
     @property
     def ranges(self) -> list[tuple[str, str, bool]]:
         """Key, label and whether it is shown."""
-        return [(key, label, key == self.period.key) for key, label in LABELS]
+        return [(key, str(label), key == self.period.key) for key, label in LABELS]
 
     def charts(self) -> list[Chart]:
         """The charts; names of reviewers are looked up as they are today."""

@@ -62,11 +62,11 @@ def callback(request: Any) -> HttpResponse:
     pending = dict(request.session.get(PENDING, {}))
     kept = pending.pop(state, None)
     if kept is None:
-        return _failed(request, None, UNKNOWN)
+        return _failed(request, None, str(UNKNOWN))
     request.session[PENDING] = pending
     found = connections(request).public(kept["connection"]).first()
     if found is None:
-        return _failed(request, None, UNKNOWN)
+        return _failed(request, None, str(UNKNOWN))
     code = request.GET.get("code", "")
     if not code or "error" in request.GET:
         told = services.refused(

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from audit.canonical import canonical
 from gateway.desk import looks, payload
@@ -66,9 +66,14 @@ def refusal(reason: str) -> dict[str, Any]:
 
 
 @register.simple_tag
-@lru_cache(maxsize=16)
 def risk(level: str) -> SafeString:
-    """The chip of a risk: bars, word and colour. Four of them, and a list shows one on each row."""
+    """The chip of a risk: bars, word and colour."""
+    return _risk(level, get_language())
+
+
+@lru_cache(maxsize=64)
+def _risk(level: str, language: str | None) -> SafeString:
+    # Four of them in each language, and a list shows one on each row.
     rows = [(3 * at, 9 - 3 * at, 3 + 3 * at, lit) for at, lit in enumerate(looks.bars(level))]
     return render_to_string("_risk.html", {"level": level, "rows": rows})
 

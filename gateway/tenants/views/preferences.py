@@ -36,7 +36,7 @@ def keys(request: Any) -> HttpResponse:
     """The single keys, one by one; `usual` takes all back to what they are at first."""
     if request.method == "POST" and "usual" in request.POST:
         services.change_preferences(request.user, keys="")
-        messages.success(request, "All keys are the usual ones again.")
+        messages.success(request, gettext("All keys are the usual ones again."))
         return redirect("account_keys")
     form = KeysForm(request.POST or None, user=request.user)
     if request.method != "POST" or not form.is_valid():
@@ -45,5 +45,5 @@ def keys(request: Any) -> HttpResponse:
             request, "account/keys.html", {"form": form, "tab": "preferences"}, status=status
         )
     services.change_preferences(request.user, keys=form.stored)
-    messages.success(request, "Saved.")
+    messages.success(request, gettext("Saved."))
     return redirect("account_keys")

@@ -10,6 +10,7 @@ from gateway.connections.models import Connection
 from gateway.lib.errors import DomainError
 from gateway.lib.formrows import visible
 from gateway.lib.jsonfield import JsonObjectField, written
+from gateway.lib.words import Words
 from gateway.tenants.models import Environment
 from gateway.tools import services
 from gateway.tools.models import RetryClass, Risk, SideEffect, ToolVersion
@@ -19,7 +20,7 @@ OBJECTS = ("input_schema", "output_schema", "config", "preview", "compensate")
 TEXTS = ("description", "effect", "affected", "side_effect", "retry_class", "risk")
 
 
-def _lines(label: str, help_text: str) -> forms.CharField:
+def _lines(label: Words, help_text: Words) -> forms.CharField:
     area = forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
     return forms.CharField(required=False, label=label, help_text=help_text, widget=area)
 
