@@ -47,6 +47,7 @@ from approvals.services.waiting import (
     not_aside,
     on_others,
     put_aside,
+    snoozed,
     waiting_for,
 )
 from approvals.services.withdrawing import cancel, cancel_run_actions
@@ -114,6 +115,7 @@ __all__ = [
     "shortfall",
     "shown_arguments",
     "snooze",
+    "snoozed",
     "stopped_here",
     "stopping",
     "substitutes_of",

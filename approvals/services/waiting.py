@@ -66,16 +66,19 @@ def put_aside(user: User, environment: Environment) -> QuerySet[Action]:
 
 def not_aside(waiting: QuerySet[Action], user: User) -> QuerySet[Action]:
     """What of this the person has not put aside."""
-    return waiting.exclude(pk__in=_snoozed(user))
+    return waiting.exclude(pk__in=snoozed(user))
 
 
 def aside(waiting: QuerySet[Action], user: User) -> QuerySet[Action]:
     """What of this the person has put aside."""
-    return waiting.filter(pk__in=_snoozed(user))
+    return waiting.filter(pk__in=snoozed(user))
 
 
-def _snoozed(user: User) -> QuerySet[Any, Any]:
-    """From the few rows of the person, so that nobody looks at each of the many actions."""
+def snoozed(user: User) -> QuerySet[Any, Any]:
+    """What the person has put aside, wherever it is.
+
+    From the few rows of the person, so that nobody looks at each of the many actions.
+    """
     aside = Snooze.objects.filter(user=user, row_version=F("action__row_version"))
     return aside.filter(Q(until__isnull=True) | Q(until__gt=Now())).values("action_id")
 

@@ -1,10 +1,11 @@
 """The inbox: what waits for this person, for the team, and what is done."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Case, IntegerField, Q, When
+from django.db.models import Case, Count, IntegerField, Q, When
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
@@ -41,6 +42,8 @@ LIVE_TABS = ("mine", "team")
 TICKED_TABS = ("mine", "team", "others")
 KEPT = ("assignee", "snoozed")
 ME = "me"
+# Who may decide can tick rows; who may assign finds that among what is done with them.
+DECIDE, ASSIGN = "approvals.decide_action", "approvals.assign_action"
 SHOWN = ("assignee", "assigned_group", "taken_by")
 BY_RISK = Case(
     *(When(risk=risk, then=place) for place, risk in enumerate(("critical", "high", "medium"))),
@@ -103,10 +106,18 @@ class Inbox:
     def _held(self) -> Any:
         return Action.objects.within(self.environment).held()
 
-    def _assigned(self, rows: Any) -> Any:
-        """Those of the rows that are assigned to this person, or to a group of theirs."""
+    @property
+    def _is_assigned(self) -> Q:
+        """Whether a row is assigned to this person, or to a group of theirs."""
         groups = Group.objects.of(self.environment.tenant).filter(members__user=self.user)
-        return rows.filter(Q(assignee=self.user) | Q(assigned_group__in=groups))
+        return Q(assignee=self.user) | Q(assigned_group__in=groups.values("pk"))
+
+    @cached_property
+    def _pending(self) -> dict[str, int]:
+        """How many wait for the team, and of them for this person by name."""
+        counts = {"team": Count("pk"), "assigned": Count("pk", filter=self._is_assigned)}
+        found: dict[str, int] = self._team().order_by().aggregate(**counts)
+        return found
 
     def _done(self) -> Any:
         rows = Action.objects.within(self.environment).filter(status__in=DECIDED)
@@ -122,7 +133,7 @@ class Inbox:
         """The actions of the tab that fit the filters; undecided ones by risk, then time left."""
         rows = self._of_tab()
         if self.request.GET.get("assignee") == ME:
-            rows = self._assigned(rows)
+            rows = rows.filter(self._is_assigned)
         rows = self.filters.narrow(rows)
         if self.tab == "done":
             return rows.order_by("-id")
@@ -140,7 +151,7 @@ class Inbox:
     def tabs(self) -> list[Tab]:
         """The views with their counts."""
         needs = waiting.needs_count(self.request)
-        counts = {"mine": needs, "team": self._team().count(), "held": self._held().count()}
+        counts = {"mine": needs, "team": self._pending["team"], "held": self._held().count()}
         return [
             Tab(
                 str(label),
@@ -171,7 +182,7 @@ class Inbox:
         """The views that a person may turn on, with how much is in each."""
         found = []
         if not self._is_set("assignee") and self.is_live:
-            count = self._assigned(self._team()).count()
+            count = self._pending["assigned"]
             found += (
                 [
                     Chip(
@@ -217,8 +228,8 @@ class Inbox:
             "tab": self.tab,
             "is_live": self.is_live,
             "has_ticks": self.tab in TICKED_TABS,
-            "may_decide": _may_decide(self.request),
-            "may_assign": self.user.has_perm("approvals.assign_action", self.environment),
+            "may_decide": waiting.may(self.request, DECIDE),
+            "may_assign": waiting.may(self.request, ASSIGN),
             "tabs": self.tabs(),
             "chips": self.chips(),
             "offers": self.offers(),
@@ -289,13 +300,8 @@ def row(request: Any, action: str) -> HttpResponse:
     found = Action.objects.within(request.environment).public(action)
     line = get_object_or_404(found.for_lists().prefetch_related("approvals"))
     home = place(line, "approvals:inbox")
-    context = {"row": Row(line, inbox=home), "may_decide": _may_decide(request)}
+    context = {"row": Row(line, inbox=home), "may_decide": waiting.may(request, DECIDE)}
     return render(request, "approvals/_row_item.html", context)
-
-
-def _may_decide(request: Any) -> bool:
-    """Whether the person's rows can be ticked."""
-    return bool(request.user.has_perm("approvals.decide_action", request.environment))
 
 
 def _new(listed: Inbox) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Row:
         self.action = action
         self.inbox = inbox
 
-    @property
+    @cached_property
     def url(self) -> str:
         """The action's own page."""
         return place(self.action, "approvals:detail", action=self.action.public_id)

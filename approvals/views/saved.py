@@ -14,6 +14,7 @@ from approvals.forms.views import SaveViewForm
 from approvals.models import SavedView
 from approvals.services.saving import CLEAR, SHARE, kept_query
 from approvals.views.rows import place
+from approvals.views.waiting import may
 from gateway.lib.errors import DomainError
 from gateway.lib.html import page
 from gateway.tenants.principals import of_user
@@ -42,8 +43,8 @@ class Views:
 
     def __init__(self, request: Any, inbox_url: str) -> None:
         self.query = kept_query(request.GET)
-        self.may_share = request.user.has_perm(SHARE, request.environment)
-        may_clear = request.user.has_perm(CLEAR, request.environment)
+        self.may_share = may(request, SHARE)
+        may_clear = may(request, CLEAR)
         rows = SavedView.objects.within(request.environment).seen_by(request.user)
         self.offered = [
             Offered(

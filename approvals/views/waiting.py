@@ -1,8 +1,20 @@
-"""What waits for the person of a request, asked once for side bar, tabs and list."""
+"""What waits for the person of a request, and what they may: asked once for all parts of a page."""
 
 from typing import Any
 
 from approvals import services
+from gateway.tenants.principals import Principal, of_user
+
+# More than anybody puts aside by hand; beyond it the database compares by itself.
+MOST_SNOOZED = 500
+
+
+def may(request: Any, permission: str) -> bool:
+    """Whether the person has this permission here."""
+    if not hasattr(request, "principal_here"):
+        request.principal_here = of_user(request.user, request.environment)
+    here: Principal = request.principal_here
+    return here.has(permission)
 
 
 def waiting(request: Any) -> Any:
@@ -14,12 +26,14 @@ def waiting(request: Any) -> Any:
 
 def needs(request: Any) -> Any:
     """Those that they have not put aside."""
-    return services.not_aside(waiting(request), request.user)
+    rows = waiting(request)
+    return rows.exclude(pk__in=_snoozed(request)) if _snoozed(request) else rows
 
 
 def aside(request: Any) -> Any:
     """Those that they have put aside."""
-    return services.aside(waiting(request), request.user)
+    rows = waiting(request)
+    return rows.filter(pk__in=_snoozed(request)) if _snoozed(request) else rows.none()
 
 
 def needs_count(request: Any) -> int:
@@ -27,3 +41,12 @@ def needs_count(request: Any) -> int:
     if not hasattr(request, "needs_count"):
         request.needs_count = needs(request).count()
     return int(request.needs_count)
+
+
+def _snoozed(request: Any) -> Any:
+    """What they have put aside: mostly nothing, and then nobody looks for it in ten thousand."""
+    if not hasattr(request, "snoozed_rows"):
+        rows = services.snoozed(request.user).values_list("action_id", flat=True)
+        found = list(rows[: MOST_SNOOZED + 1])
+        request.snoozed_rows = rows if len(found) > MOST_SNOOZED else found
+    return request.snoozed_rows

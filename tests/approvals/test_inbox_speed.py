@@ -57,6 +57,11 @@ def fill(people: People, count: int) -> None:
     Action.objects.bulk_create(rows, batch_size=500)
 
 
+def put_aside(people: People, count: int) -> None:
+    for action in Action.objects.within(people.environment).filter(risk="low")[:count]:
+        snooze(action=action, by=people.principal(people.may))
+
+
 def addresses(people: People) -> dict[str, dict[str, str]]:
     """What a reviewer's browser asks of the inbox, by what it is for."""
     newest = Action.objects.within(people.environment).latest("id").public_id
@@ -91,10 +96,11 @@ def queries(people: People) -> dict[str, int]:
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(people: People) -> None:
     fill(people, 8)
+    # One that is put aside: who has put none aside is spared a question.
+    put_aside(people, 1)
     few = queries(people)
     fill(people, 60)
-    for action in Action.objects.within(people.environment).filter(risk="low")[:5]:
-        snooze(action=action, by=people.principal(people.may))
+    put_aside(people, 5)
     assert queries(people) == few
 
 
@@ -114,7 +120,7 @@ def test_ten_thousand_waiting_actions_are_listed_in_time(
         for name, seconds in medians.items():
             line = f"{connection.vendor}, {MANY} waiting, {name}: {seconds * 1000:.0f} ms"
             print(f"\n{line}", end="")  # noqa: T201 - the figure of docs/assurance.md
-    assert medians["first page"] <= GOAL_S, medians
+    assert max(medians.values()) <= GOAL_S, medians
 
 
 def _cost(people: People, query: dict[str, str], browser: Any) -> float:

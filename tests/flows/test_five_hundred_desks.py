@@ -15,7 +15,7 @@ from tests.flows.desks import PATIENCE_S, Cost, Desk, cost_of, people
 
 pytestmark = [pytest.mark.flow, pytest.mark.long]
 DESKS, DROPPED = 500, 100
-CHANGES = 20
+CHANGES = 40
 # How many streams are opened at a time, as browsers come one after another.
 AT_ONCE = 25
 IDLE_S = 10.0
