@@ -189,6 +189,12 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
                 name="action_run_starter",
                 condition=models.Q(status="pending", run_starter_id__isnull=False),
             ),
+            # Those with stages, of which each is asked whose turn it is.
+            models.Index(
+                fields=["environment"],
+                name="action_staged",
+                condition=models.Q(status="pending", routes=""),
+            ),
             # All that `services.waiting` and the inbox ask of what waits, and nothing else is read.
             SQLiteIndex(
                 fields=[
