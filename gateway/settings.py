@@ -55,6 +55,8 @@ OUTBOUND_ALLOW = env.items("COUNTERSIGN_OUTBOUND_ALLOW")
 CONNECTORS = env.items("COUNTERSIGN_CONNECTORS")
 MAX_BODY_BYTES = env.number("COUNTERSIGN_MAX_BODY_BYTES", 1024 * 1024, at_least=1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+# Arguments longer than this are never put before a person, who could not read them; 0 is no limit.
+REVIEW_MAX_BYTES = env.number("COUNTERSIGN_REVIEW_MAX_BYTES", 64 * 1024, at_least=0)
 # How long things stay, in days; 0 is for ever. docs/privacy.md says what each is about.
 KEEP_EVENTS_DAYS = env.number("COUNTERSIGN_KEEP_EVENTS_DAYS", 90, at_least=0)
 KEEP_ACTIONS_DAYS = env.number("COUNTERSIGN_KEEP_ACTIONS_DAYS", 400, at_least=0)

@@ -24,6 +24,7 @@ from approvals.services.reading import (
     next_voters,
     progress,
     shortfall,
+    unreadable,
     would_be_last,
 )
 from approvals.services.reconciling import look_again, reconcile
@@ -126,6 +127,7 @@ __all__ = [
     "unreviewed",
     "try_version",
     "undo",
+    "unreadable",
     "undone_by",
     "waiting_for",
     "wake",

@@ -31,7 +31,8 @@ def approve(
     With `arguments` they are edited first, as `editing.edit` does; the vote is then for the new
     version, and left out where its editor may not approve it: the action stays pending.
     Raises Denied (who may not), StaleState (changed since it was shown), Conflict (voted already),
-    Exceeded (a budget has no room; nothing is counted then, and the action goes on waiting).
+    Refused (longer than a person reads), Exceeded (a budget has no room; nothing is counted then,
+    and the action goes on waiting).
     """
     edit = None
     if arguments is not None:
@@ -58,6 +59,8 @@ def _may_approve_too(action: Action, by: Principal) -> bool:
 
 
 def _approve(action: Action, by: Principal, *, comment: str) -> None:
+    if found := reading.unreadable(action.arguments):
+        raise Refused(found.code, found.detail)
     if reading.must_step_up(action, by):
         raise Denied(
             STEP_UP_NEEDED,

@@ -12,7 +12,7 @@ from approvals.findings import Finding
 from approvals.models import Action
 from approvals.redact import StrayMask
 from approvals.requirement import stricter_of
-from approvals.services import binding, spending, trail, versions
+from approvals.services import binding, reading, spending, trail, versions
 from approvals.services.checking import NOT_PERMITTED, check
 from approvals.services.locking import attempt, lock_for_decision, touch
 from approvals.services.masking import unmasked
@@ -109,6 +109,9 @@ def _checked(action: Action, arguments: Any) -> Wish:
     check(wish)
     if wish.findings:
         raise _refusal(wish.findings[0])
+    # What somebody makes of a call always waits for people.
+    if found := reading.unreadable(wish.text):
+        raise _refusal(found)
     return wish
 
 

@@ -13,7 +13,7 @@ from approvals.gate import Verdict, decide
 from approvals.models import Action
 from approvals.policy import engine
 from approvals.requirement import Requirement
-from approvals.services import binding, granted, selecting, spending
+from approvals.services import binding, granted, reading, selecting, spending
 from approvals.services.masking import masked
 from approvals.services.previewing import Preview
 from approvals.services.routing import routed
@@ -52,7 +52,7 @@ def judge(
     if evaluation:
         led = routed(verdict.requirement, evaluation, version=action.tool_version)
         verdict = replace(verdict, requirement=led)
-    _apply(action, _granted(action, wish, verdict))
+    _apply(action, _readable(wish, _granted(action, wish, verdict)))
 
 
 def _granted(action: Action, wish: Wish, verdict: Verdict) -> Verdict:
@@ -71,6 +71,17 @@ def _granted(action: Action, wish: Wish, verdict: Verdict) -> Verdict:
     wish.asked_of_people = wanted
     reason = f"Granted by {wish.grant.made_by} ({wish.grant.public_id})"
     return Verdict(status="approved", code=GRANTED, reason=reason, hold_s=wanted.hold_s)
+
+
+def _readable(wish: Wish, verdict: Verdict) -> Verdict:
+    """The verdict, unless it asks a person to read more than anybody does.
+
+    Whatever passes without people may be as long as the API takes it.
+    """
+    if verdict.requirement is None:
+        return verdict
+    found = reading.unreadable(wish.text)
+    return decide([found], None) if found else verdict
 
 
 def _apply(action: Action, verdict: Verdict) -> None:

@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Iterable
 
+from django.conf import settings
 from django.utils import timezone
 
-from approvals import ladder, quorum, reachable
+from approvals import ladder, quorum, reachable, readable
 from approvals.findings import Finding
 from approvals.models import Action, Approval, Delegation
 from approvals.quorum import PersonFacts, Standing, Vote
@@ -132,6 +133,11 @@ def right_of(
         ):
             return one.delegation
     raise Denied(found.code, found.detail)
+
+
+def unreadable(arguments: str) -> Finding | None:
+    """Why nobody is asked to approve these canonical arguments: longer than anybody reads."""
+    return readable.too_large(len(arguments.encode()), most=settings.REVIEW_MAX_BYTES)
 
 
 def must_step_up(action: Action, by: Principal) -> bool:

@@ -134,7 +134,8 @@ class Ballot:
             services.may_decide(self.action, of_user(self.user, self.action.environment))
         except Denied as error:
             return error.detail
-        return ""
+        found = services.unreadable(self.action.arguments)
+        return found.detail if found else ""
 
     @property
     def can_decide(self) -> bool:

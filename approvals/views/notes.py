@@ -49,6 +49,9 @@ def notes_of(action: Action, *, marks: tuple[Span, ...], now: datetime) -> list[
             "Give somebody the role or group, or cancel the action."
         ).format(missing=missing)
         found.append(Note("bad", "users", gettext("Nobody can decide this"), text))
+    if action.status == ActionStatus.PENDING and (why := services.unreadable(action.arguments)):
+        text = gettext("{reason} Reject this one; nobody can approve it.").format(reason=why.detail)
+        found.append(Note("bad", "hand-stop", gettext("Too large to be approved"), text))
     if action.status in NEEDS_WORKER:
         found += [_stopped(switch) for switch in services.stopping(action)]
     if action.status == ActionStatus.APPROVED and (holder := services.holder_of(action)):

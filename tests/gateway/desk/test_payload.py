@@ -61,6 +61,11 @@ def test_the_layout_of_canonical_json_can_be_taken_back(value):
     assert original("\n".join(rows)) == text
 
 
+def test_quotation_marks_without_end_cost_no_more_than_other_text():
+    # Tried from each of them to the end, these would take minutes.
+    assert not is_compact_json("{" + '\\"' * 100_000)
+
+
 def test_every_member_has_a_line_of_its_own():
     assert len(lines('{"a":1,"b":{"c":[1,2]}}')) == 9
 
