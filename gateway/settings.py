@@ -248,6 +248,7 @@ EMAIL_URL = env.text("COUNTERSIGN_EMAIL_URL", "")
 locals().update(env.email(EMAIL_URL))
 DEFAULT_FROM_EMAIL = f"Countersign <countersign@{_public.hostname}>"
 
+CSRF_FAILURE_VIEW = "gateway.desk.errors.csrf_failed"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_NAME = "__Host-countersign" if IS_HTTPS else "countersign"
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "countersign-csrf"

@@ -6,6 +6,7 @@ from django.template import loader
 from django.utils.translation import gettext
 
 from audit.context import correlation_id
+from gateway.lib.html import is_fragment
 from gateway.lib.problems import problem_response
 
 API = "/api/"
@@ -28,6 +29,16 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
         )
     hint = gettext("An administrator of your organisation can give you a role that does.")
     return _answer(request, 403, gettext("Not allowed"), detail, hint=hint)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403: the form does not belong to this session, as after signing in again in another tab."""
+    hint = "Open the page again, look at it as it is now, and press the button once more."
+    detail = (
+        "Nothing was decided or changed. The form was made before you signed in last, or did not "
+        "come from here."
+    )
+    return _answer(request, 403, "This page is out of date", detail, hint=hint)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -78,4 +89,9 @@ def _answer(
         "hint": hint,
         "request_id": correlation_id(),
     }
-    return render(request, "error.html", context, status=status)
+    if not is_fragment(request):
+        return render(request, "error.html", context, status=status)
+    # Beside what was there: an error page inside of an action would hide the action.
+    answer = render(request, "_error_note.html", context, status=status)
+    answer["HX-Retarget"], answer["HX-Reswap"] = "#messages", "innerHTML"
+    return answer

@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.decorators import login_required
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
 
 from audit import services as audit
 from audit.actions import AuditAction
@@ -40,21 +43,37 @@ def page(permission: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        @login_required
         def guarded(
             request: Any, *, tenant: str, environment: str, **rest: Any
         ) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return sign_in_first(request)
             place = getattr(request, "environment", None)
             if place is None:
                 raise Http404
             if not request.user.has_perm(permission, place):
                 raise PermissionDenied(permission)
             with timezone.override(ZoneInfo(request.user.time_zone or place.tenant.time_zone)):
-                return view(request, **rest)
+                answer = view(request, **rest)
+            # Neither the back button nor who sits down here next sees what was true, or allowed.
+            answer.headers.setdefault("Cache-Control", "no-store")
+            return answer
 
         return guarded
 
     return decorate
+
+
+def sign_in_first(request: Any) -> HttpResponse:
+    """To the sign-in and back, with nothing done.
+
+    Where htmx asked, the whole page goes there, and comes back to itself: a sign-in form inside of
+    an action would be the answer to a decision that nobody took.
+    """
+    if not is_fragment(request):
+        return redirect_to_login(request.get_full_path())
+    back = urlencode({"next": request.htmx.current_url_abs_path or "/"})
+    return HttpResponseClientRedirect(f"{resolve_url(settings.LOGIN_URL)}?{back}")
 
 
 def is_fragment(request: Any) -> bool:
