@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -34,6 +35,8 @@ HEADINGS = {
     "compensate": _("Undo it"),
 }
 STATUS = {Refused: 422, Denied: 403, Conflict: 409}
+BALLOT = ("approve", "reject", "edit")
+SAID_LENGTH = 160
 Decide = Callable[[Action, Principal], object]
 
 
@@ -61,8 +64,11 @@ def done(request: Any, action: Action, *, said: str) -> HttpResponse:
     if not is_fragment(request):
         messages.success(request, line)
         return to_page(request, action)
-    answer = show_action(request, Card(request, fresh), has_count=True)
-    answer["HX-Trigger"] = json.dumps({"cs:decided": {"said": line}})
+    card = Card(request, fresh)
+    answer = show_action(request, card, has_count=True)
+    # Who can still decide it goes on with it: the focus stays. A header has little room.
+    told = {"said": Truncator(line).chars(SAID_LENGTH), "stays": card.ballot.can_decide}
+    answer["HX-Trigger"] = json.dumps({"cs:decided": told})
     return answer
 
 
@@ -85,8 +91,16 @@ def _lead_to(request: Any, url: str) -> HttpResponse:
 
 
 def ask(request: Any, action: Action, form: Any, *, kind: str) -> HttpResponse:
-    """The form on a page of its own; for htmx, with its errors, in its dialog."""
+    """The form on a page of its own; for htmx, with its errors, in its dialog.
+
+    Nobody is asked what is decided already, as by the back button: the action's page follows.
+    """
     card = Card(request, action)
+    if request.method == "GET" and kind in BALLOT and not card.is_open:
+        state = {"state": action.get_status_display().lower()}
+        text = _("It is %(state)s already: there is nothing to decide any more.")
+        messages.info(request, text % state)
+        return to_page(request, action)
     status = 422 if request.method == "POST" else 200
     context = {
         "card": card,

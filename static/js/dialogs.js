@@ -21,7 +21,10 @@ export function startDialogs() {
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    for (const menu of document.querySelectorAll("details.cs-drop[open]")) menu.open = false;
+    for (const menu of document.querySelectorAll("details.cs-drop[open]")) {
+      if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+      menu.open = false;
+    }
   });
   // One press, one post: a form that is on its way cannot be sent again.
   document.addEventListener("submit", (event) => {

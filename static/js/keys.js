@@ -6,6 +6,7 @@ import { word } from "./words.js";
 const OFF = "cs-keys-off";
 const GO_MS = 1200;
 const PLACES = { i: "inbox", a: "actions", r: "runs", e: "events", t: "tools", p: "policies", d: "dashboard" };
+const room = matchMedia("(min-width: 1200px)");
 let going = 0;
 
 // Off for the person wherever they sign in (their preferences), or in this browser (the switch in the sheet).
@@ -23,9 +24,22 @@ function step(by) {
   const at = links.findIndex((link) => link === document.activeElement || link.hasAttribute("aria-current"));
   const focused = links.indexOf(document.activeElement);
   const from = focused >= 0 ? focused : at;
-  const next = links[Math.max(0, Math.min(links.length - 1, from + by))];
+  // After a decision the next row has the focus and is not open yet: it is the next one.
+  const stays = by > 0 && isUnopened(links[focused]);
+  const next = links[Math.max(0, Math.min(links.length - 1, stays ? focused : from + by))];
   next.focus();
-  if (matchMedia("(min-width: 1200px)").matches && next.hasAttribute("hx-get")) next.click();
+  if (room.matches && next.hasAttribute("hx-get")) next.click();
+}
+
+function isUnopened(link) {
+  return Boolean(room.matches && link?.hasAttribute("hx-get") && !link.hasAttribute("aria-current"));
+}
+
+// A key means the row that has the focus: where the pane shows another action, that row is opened, and nothing else happens.
+function act(selector) {
+  const link = rows().find((one) => one === document.activeElement);
+  if (isUnopened(link)) link.click();
+  else press(selector);
 }
 
 function press(selector) {
@@ -76,16 +90,24 @@ function fold() {
   for (const one of folds) one.open = open;
 }
 
+// The list's own search; in the inbox it stands among the filters, which open.
+function search() {
+  const field = document.querySelector("[data-search]") || document.querySelector(".cs-filters input[name=q]");
+  const menu = field?.closest("details");
+  if (menu) menu.open = true;
+  field?.focus();
+}
+
 const COMMANDS = {
   next: () => step(1),
   previous: () => step(-1),
   open: () => rows().find((link) => link === document.activeElement || link.hasAttribute("aria-current"))?.click(),
-  approve: () => press("[data-key=a]"),
-  reject: () => press("[data-key=r]"),
-  edit: () => press("[data-key=e]"),
+  approve: () => act("[data-key=a]"),
+  reject: () => act("[data-key=r]"),
+  edit: () => act("[data-key=e]"),
   undo: () => press("[data-key=u]"),
-  comment: () => press("[data-key=c]"),
-  snooze: () => press("[data-key=s]"),
+  comment: () => act("[data-key=c]"),
+  snooze: () => act("[data-key=s]"),
   diff: otherDiff,
   fold,
   select: () => tick(false),
@@ -93,7 +115,7 @@ const COMMANDS = {
   back,
   previous_tab: () => stepTab(-1),
   next_tab: () => stepTab(1),
-  search: () => document.querySelector("[data-search]")?.focus(),
+  search,
   sheet: () => document.getElementById("keys")?.showModal(),
   go: () => { going = Date.now(); },
 };
@@ -131,9 +153,9 @@ export function startKeys() {
       return;
     }
     going = 0;
-    const act = COMMANDS[own[event.key]];
-    if (!act) return;
+    const meant = COMMANDS[own[event.key]];
+    if (!meant) return;
     event.preventDefault();
-    act();
+    meant();
   });
 }

@@ -1,5 +1,8 @@
 // The inbox beside its action: where there is room the action opens in the pane, else the link is followed.
-let focusNext = "";
+// Where the focus goes once the list is there: ids, the best first; null while nothing was decided.
+let focusNext = null;
+// The row whose action is on its way into the pane.
+let wanted = "";
 const room = matchMedia("(min-width: 1200px)");
 
 function mark(link) {
@@ -11,6 +14,9 @@ function mark(link) {
 
 function markShown() {
   const shown = document.querySelector("#pane [data-action]")?.dataset.action;
+  if (wanted === `row-${shown}`) wanted = "";
+  // Another one was asked for meanwhile: its row is marked already.
+  if (wanted && document.getElementById(wanted)) return;
   const link = shown && document.getElementById(`row-${shown}`);
   if (link) mark(link);
 }
@@ -29,30 +35,75 @@ function showNew(event) {
   window.htmx.ajax("GET", pill.dataset.rows, { source: "#inbox", target: "#inbox", swap: "innerHTML" });
 }
 
+function say(text) {
+  const line = document.getElementById("said");
+  if (line) line.textContent = text;
+}
+
+function give(element) {
+  if (!element) return;
+  if (!element.matches("a[href], input, textarea, select, button, [tabindex]")) element.tabIndex = -1;
+  element.focus({ preventScroll: element.matches(".cs-title") });
+}
+
+// What was swapped out took the focus along: the question that asks again, the reason, or the title gets it.
+function rescue() {
+  if (document.activeElement && document.activeElement !== document.body) return;
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) { give(dialog.querySelector(".cs-note.bad, .is-invalid, textarea, input:not([type=hidden])")); return; }
+  if (focusNext && document.querySelector("#inbox [hx-trigger*='cs:decided']")) return;
+  give(document.querySelector("#conflict, #refused") || document.querySelector("#action .cs-title"));
+  focusNext = null;
+}
+
+function afterDecision(event) {
+  say(event.detail.said || "");
+  const row = document.querySelector(".cs-row.is-on");
+  const next = row?.nextElementSibling || row?.previousElementSibling;
+  const shown = document.querySelector("#pane [data-action]")?.dataset.action;
+  const nextId = next?.querySelector(".cs-row-link")?.id;
+  focusNext = event.detail.stays ? [`row-${shown}`, nextId] : [nextId];
+}
+
+function followFocus(event) {
+  if (event.target.id === "inbox" && focusNext) {
+    give(focusNext.map((id) => document.getElementById(id)).find(Boolean) || event.target);
+    focusNext = null;
+  }
+  if (event.target.id === "messages") {
+    // What is said beside a dialog is behind it.
+    document.querySelector("dialog[open]")?.close();
+    give(event.target.querySelector("[role=alert]"));
+  }
+}
+
 export function startPane() {
+  let hadFocus = false;
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const place = event.target;
+    if (!place.closest?.("#action")) return;
+    hadFocus = Boolean(place.contains(document.activeElement) || place.closest("dialog[open]") || place.querySelector("dialog[open]"));
+  });
+
   document.body.addEventListener("click", showNew);
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     const link = event.detail.elt;
     if (!link.matches?.(".cs-row-link")) return;
-    if (room.matches) { mark(link); return; }
+    if (room.matches) { wanted = link.id; mark(link); return; }
     event.preventDefault();
     location.assign(link.href);
   });
   document.body.addEventListener("htmx:afterSettle", (event) => {
     markShown();
-    if (focusNext && event.target.id === "inbox") {
-      document.getElementById(focusNext)?.focus();
-      focusNext = "";
-    }
+    followFocus(event);
+    if (hadFocus && event.target.closest?.("#action")) rescue();
     if (event.target.id === "new" && !hasCursor()) event.target.querySelector("a")?.click();
     if (event.target.closest?.("#pane")) document.getElementById("pane").scrollTop = 0;
   });
   // A decision moves the focus on to the next row, and the status line says what happened.
-  document.body.addEventListener("cs:decided", (event) => {
-    const line = document.getElementById("said");
-    if (line) line.textContent = event.detail.said || "";
-    const row = document.querySelector(".cs-row.is-on");
-    const next = row?.nextElementSibling || row?.previousElementSibling;
-    focusNext = next?.querySelector(".cs-row-link")?.id || "";
+  document.body.addEventListener("cs:decided", afterDecision);
+  // Out of the browser's memory comes what was true then.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted && document.querySelector("[data-live]")) location.reload();
   });
 }

@@ -52,6 +52,29 @@ def test_htmx_gets_the_action_and_the_new_count(met, action):
     assert "cs:decided" in json.loads(answer["HX-Trigger"])
 
 
+def test_the_desk_learns_whether_the_same_person_goes_on_with_the_action(met, action):
+    comment = signed_in(met.may).post(page(action, "comment"), {"text": "Hm."}, headers=HTMX)
+    assert told(comment) == {"said": f"Commented on: {action.effect}", "stays": True}
+    assert told(approve(met.may, action, **HTMX))["stays"] is False
+
+
+def test_what_is_said_of_a_long_effect_fits_a_header(met):
+    long = ActionFactory(environment=met.environment, effect="Write \u202e" * 2000)
+    assert len(approve(met.may, long, **HTMX)["HX-Trigger"]) < 1200
+
+
+def told(answer):
+    return json.loads(answer["HX-Trigger"])["cs:decided"]
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject", "edit"])
+def test_nobody_is_asked_about_what_is_decided(met, action, verb):
+    approve(met.may, action)
+    answer = signed_in(met.second).get(page(action, verb), follow=True)
+    assert answer.redirect_chain == [(page(action), 302)]
+    assert "It is approved already" in text(answer)
+
+
 def test_a_viewer_cannot_decide_and_reads_why(met, action):
     answer = approve(met.may_not, action)
     action.refresh_from_db()
