@@ -9,6 +9,7 @@ import { startPane } from "./pane.js";
 import { startPasskeys } from "./passkeys.js";
 import { startPresence } from "./presence.js";
 import { startTabs } from "./tabs.js";
+import { startUnanswered } from "./unanswered.js";
 import { startWaiting } from "./waiting.js";
 
 startTabs(document);
@@ -19,6 +20,7 @@ startPalette();
 startKeys();
 startPane();
 startPasskeys();
+startUnanswered();
 startWaiting();
 startPresence();
 startLive();

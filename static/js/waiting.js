@@ -52,7 +52,11 @@ export function startWaiting() {
   document.body.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.xhr?.status && navigator.onLine) say(banner, "");
   });
-  document.body.addEventListener("htmx:sendError", () => say(banner, navigator.onLine ? "away" : "offline"));
+  document.body.addEventListener("htmx:sendError", () => {
+    say(banner, navigator.onLine ? "away" : "offline");
+    // htmx gives back the button that was pressed, which is too early.
+    if (!navigator.onLine) hold();
+  });
   addEventListener("offline", () => { hold(); say(banner, "offline"); });
   addEventListener("online", () => { release(); say(banner, ""); wakeAll(); });
   banner.querySelector("button")?.addEventListener("click", () => wakeAll());
