@@ -120,12 +120,13 @@ class Desk:
         return [line for line in self.heard if line.startswith(("CSP", "error:"))]
 
 
+@pytest.mark.parametrize("size", SIZES)
 def test_two_people_sign_a_critical_action_and_what_they_signed_verifies(
-    here: Scene, url: str, browser: Browser, settle: Any
+    here: Scene, url: str, browser: Browser, settle: Any, size: str
 ) -> None:
     action = here.ask()
     people = (here.people.may, here.people.second)
-    desks = [Desk(browser, url, person, size="desktop") for person in people]
+    desks = [Desk(browser, url, person, size=size) for person in people]
     with fakes() as (connector, _):
         for desk in desks:
             desk.enrol()
