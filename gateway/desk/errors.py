@@ -33,12 +33,12 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403: the form does not belong to this session, as after signing in again in another tab."""
-    hint = "Open the page again, look at it as it is now, and press the button once more."
-    detail = (
+    hint = gettext("Open the page again, look at it as it is now, and press the button once more.")
+    detail = gettext(
         "Nothing was decided or changed. The form was made before you signed in last, or did not "
         "come from here."
     )
-    return _answer(request, 403, "This page is out of date", detail, hint=hint)
+    return _answer(request, 403, gettext("This page is out of date"), detail, hint=hint)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -12,12 +12,13 @@ function mark(link) {
   link.setAttribute("aria-current", "true");
 }
 
+function shownRow() {
+  return `row-${document.querySelector("#pane [data-action]")?.dataset.action}`;
+}
+
 function markShown() {
-  const shown = document.querySelector("#pane [data-action]")?.dataset.action;
-  if (wanted === `row-${shown}`) wanted = "";
-  // Another one was asked for meanwhile: its row is marked already.
-  if (wanted && document.getElementById(wanted)) return;
-  const link = shown && document.getElementById(`row-${shown}`);
+  if (wanted === shownRow()) wanted = "";
+  const link = document.getElementById(wanted || shownRow());
   if (link) mark(link);
 }
 
@@ -60,9 +61,8 @@ function afterDecision(event) {
   say(event.detail.said || "");
   const row = document.querySelector(".cs-row.is-on");
   const next = row?.nextElementSibling || row?.previousElementSibling;
-  const shown = document.querySelector("#pane [data-action]")?.dataset.action;
   const nextId = next?.querySelector(".cs-row-link")?.id;
-  focusNext = event.detail.stays ? [`row-${shown}`, nextId] : [nextId];
+  focusNext = event.detail.stays ? [shownRow(), nextId] : [nextId];
 }
 
 function followFocus(event) {
@@ -89,9 +89,18 @@ export function startPane() {
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     const link = event.detail.elt;
     if (!link.matches?.(".cs-row-link")) return;
-    if (room.matches) { wanted = link.id; mark(link); return; }
+    if (room.matches) {
+      // What is shown, or on its way, is not fetched once more: the answer would shut a question opened meanwhile.
+      if (wanted === link.id || (!wanted && shownRow() === link.id)) event.preventDefault();
+      else wanted = link.id;
+      mark(link);
+      return;
+    }
     event.preventDefault();
     location.assign(link.href);
+  });
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt?.id === wanted && !event.detail.successful) wanted = "";
   });
   document.body.addEventListener("htmx:afterSettle", (event) => {
     markShown();
