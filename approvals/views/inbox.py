@@ -25,7 +25,7 @@ from gateway.lib.html import csv_answer, page, paged
 from gateway.tenants.models import Group
 
 TABS = {
-    "mine": _("Needs me"), "team": _("Team"), "others": _("Waiting on others"), "held": _("Held"),
+    "mine": _("Needs me"), "team": _("Team"), "others": _("With others"), "held": _("Held"),
     "done": _("Done"),
 }  # fmt: skip
 FILTERS = ("q", "risk", "tool", "agent", "sort")
@@ -157,7 +157,8 @@ class Inbox:
                 str(label),
                 self._with(tab=key if key != "mine" else ""),
                 key == self.tab,
-                counts.get(key),
+                # Nobody looks for what rests while nothing does.
+                counts.get(key) if key != "held" else counts[key] or None,
             )
             for key, label in TABS.items()
         ]

@@ -85,7 +85,7 @@ export function startLive() {
     poll = null;
   };
   const start = () => {
-    if (stream || document.hidden) return;
+    if (stream || document.hidden || !navigator.onLine) return;
     stream = new EventSource(dot.dataset.stream);
     stream.onopen = () => {
       clearInterval(poll);
@@ -114,6 +114,8 @@ export function startLive() {
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { missed = true; stop(); } else start();
   });
+  addEventListener("offline", () => { missed = true; stop(); show(dot, "off"); });
+  addEventListener("online", start);
   addEventListener("pagehide", () => { missed = true; stop(); });
   addEventListener("pageshow", start);
   start();

@@ -57,6 +57,8 @@ export function startWaiting() {
     // htmx gives back the button that was pressed, which is too early.
     if (!navigator.onLine) hold();
   });
+  // An answer that was on its way brings its buttons with it.
+  document.body.addEventListener("htmx:afterSettle", () => { if (!navigator.onLine) hold(); });
   addEventListener("offline", () => { hold(); say(banner, "offline"); });
   addEventListener("online", () => { release(); say(banner, ""); wakeAll(); });
   banner.querySelector("button")?.addEventListener("click", () => wakeAll());
