@@ -47,7 +47,7 @@ SORTS = (
 # What may be typed into the search as `tool:refund`.
 KEYED = ("tool", "agent", "risk", "status")
 VOTED = (("", ""), *((one, one) for one in (ANY, *VOTES)))
-STATUSES = (("", _("Any state")), *ActionStatus.choices)
+STATUSES = (("", _("Any state")), *((status, _(label)) for status, label in ActionStatus.choices))
 
 
 class DecisionForm(forms.Form):

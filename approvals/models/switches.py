@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Concat
+from django.utils.translation import gettext
 
 from approvals.models.actions import Action
 from gateway.lib.rows import EnvironmentRow, ScopedQuerySet
@@ -73,7 +74,10 @@ class KillSwitch(EnvironmentRow):
     def what(self) -> str:
         """What it stops, in words."""
         kind, _, name = self.scope.partition(":")
-        return f"{kind} {name}" if name else "the whole environment"
+        if not name:
+            return gettext("the whole environment")
+        said = gettext("agent {name}") if f"{kind}:" == AGENT else gettext("tool {name}")
+        return said.format(name=name)
 
 
 def is_stopped() -> Exists:

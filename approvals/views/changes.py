@@ -12,7 +12,13 @@ from approvals.services.masking import masked
 from approvals.states import ActionStatus
 
 GLYPHS = {"added": "+", "removed": "−", "changed": "~", "type_changed": "~", "moved": "↕"}
-WORDS = {"type_changed": _("changed in kind")}
+WORDS = {
+    "added": _("added"),
+    "removed": _("removed"),
+    "changed": _("changed"),
+    "moved": _("moved"),
+    "type_changed": _("changed in kind"),
+}
 
 
 @dataclass(frozen=True)

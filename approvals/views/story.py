@@ -22,7 +22,7 @@ from gateway.lib import ids
 from gateway.tenants.models import User
 
 TRACE_LOOKS = {
-    "matched": ("ok", "check", "matched"),
+    "matched": ("ok", "check", _("matched")),
     "not_matched": ("off", "minus", _("not matched")),
     "error": ("bad", "alert-circle", _("could not be evaluated")),
     "not_reached": ("off", "minus", _("not reached")),

@@ -48,7 +48,10 @@ def stop(request: Any) -> HttpResponse:
     except DomainError as error:
         form.add_error(None, error.detail)
         return _page(request, form, status=422)
-    messages.warning(request, f"Stopped: {switch.what}. Nothing more of it begins.")
+    messages.warning(
+        request,
+        gettext("Stopped: {what}. Nothing more of it begins.").format(what=switch.what),
+    )
     return redirect(_here(request))
 
 
@@ -105,7 +108,7 @@ def _waiting(switch: KillSwitch) -> list[dict[str, Any]]:
     return [
         {
             "count": rows.filter(status=status).count(),
-            "word": status.label.lower(),
+            "word": gettext(status.label).lower(),
             "query": urlencode({"status": status.value, **narrowed}),
         }
         for status in WAITING

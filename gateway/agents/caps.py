@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.lib.errors import Refused
+from gateway.lib.tongue import gettext_noop
 
 # The least value of each, and its words for people.
 CAPS = {
-    "max_steps": (1, "steps in a run"),
-    "max_tool_calls": (0, "tool calls in a run"),
-    "timeout_s": (1, "seconds of a run, without waiting for people"),
-    "max_equal_calls": (1, "equal calls without progress"),
-    "calls_per_minute": (1, "calls in a minute"),
+    "max_steps": (1, gettext_noop("steps in a run")),
+    "max_tool_calls": (0, gettext_noop("tool calls in a run")),
+    "timeout_s": (1, gettext_noop("seconds of a run, without waiting for people")),
+    "max_equal_calls": (1, gettext_noop("equal calls without progress")),
+    "calls_per_minute": (1, gettext_noop("calls in a minute")),
 }
 # Columns and clocks take it; nobody needs more.
 MOST = 1_000_000_000

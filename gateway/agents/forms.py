@@ -82,12 +82,12 @@ class AgentForm(forms.Form):
         self.members = {row.public_id: row for row in _members(environment)}
         open_ones = Provider.objects.within(environment).filter(archived_at=None)
         self.providers = {row.public_id: row for row in open_ones}
-        _offer(self.fields["owner"], "nobody", self.members)
+        _offer(self.fields["owner"], gettext("nobody"), self.members)
         for name in ("provider", "fallback_provider"):
-            _offer(self.fields[name], "none", self.providers)
+            _offer(self.fields[name], gettext("none"), self.providers)
         for name, (least, words) in CAPS.items():
             self.fields[name] = forms.IntegerField(
-                required=False, min_value=least, label=words.capitalize()
+                required=False, min_value=least, label=gettext(words).capitalize()
             )
         self.known = _tool_names(environment)
         self.names = [EVERY_TOOL, *sorted({*self.known, *_granted(agent)} - {EVERY_TOOL})]

@@ -176,7 +176,8 @@ def _reasons(figures: Figures, to: Address, *, since: str) -> Chart:
     most = found[0][1] if found else 0
     lines = (
         Line(
-            reason, (_whole(count, to("approvals:list", rejected_for=reason, voted_since=since)),),
+            gettext(reason),
+            (_whole(count, to("approvals:list", rejected_for=reason, voted_since=since)),),
             _share(count, most),
         )
         for reason, count in found

@@ -26,12 +26,14 @@ class Limit:
 LIMITS: dict[str, Limit] = {
     limit.name: limit
     for limit in (
-        Limit("connect_s", gettext_noop("Time to connect"), "seconds", 10, 0.1, 30),
-        Limit("total_s", gettext_noop("Time for the whole call"), "seconds", 30, 0.5, 30),
+        Limit("connect_s", gettext_noop("Time to connect"), gettext_noop("seconds"), 10, 0.1, 30),
+        Limit(
+            "total_s", gettext_noop("Time for the whole call"), gettext_noop("seconds"), 30, 0.5, 30
+        ),
         Limit(
             "attempts",
             gettext_noop("Tries where repeating is allowed"),
-            "tries",
+            gettext_noop("tries"),
             4,
             1,
             10,
@@ -40,17 +42,32 @@ LIMITS: dict[str, Limit] = {
         Limit(
             "rate_per_s", gettext_noop("Pace"), gettext_noop("requests a second"), None, 0.001, 1000
         ),
-        Limit("burst", gettext_noop("At once"), "requests", None, 1, 10_000, is_whole=True),
+        Limit(
+            "burst",
+            gettext_noop("At once"),
+            gettext_noop("requests"),
+            None,
+            1,
+            10_000,
+            is_whole=True,
+        ),
         Limit(
             "failures",
             gettext_noop("Failures in a row that open the breaker"),
-            "failures",
+            gettext_noop("failures"),
             5,
             1,
             100,
             is_whole=True,
         ),
-        Limit("open_s", gettext_noop("Time the breaker stays open"), "seconds", 60, 1, 3600),
+        Limit(
+            "open_s",
+            gettext_noop("Time the breaker stays open"),
+            gettext_noop("seconds"),
+            60,
+            1,
+            3600,
+        ),
     )
 }
 

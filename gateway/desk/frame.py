@@ -36,7 +36,7 @@ PAGES = (
         "connections:list",
         "connections.view_connection",
     ),
-    ("notices", "Notices", "mail", "notices:log", "notices.view_notice"),
+    ("notices", _("Notices"), "mail", "notices:log", "notices.view_notice"),
     ("agents", _("Agents"), "robot", "agents:list", "agents.view_agent"),
     (
         "kill-switch",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from gateway.lib.words import Words
@@ -84,6 +85,15 @@ _LOOKS = {
     "not_taken": Look("bad", "alert-triangle", _("Not taken")),
     "no_longer_sent": Look("off", "circle-minus", _("No longer sent")),
 }
+# Codes whose words are their own: marked here, found by `plain`.
+CODES = (
+    gettext_noop("Unknown source"), gettext_noop("Missing header"), gettext_noop("Repeated header"),
+    gettext_noop("Malformed signature"), gettext_noop("Too many signatures"),
+    gettext_noop("Wrong signature"), gettext_noop("Malformed id"), gettext_noop("Malformed body"),
+    gettext_noop("Not supported"), gettext_noop("Too large"), gettext_noop("Too many headers"),
+    gettext_noop("Media type"), gettext_noop("Require approval"), gettext_noop("Asked"),
+    gettext_noop("Reminded"), gettext_noop("Escalated"), gettext_noop("Decided"),
+)  # fmt: skip
 RISKS = ("low", "medium", "high", "critical")
 REFUSALS = {
     "stale_timestamp": Look("warn", "clock-x", _("Stale stamp")),
@@ -110,8 +120,8 @@ def refusal_look(reason: str) -> Look:
 
 
 def plain(name: str) -> str:
-    """A code as words: `call_id_conflict` becomes `Call id conflict`."""
-    return name.replace("_", " ").capitalize()
+    """A code as words: `call_id_conflict` becomes `Call id conflict`; translated where known."""
+    return gettext(name.replace("_", " ").capitalize())
 
 
 def bars(risk: str) -> tuple[bool, ...]:

@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit import tree
@@ -46,9 +47,15 @@ class RecordFilter(forms.Form):
     """Text or id, area, outcome, kind of actor, day; what is empty does not narrow."""
 
     q = forms.CharField(required=False, label=_("Search an id, action or reason"))
-    area = forms.ChoiceField(required=False, choices=_choices(_("Every area"), AREAS))
-    outcome = forms.ChoiceField(required=False, choices=_choices(_("Ok or not"), ("ok", "refused")))
-    actor = forms.ChoiceField(required=False, choices=_choices(_("Everybody"), sorted(KINDS)))
+    area = forms.ChoiceField(
+        required=False, label=_("Area"), choices=_choices(_("Every area"), AREAS)
+    )
+    outcome = forms.ChoiceField(
+        required=False, label=_("Outcome"), choices=_choices(_("Ok or not"), ("ok", "refused"))
+    )
+    actor = forms.ChoiceField(
+        required=False, label=_("Actor"), choices=_choices(_("Everybody"), sorted(KINDS))
+    )
     day = forms.DateField(
         required=False, label=_("Day"), widget=forms.DateInput(attrs={"type": "date"})
     )
@@ -127,7 +134,7 @@ class Line:
     @property
     def number(self) -> str:
         """Its place in the log as people count, from 1."""
-        return f"{self.leaf.leaf_index + 1:,}" if self.leaf else "new"
+        return f"{self.leaf.leaf_index + 1:,}" if self.leaf else gettext("new")
 
     @property
     def who(self) -> str:

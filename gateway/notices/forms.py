@@ -13,13 +13,16 @@ from gateway.notices.services.configuring import SECRET_NAMES
 from gateway.notices.states import NoticeStatus
 from gateway.tenants.models import Environment
 
-MEDIA = [(medium.value, TITLES[medium]) for medium in Medium]
+MEDIA = [(medium.value, _(TITLES[medium])) for medium in Medium]
 DIGESTS = [
     (Digest.NONE.value, _("Each at once")),
     (Digest.HOURLY.value, _("Low and medium risk together, every hour")),
     (Digest.DAILY.value, _("Low and medium risk together, every day at 8:00")),
 ]
 CLOCK = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+
+STATES = [("", _("Every state")), *((key, _(label)) for key, label in NoticeStatus.choices)]
+EVERY_MEDIUM = [("", _("Every medium")), *MEDIA]
 
 
 class PreferenceForm(forms.Form):
@@ -80,7 +83,7 @@ class ChatForm(forms.Form):
     risks = forms.MultipleChoiceField(
         required=False,
         label=_("Told in the channel"),
-        choices=[(r, r.capitalize()) for r in RISKS],
+        choices=[(r, _(r.capitalize())) for r in RISKS],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
     )
     secret = forms.CharField(
@@ -111,7 +114,8 @@ class ChatForm(forms.Form):
         choices = [(row.slug, row.name or row.slug) for row in self.rows]
         self.fields["connection"].choices = choices  # type: ignore[attr-defined]
         kept = gettext("Stored; a new one takes its place.") if chat and chat.sealed else ""
-        self.fields["secret"].help_text = f"{SECRET_NAMES[Medium(kind)].capitalize()}. {kept}"
+        name = gettext(SECRET_NAMES[Medium(kind)]).capitalize()
+        self.fields["secret"].help_text = f"{name}. {kept}"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -125,10 +129,14 @@ class NoticeFilter(forms.Form):
     """State and medium; empty fields do not narrow."""
 
     status = forms.ChoiceField(
-        required=False, label=_("State"), choices=[("", _("Every state")), *NoticeStatus.choices]
+        required=False,
+        label=_("State"),
+        choices=STATES,
     )
     medium = forms.ChoiceField(
-        required=False, label=_("Medium"), choices=[("", _("Every medium")), *MEDIA]
+        required=False,
+        label=_("Medium"),
+        choices=EVERY_MEDIUM,
     )
 
     def narrow(self, notices: Any) -> Any:

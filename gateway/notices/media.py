@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from gateway.lib.tongue import gettext_noop
+
 RISKS = ("low", "medium", "high", "critical")
 # These are decided on the desk alone, where the whole payload stands.
 DESK_ONLY = frozenset({"high", "critical"})
@@ -35,7 +37,7 @@ class Digest(StrEnum):
 
 
 CHATS = (Medium.SLACK, Medium.DISCORD)
-TITLES = {Medium.EMAIL: "E-mail", Medium.SLACK: "Slack", Medium.DISCORD: "Discord"}
+TITLES = {Medium.EMAIL: gettext_noop("E-mail"), Medium.SLACK: "Slack", Medium.DISCORD: "Discord"}
 USUAL: Mapping[str, tuple[str, ...]] = {
     "low": (),
     "medium": (Medium.EMAIL,),

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Action
 from gateway.connections.models import Connection
@@ -17,7 +18,7 @@ from gateway.notices.states import NOTICE, OPEN, NoticeStatus
 from gateway.tenants.models import Member
 
 ADDRESS_BYTES = 20
-MEDIA = [(medium.value, TITLES[medium]) for medium in Medium]
+MEDIA = [(medium.value, _(TITLES[medium])) for medium in Medium]
 CHAT_KINDS = [(medium.value, TITLES[medium]) for medium in CHATS]
 
 

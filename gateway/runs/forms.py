@@ -14,7 +14,7 @@ from gateway.runs.states import RunStatus
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED)
 OPINIONS = (("", ""), ("helpful", "helpful"), ("unhelpful", "unhelpful"))
 REPORTS = (("", ""), ("undelivered", "undelivered"))
-STATUSES = (("", _("Any state")), *RunStatus.choices)
+STATUSES = (("", _("Any state")), *((status, _(label)) for status, label in RunStatus.choices))
 
 
 class RunFilter(forms.Form):

@@ -137,13 +137,15 @@ def _name(environment: Environment) -> str:
 class PreferencesForm(forms.Form):
     """How a person likes the desk; whoever is in a hurry changes nothing."""
 
-    theme = forms.ChoiceField(choices=Theme.choices)
-    density = forms.ChoiceField(choices=Density.choices)
+    theme = forms.ChoiceField(choices=Theme.choices, label=_("Theme"))
+    density = forms.ChoiceField(choices=Density.choices, label=_("Density"))
     diff_mode = forms.ChoiceField(choices=DiffMode.choices, label=_("Layout of changes"))
     time_zone = forms.ChoiceField(
-        required=False, help_text=_("Times on the desk; policies go by your organisation's zone.")
+        required=False,
+        label=_("Time zone"),
+        help_text=_("Times on the desk; policies go by your organisation's zone."),
     )
-    language = forms.ChoiceField(required=False)
+    language = forms.ChoiceField(required=False, label=_("Language"))
     has_shortcuts = forms.BooleanField(
         required=False,
         label=_("Single-key shortcuts"),
@@ -156,7 +158,11 @@ class PreferencesForm(forms.Form):
         super().__init__(*args, **kw)
         zones = [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
         _choices(self.fields["time_zone"], [("", gettext("Your organisation's")), *zones])
-        _choices(self.fields["language"], [("", gettext("As set up here")), *settings.LANGUAGES])
+        languages = [("", gettext("As your browser asks")), *settings.LANGUAGES]
+        _choices(self.fields["language"], languages)
+        if len(settings.LANGUAGES) == 1:
+            # Nothing to choose: what was chosen before stays.
+            del self.fields["language"]
 
 
 def _choices(field: Any, choices: list[tuple[str, Any]]) -> None:
@@ -167,7 +173,7 @@ class EnvironmentForm(forms.Form):
     """The label of an environment; `mark` says which state of it the page was opened on."""
 
     region = forms.CharField(
-        required=False, max_length=40,
+        required=False, label=_("Region"), max_length=40,
         help_text=_("Where it is run, such as eu. Rules read it as env.region."),
     )  # fmt: skip
     mark = forms.CharField(widget=forms.HiddenInput)
@@ -187,13 +193,13 @@ class EnvironmentForm(forms.Form):
 class WordListForm(forms.Form):
     """One list of what counts as sensitive, a line each; an empty form is no list."""
 
-    name = forms.CharField(required=False, max_length=40)
+    name = forms.CharField(label=_("Name"), required=False, max_length=40)
     words = forms.CharField(
-        required=False, widget=forms.Textarea(attrs={"rows": 4}),
+        label=_("Words"), required=False, widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("One a line; found as whole words, in either case."),
     )  # fmt: skip
     patterns = forms.CharField(
-        required=False, strip=False, widget=forms.Textarea(attrs={"rows": 2}),
+        label=_("Patterns"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Regular expressions, one a line."),
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ MARKERS = {"gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy
 IN_TEMPLATE = re.compile(r"""\b(?:n?gettext|_)\((?:u?(?P<first>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))
     (?:\s*,\s*u?(?P<second>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))?""", re.X)  # fmt: skip
 # What is no letter of a message: its values, its markup, its entities.
-KEPT = re.compile(r"(%\([^)]*\)[sd]|%%|\{[^{}]*\}|<[^>]*>|&[#\w]+;)")
+KEPT = re.compile(r"(%\([^)]*\)[sd]|%%|\{\w+(?:[:!][^{}]*)?\}|<[^>]*>|&[#\w]+;)")
 ACCENTS = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "áƀçđéƒğĥíĵķłɱñóþɋŕšţúṽŵẋýžÅƁÇÐÉƑĞĤÎĴĶŁṀÑÖÞɊŘŠŢÛṼŴẊÝŽ",
@@ -68,7 +68,8 @@ class Tongue(NullTranslations):
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """One message by its number."""
-        return self.gettext(singular if number == 1 else plural)
+        said = singular if number == 1 else plural
+        return longer(said) if singular in self.known else said
 
 
 @contextmanager
@@ -91,10 +92,13 @@ def marked() -> frozenset[str]:
 @cache
 def _of_packages() -> frozenset[str]:
     """The messages of Django and of the packages whose forms we show."""
-    ours = marked()
-    found = trans_real.DjangoTranslation(CODE)._catalog
-    keys = {key[0] if isinstance(key, tuple) else key for part in found._catalogs for key in part}
-    return frozenset(keys - ours)
+    # Polish and French are spoken by all of them, and by nothing of ours.
+    parts = [
+        part
+        for code in ("pl", "fr")
+        for part in trans_real.DjangoTranslation(code)._catalog._catalogs
+    ]
+    return frozenset(key[0] if isinstance(key, tuple) else key for part in parts for key in part)
 
 
 def _in_templates() -> Iterator[str]:
@@ -133,7 +137,8 @@ class Reader(HTMLParser):
         """Remember where we are, and what its attributes say."""
         if tag not in EMPTY:
             self.inside.append(tag)
-        self.said += [value for name, value in attrs if name in READ and value]
+        if tag not in CODE_ELEMENTS:
+            self.said += [" ".join(v.split()) for name, v in attrs if name in READ and v]
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """An element without content, as of SVG."""

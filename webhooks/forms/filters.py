@@ -16,7 +16,7 @@ from webhooks.states import EventStatus
 
 MAX_HEADER_CHARACTERS = 64 * 1024
 MAX_BODY_CHARACTERS = 512 * 1024
-STATUSES = (("", _("Any state")), *EventStatus.choices)
+STATUSES = (("", _("Any state")), *((status, _(label)) for status, label in EventStatus.choices))
 SOURCE_STATES = (("", _("Any state")), ("silent", _("Quieter than usual")))
 COPIES = (("", _("Any copies")), ("1", _("Came again")))
 
@@ -53,14 +53,15 @@ class DebugForm(forms.Form):
     """A pasted request whose signature is to be explained; nothing of it is kept."""
 
     headers = forms.CharField(
-        label="Headers, or a curl command",
+        label=_("Headers, or a curl command"),
         strip=False,
         max_length=MAX_HEADER_CHARACTERS,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
-        help_text="One a line, as they came. A whole request with its body is fine too.",
+        help_text=_("One a line, as they came. A whole request with its body is fine too."),
     )
     body = forms.CharField(
         required=False,
+        label=_("Body"),
         strip=False,
         max_length=MAX_BODY_CHARACTERS,
         widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "autocomplete": "off"}),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from gateway.lib.tongue import gettext_noop
 from webhooks.schemes import verifier
 from webhooks.schemes.base import (
     Algorithm,
@@ -33,9 +34,12 @@ from webhooks.schemes.signer import signature_of
 # Of 32 bytes: nobody guesses the rest, and no two signatures begin alike by chance.
 SHOWN_BYTES = 4
 PART_WORDS = {
-    Part.BODY: "raw body", Part.TIMESTAMP: "timestamp", Part.ID: "event id",
-    Part.URL: "registered address", Part.METHOD: "method",
-}  # fmt: skip
+    Part.BODY: gettext_noop("raw body"),
+    Part.TIMESTAMP: gettext_noop("timestamp"),
+    Part.ID: gettext_noop("event id"),
+    Part.URL: gettext_noop("registered address"),
+    Part.METHOD: gettext_noop("method"),
+}
 
 
 class Verdict(StrEnum):

@@ -27,8 +27,8 @@ HEX_BYTES = 2048
 HEX_WIDTH = 16
 TEXT_BYTES = 64 * 1024
 LOOKS: dict[Verdict, tuple[str, str, Words]] = {
-    Verdict.OK: ("ok", "check", "passed"),
-    Verdict.FAILED: ("bad", "x", "failed"),
+    Verdict.OK: ("ok", "check", _("passed")),
+    Verdict.FAILED: ("bad", "x", _("failed")),
     Verdict.NOT_REACHED: ("off", "circle-dashed", _("not reached")),
     Verdict.NOT_NEEDED: ("", "minus", _("not needed")),
 }

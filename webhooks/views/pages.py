@@ -267,7 +267,9 @@ class EventPage:
         ]
         if rules.signs_time and event.sent_at:
             checks.append(self._time_check(event.sent_at))
-        content = ", ".join(PART_WORDS[p] for p in rules.wire.pieces if isinstance(p, Part))
+        content = ", ".join(
+            gettext(PART_WORDS[p]) for p in rules.wire.pieces if isinstance(p, Part)
+        )
         checks.append(
             Check(
                 gettext("Signed content"),

@@ -60,7 +60,7 @@ class SourcePage:
             Item(gettext("Events"), str(self.events), url=f"{events}?source={source.slug}"),
             last if source.last_event_at else Item(gettext("Last event"), gettext("none yet")),
             Item(gettext("Rhythm"), self.usually or gettext("too few events to tell")),
-            Item(gettext("Provider"), source.provider.slug if source.provider else "none"),
+            Item(gettext("Provider"), source.provider.slug if source.provider else gettext("none")),
         ]
         rows += [Item(name, str(value)) for name, value in sorted(source.settings.items())]
         return [*rows, Item(gettext("Id"), source.public_id)]

@@ -75,7 +75,9 @@ def risk(level: str) -> SafeString:
 def _risk(level: str, language: str | None) -> SafeString:
     # Four of them in each language, and a list shows one on each row.
     rows = [(3 * at, 9 - 3 * at, 3 + 3 * at, lit) for at, lit in enumerate(looks.bars(level))]
-    return render_to_string("_risk.html", {"level": level, "rows": rows})
+    return render_to_string(
+        "_risk.html", {"level": level, "rows": rows, "word": looks.plain(level)}
+    )
 
 
 @register.filter

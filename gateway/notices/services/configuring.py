@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from audit import services as audit
 from audit.actions import AuditAction
@@ -21,7 +22,8 @@ CHANGE = "notices.change_chat"
 ROOMS = {Medium.SLACK: r"[CGD][A-Z0-9]{6,30}", Medium.DISCORD: r"[0-9]{15,20}"}
 SECRETS = {Medium.SLACK: r"[\x21-\x7e]{16,128}", Medium.DISCORD: r"[0-9a-fA-F]{64}"}
 SECRET_NAMES = {
-    Medium.SLACK: "the app's signing secret", Medium.DISCORD: "the application's public key",
+    Medium.SLACK: gettext_noop("the app's signing secret"),
+    Medium.DISCORD: gettext_noop("the application's public key"),
 }  # fmt: skip
 FIELDS = ("connection_id", "room", "risks", "has_buttons", "is_enabled", "base_url")
 

@@ -1,6 +1,7 @@
 """Where a person is signed in, and what they are asked to sign with a passkey."""
 
 from django.db import models
+from django.utils.translation import gettext
 
 from gateway.lib.rows import Row
 from gateway.tenants.models.people import User
@@ -39,8 +40,12 @@ class SignIn(Row):
         """Browser and system in a few words, as far as the browser names them."""
         browser = next((name for mark, name in BROWSERS if mark in self.browser), "")
         system = next((name for mark, name in SYSTEMS if mark in self.browser), "")
-        known = " on ".join(word for word in (browser, system) if word)
-        return known or self.browser or "A browser that names itself nothing"
+        known = (
+            gettext("{browser} on {system}").format(browser=browser, system=system)
+            if browser and system
+            else browser or system
+        )
+        return known or self.browser or gettext("A browser that names itself nothing")
 
 
 class Challenge(Row):

@@ -100,7 +100,7 @@ class DefinitionForm(forms.Form):
             rows = rows | Connection.objects.within(environment).filter(pk=version.connection_id)
         self.connections = {row.public_id: row for row in rows}
         chosen = [(key, str(row)) for key, row in self.connections.items()]
-        self.fields["connection"].choices = [("", "none"), *chosen]  # type: ignore[attr-defined]
+        self.fields["connection"].choices = [("", gettext("none")), *chosen]  # type: ignore[attr-defined]
 
     def values(self) -> dict[str, Any]:
         """The fields that `services.save` takes, but connector, operation and the name."""

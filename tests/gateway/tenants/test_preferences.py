@@ -1,5 +1,7 @@
 """How a person likes the desk: kept with the person, used by every page."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -15,6 +17,11 @@ LIKED = {
     "theme": "dark", "density": "compact", "diff_mode": "side", "time_zone": "Asia/Tokyo",
     "language": "en",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _two_languages(settings: Any) -> None:
+    settings.LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 
 
 @pytest.fixture

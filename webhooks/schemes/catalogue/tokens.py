@@ -3,7 +3,7 @@
 from gateway.lib.tongue import gettext_noop
 from webhooks.schemes.base import JSON_TYPES, Algorithm, Fallback, Scheme
 
-WARNING = (
+WARNING = gettext_noop(
     "Nothing is signed: whoever learns the token can send anything, and the content of a delivery "
     "can be changed on the way. Use it over https only, with an address list where you can."
 )
