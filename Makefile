@@ -13,7 +13,7 @@ CODE := approvals audit client gateway webhooks tests bench manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run bootstrap bootstrap-dev browser vendors test test-sqlite test-postgres test-long \
-	test-release lint format bench demo screenshots
+	test-release lint format bench demo screenshots messages
 
 help:
 	@echo "make run           everything on http://localhost:$(PORT) until Ctrl-C (PORT=8123 make run)"
@@ -24,6 +24,7 @@ help:
 	@echo "make lint          format, style, types, import contracts, migrations, secrets"
 	@echo "make bench         benchmarks beside their peers"
 	@echo "make screenshots   every page, both themes, three sizes"
+	@echo "make messages      what is to be translated, into locale/ (LOCALE=de make messages)"
 
 bootstrap: $(RUNTIME)
 bootstrap-dev: $(DEV)
@@ -88,3 +89,8 @@ bench: $(DEV)
 
 screenshots: $(DEV) browser
 	$(PY) -m tests.screenshots
+
+# Needs GNU gettext. Once the catalogue is complete: `manage.py compilemessages`, then LANGUAGES.
+messages: $(DEV)
+	mkdir -p locale
+	$(PY) manage.py makemessages -l $(LOCALE) -e html,txt,py -i tests -i bench -i client -i var -i docs

@@ -23,6 +23,7 @@ from gateway.notices.services import filing, mailing
 from gateway.tenants.models import Member
 from tests.doubles.mail import Mail, mail_server
 from tests.factories.notices import NoticeFactory, PreferenceFactory
+from tests.flows import tongue
 from tests.gateway.notices.scene import saying, waiting
 from tests.people import People, ready
 from tests.rendering.corpus import RAW, attributes, everything
@@ -110,6 +111,22 @@ def test_everybody_who_can_decide_gets_one_mail_in_two_parts(people: People, ser
         assert f"/actions/{action.public_id}/" in text
         assert "Decide by" in text
     assert set(Notice.objects.values_list("status", "attempts")) == {("sent", 1)}
+
+
+def test_each_mail_is_in_the_language_of_its_reader(
+    people: People, server: Mail, settings: Any
+) -> None:
+    with tongue.spoken(settings):
+        people.may.language = tongue.CODE
+        people.may.save()
+        tell(saying(people, "Ship it"))
+    mail = only(server.mails, people)
+    assert "Medium risk" not in mail["Subject"]
+    assert tongue.longer("Decide by:") in parts(mail)[0]
+    assert tongue.longer("Asked by") in parts(mail)[1]
+    others = [mail for mail in server.mails if mail["To"] != people.may.email]
+    assert others
+    assert all("Medium risk" in mail["Subject"] and "[!!" not in parts(mail)[0] for mail in others)
 
 
 def test_the_link_only_opens_a_page_that_asks_for_the_sign_in(
