@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
-from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Approval
 
@@ -12,9 +11,9 @@ REFUSED = ("invalid", "denied")
 NEVER = "never"
 ANY = "any"
 VOTES = ("approve", "reject")
-# What people pick as a reason; anything else is their own words.
-PICKED = (_("Wrong amount"), _("Wrong target"), _("Not needed"), _("Suspicious text"))
-OWN_WORDS = _("Other")
+# What people pick as a reason, as it is stored; anything else is their own words.
+PICKED = ("Wrong amount", "Wrong target", "Not needed", "Suspicious text")
+OWN_WORDS = "Other"
 
 
 def counted_as(actions: Any, chosen: dict[str, Any]) -> Any:
