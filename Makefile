@@ -12,8 +12,8 @@ POSTGRES := $(PY) tests/with_postgres.py
 CODE := approvals audit client gateway webhooks tests bench manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run bootstrap bootstrap-dev browser vendors test test-sqlite test-postgres test-long \
-	test-release lint format bench demo screenshots messages
+.PHONY: help run bootstrap bootstrap-dev browser vendors lighthouse test test-sqlite test-postgres \
+	test-long test-release lint format bench demo screenshots messages
 
 help:
 	@echo "make run           everything on http://localhost:$(PORT) until Ctrl-C (PORT=8123 make run)"
@@ -55,10 +55,10 @@ test-postgres: $(DEV) browser vendors
 	$(POSTGRES) $(UNITS) --stored
 	$(POSTGRES) $(TESTS) tests/flows
 
-test-long: $(DEV) browser vendors
+test-long: $(DEV) browser vendors lighthouse
 	$(TESTS) -m long --part=$(PART)
 
-test-release: $(DEV) browser vendors
+test-release: $(DEV) browser vendors lighthouse
 	$(POSTGRES) $(TESTS) -m "long or release" --part=$(PART)
 
 # Debian's chromium where the machine lets us; without it the browser's tests are skipped, loudly.
@@ -70,6 +70,10 @@ browser:
 vendors: $(DEV)
 	@$(PY) tests/vendor/install.py
 	@$(PY) -m tests.vendor.described
+
+# Large, and only a long test asks it.
+lighthouse: $(DEV)
+	@$(PY) tests/vendor/install.py tests/lighthouse
 
 lint: $(DEV)
 	$(PY) -m ruff format --check $(CODE)

@@ -90,9 +90,6 @@ class EvidenceAdmin(admin.ModelAdmin):
     list_per_page = 100
     show_full_result_count = False
 
-    class Media:
-        css: ClassVar[dict[str, list[str]]] = {"all": ["css/admin.css"]}
-
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: services write records."""
         return False

@@ -48,8 +48,9 @@ def test_the_developers_lock_holds_the_runtimes_versions() -> None:
     assert pinned("requirements.lock") <= pinned("requirements-dev.lock")
 
 
-def test_the_lock_of_npm_packages_holds_hashes_but_no_registry() -> None:
-    text = (ROOT / "tests" / "vendor" / "package-lock.json").read_text(encoding="utf-8")
+@pytest.mark.parametrize("folder", ["vendor", "lighthouse"])
+def test_the_lock_of_npm_packages_holds_hashes_but_no_registry(folder: str) -> None:
+    text = (ROOT / "tests" / folder / "package-lock.json").read_text(encoding="utf-8")
     packages = {name: found for name, found in json.loads(text)["packages"].items() if name}
     assert packages
     assert all("resolved" not in found for found in packages.values())

