@@ -93,12 +93,13 @@ def first_row(page: Page) -> str:
 
 def unknown_to_the_explorer() -> set[str]:
     """Names of the explorer's addresses that are neither walked nor named above."""
+    # Reading the addresses is what registers the models.
+    (explorer,) = (one for one in get_resolver().url_patterns if _is_explorer(one))
     of_rows = {
         f"{model._meta.label_lower.replace('.', '_')}_{kind}"
         for model in admin.site._registry
         for kind in EXPLORER_KINDS
     }
-    (explorer,) = (one for one in get_resolver().url_patterns if _is_explorer(one))
     return set(_names(explorer)) - of_rows - EXPLORER_NO_PAGES - {"index", "app_list"}
 
 
