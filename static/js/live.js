@@ -111,6 +111,15 @@ export function startLive() {
   document.body.addEventListener("htmx:afterSettle", () => {
     for (const element of document.querySelectorAll("[data-live][data-version]")) if (isBehind(element)) wake(element);
   });
+  // The question may have been opened while the answer was on its way.
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const place = event.target;
+    const isOwn = place.matches?.("[data-live]") && event.detail.requestConfig?.elt === place;
+    const dialog = isOwn && place.querySelector("dialog[open]");
+    if (!dialog) return;
+    event.detail.shouldSwap = false;
+    dialog.addEventListener("close", () => wake(place), { once: true });
+  });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { missed = true; stop(); } else start();
   });

@@ -41,10 +41,12 @@ function say(text) {
   if (line) line.textContent = text;
 }
 
-function give(element) {
+// The focus, and in sight, at once; what only comes back to where it was does not move the page.
+function give(element, { quietly = false } = {}) {
   if (!element) return;
   if (!element.matches("a[href], input, textarea, select, button, [tabindex]")) element.tabIndex = -1;
-  element.focus({ preventScroll: element.matches(".cs-title") });
+  element.focus({ preventScroll: true });
+  if (!quietly) element.scrollIntoView({ block: "nearest", behavior: "instant" });
 }
 
 // What was swapped out took the focus along: the question that asks again, the reason, or the title gets it.
@@ -53,7 +55,8 @@ function rescue() {
   const dialog = document.querySelector("dialog[open]");
   if (dialog) { give(dialog.querySelector(".cs-note.bad, .is-invalid, textarea, input:not([type=hidden])")); return; }
   if (focusNext && document.querySelector("#inbox [hx-trigger*='cs:decided']")) return;
-  give(document.querySelector("#conflict, #refused") || document.querySelector("#action .cs-title"));
+  const reason = document.querySelector("#conflict, #refused");
+  give(reason || document.querySelector("#action .cs-title"), { quietly: !reason && !focusNext });
   focusNext = null;
 }
 

@@ -85,6 +85,7 @@ def test_a_form_of_an_earlier_session_is_refused_with_what_to_do(
     note = desk.page.locator("#messages [role=alert]")
     expect(note).to_contain_text("This page is out of date")
     expect(note).to_be_focused()
+    expect(note).to_be_in_viewport()
     expect(desk.page.locator("dialog[open]")).to_have_count(0)
     assert desk.shown == action.public_id
     assert is_untouched(action)
@@ -143,6 +144,32 @@ def test_a_connection_lost_while_asking_leaves_the_question_shut(
     expect(button).to_be_enabled()
     button.click()
     desk.expect_said("Approved: ")
+
+
+def test_news_does_not_shut_a_question_that_was_opened_meanwhile(
+    desk: Desk, action: Action
+) -> None:
+    own, held = f"**/{action.public_id}/", list[Route]()
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    desk.open_action(action)
+    desk.page.route(own, hold_the_first)
+    with desk.page.expect_request(own):
+        desk.page.evaluate("htmx.trigger('#action', 'cs:changed')")
+    desk.card.get_by_role("link", name="Reject").click()
+    reason = desk.dialog("reject").locator("textarea")
+    reason.fill("Half a rea")
+    with desk.page.expect_response(own):
+        held[0].continue_()
+    with desk.page.expect_response(own):
+        expect(reason).to_have_value("Half a rea")
+        desk.press("Escape")
+    expect(desk.page.locator("dialog[open]")).to_have_count(0)
 
 
 def test_an_answer_that_does_not_come_is_told_in_the_question(desk: Desk, action: Action) -> None:

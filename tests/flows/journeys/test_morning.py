@@ -74,6 +74,7 @@ class Morning:
         page = self.desk.page
         if not self.desk.has_pane:
             expect(page.locator("#action .cs-title")).to_be_focused()
+            expect(page.locator("#action .cs-title")).to_be_in_viewport()
         elif self.left:
             expect(page.locator(f"#row-{self.left[0]}")).to_be_focused()
         else:

@@ -22,6 +22,7 @@ def too_late(desk: Desk, decide: Any) -> None:
         decide()
     assert answer.value.status == 409
     expect(desk.page.locator("#conflict")).to_be_focused()
+    expect(desk.page.locator("#conflict")).to_be_in_viewport()
     expect(desk.page.locator("#conflict")).to_contain_text("Nothing was decided by you just now")
     expect(desk.page.locator("dialog[open]")).to_have_count(0)
 
