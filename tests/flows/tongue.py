@@ -4,6 +4,7 @@ What still stands on a page in plain letters was forgotten, or is data.
 """
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,9 @@ ACCENTS = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "áƀçđéƒğĥíĵķłɱñóþɋŕšţúṽŵẋýžÅƁÇÐÉƑĞĤÎĴĶŁṀÑÖÞɊŘŠŢÛṼŴẊÝŽ",
 )
-PAD = " ôôôô"
+PAD = "ôôôô "
+OPEN, CLOSE = "«", "»"
+GROWTH = 0.3
 # Elements whose text is code or a time, and attributes that people read or hear.
 CODE_ELEMENTS = {"script", "style", "code", "pre", "kbd", "time", "textarea", "svg"}
 READ = {"title", "aria-label", "placeholder", "alt", "data-label", "aria-description"}
@@ -44,8 +47,9 @@ def longer(message: str) -> str:
         return message
     parts = KEPT.split(message)
     text = "".join(p if at % 2 else p.translate(ACCENTS) for at, p in enumerate(parts))
-    letters = sum(len(part) for part in parts[::2])
-    return f"[!! {text}{PAD * max(1, round(letters * 0.3 / len(PAD)))} !!]"
+    more = math.ceil(GROWTH * sum(len(part) for part in parts[::2]))
+    pad = (PAD * (more // len(PAD) + 1))[:more].rstrip()
+    return f"{OPEN}{text}{' ' * (more > len(PAD))}{pad}{CLOSE}"
 
 
 class Tongue(NullTranslations):

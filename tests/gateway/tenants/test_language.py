@@ -73,7 +73,7 @@ def test_machines_get_english_whatever_they_ask_for(spoken: None, here: People) 
     here.admin.save()
     answer = browser_of(here.admin, **ASKED).get("/api/v1/actions?status=wrong")
     assert answer.headers["Content-Language"] == "en"
-    assert "[!!" not in answer.content.decode()
+    assert tongue.OPEN not in answer.content.decode()
 
 
 def test_a_language_that_is_gone_leaves_the_browser_to_choose(here: People) -> None:
