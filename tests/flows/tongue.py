@@ -49,7 +49,7 @@ def longer(message: str) -> str:
     text = "".join(p if at % 2 else p.translate(ACCENTS) for at, p in enumerate(parts))
     more = math.ceil(GROWTH * sum(len(part) for part in parts[::2]))
     pad = (PAD * (more // len(PAD) + 1))[:more].rstrip()
-    return f"{OPEN}{text}{' ' * (more > len(PAD))}{pad}{CLOSE}"
+    return f"{OPEN}{text} {pad}{CLOSE}"
 
 
 class Tongue(NullTranslations):
