@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from tests.flows.tree import Tree
 
 PATIENCE_S = 30.0
+# The connection may stay open after the answer has ended.
+LAST_CHUNK = b"0\r\n"
 # As many people with a role and a session, without a password to hash; prints each session's key.
 PEOPLE = """
 from importlib import import_module
@@ -22,7 +24,7 @@ from gateway.tenants.models import Environment, Member, MemberRole, User
 place = Environment.objects.get(tenant__slug="{tenant}", slug="{environment}")
 store = import_module(settings.SESSION_ENGINE).SessionStore
 with transaction.atomic():
-    for number in range({count}):
+    for number in range({first}, {first} + {count}):
         user = User.objects.create_user(f"desk{{number}}@example.com")
         member = Member.objects.create(tenant=place.tenant, user=user)
         MemberRole.objects.create(member=member, environment=place, role="reviewer")
@@ -35,9 +37,9 @@ with transaction.atomic():
 """
 
 
-def people(tree: Tree, tenant: str, environment: str, count: int) -> list[str]:
-    """The cookies of so many new reviewers, each signed in."""
-    script = PEOPLE.format(tenant=tenant, environment=environment, count=count)
+def people(tree: Tree, tenant: str, environment: str, count: int, *, first: int = 0) -> list[str]:
+    """The cookies of so many new reviewers, each signed in; they are numbered from `first` on."""
+    script = PEOPLE.format(tenant=tenant, environment=environment, count=count, first=first)
     printed = tree.manage("shell", "-c", script)
     return [line.partition(" ")[2] for line in printed.splitlines() if line.startswith("cookie ")]
 
@@ -78,6 +80,8 @@ class Desk:
     async def _read(self, reader: asyncio.StreamReader, *, until_marked: bool = False) -> None:
         mark = ""
         while line := await reader.readline():
+            if line == LAST_CHUNK:
+                return
             name, _, value = line.decode().strip().partition(": ")
             if name == "id":
                 mark = value

@@ -6,6 +6,7 @@ A hundred of them lose their connection on the way and come back with `Last-Even
 import asyncio
 import statistics
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -117,3 +118,52 @@ def test_each_of_five_hundred_desks_hears_every_change(
     ]
     with capsys.disabled():
         print("\n" + "\n".join(lines))  # noqa: T201 - the figures of docs/assurance.md
+
+
+async def _comes_back(desk: Desk) -> None:
+    """As a browser does: again and again until the stream opens."""
+    give_up = asyncio.get_running_loop().time() + PATIENCE_S
+    while True:
+        assert asyncio.get_running_loop().time() < give_up, "the stream did not open again"
+        try:
+            await desk.open()
+        except (OSError, TimeoutError, IndexError):
+            desk.status = 0
+        if desk.status == HTTPStatus.OK:
+            return
+        await asyncio.sleep(0.2)
+
+
+async def _through_an_outage(here: Demo, cookie: str) -> Desk:
+    desk = Desk(f"{here.tree.url}/demo/sandbox/stream/", cookie)
+    await desk.open()
+    await asyncio.to_thread(here.ask_refund)
+    await settled([desk])
+    assert desk.reading is not None
+    await asyncio.to_thread(here.tree.kill, "redis")
+    # It does not stay open in silence: either it ends, or it says that some news were missed.
+    give_up = asyncio.get_running_loop().time() + PATIENCE_S
+    while not desk.reading.done() and desk.heard[-1]["kind"] != "missed":
+        assert asyncio.get_running_loop().time() < give_up, "a stream without news stayed open"
+        await asyncio.sleep(0.1)
+    if desk.reading.done():
+        await _comes_back(desk)
+    # The workers find their way back to the queue in their own time.
+    give_up = asyncio.get_running_loop().time() + 2 * PATIENCE_S
+    before = len(desk.heard)
+    while not any(one["kind"] == "action" for one in desk.heard[before:]):
+        assert asyncio.get_running_loop().time() < give_up, f"silence after {desk.heard}"
+        await asyncio.to_thread(here.ask_refund)
+        await asyncio.sleep(2.0)
+    await desk.close()
+    return desk
+
+
+def test_a_desk_notices_that_the_queue_was_gone_and_hears_again_afterwards(here: Demo) -> None:
+    if not here.tree.pids("redis"):
+        pytest.skip("without the embedded Redis there is none to kill")
+    (cookie,) = people(here.tree, "demo", "sandbox", 1, first=DESKS)
+    desk = asyncio.run(_through_an_outage(here, cookie))
+    kinds = [one["kind"] for one in desk.heard]
+    assert "missed" in kinds
+    assert "action" in kinds[kinds.index("missed") :]
