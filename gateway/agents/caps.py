@@ -1,6 +1,6 @@
 """Caps: what a run, and an agent in general, may use at most (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.lib.errors import Refused
@@ -14,6 +14,7 @@ CAPS = {
     "max_equal_calls": (1, gettext_noop("equal calls without progress")),
     "calls_per_minute": (1, gettext_noop("calls in a minute")),
 }
+AT_MOST = gettext_noop("at most {count} {what}")
 # Columns and clocks take it; nobody needs more.
 MOST = 1_000_000_000
 
@@ -35,6 +36,10 @@ def smallest(name: str, *places: Mapping[str, Any]) -> int | None:
     return min(found, default=None)
 
 
-def in_words(caps: Mapping[str, Any]) -> list[str]:
-    """Each cap as a sentence."""
-    return [f"at most {caps[name]:,} {words}" for name, (_, words) in CAPS.items() if name in caps]
+def in_words(caps: Mapping[str, Any], *, say: Callable[[str], str] = str) -> list[str]:
+    """Each cap as a sentence; `say` puts words of ours into the reader's language."""
+    return [
+        say(AT_MOST).format(count=f"{caps[name]:,}", what=say(words))
+        for name, (_, words) in CAPS.items()
+        if name in caps
+    ]

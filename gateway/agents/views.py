@@ -52,7 +52,7 @@ def detail(request: Any, agent: str) -> HttpResponse:
     context = {
         "agent": found,
         "grants": _grants(found),
-        "caps": in_words(found.caps),
+        "caps": in_words(found.caps, say=gettext),
         "may_change": request.user.has_perm(CHANGE, request.environment),
         "keys": [(key, _key_state(key)) for key in keys],
     }
