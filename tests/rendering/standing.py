@@ -40,7 +40,7 @@ def rows_holding(people: People, text: str) -> dict[str, Any]:
         before={"note": ""}, after={"note": text}, preview_error=text[:200], trace=_trace(text),
     )  # fmt: skip
     CommentFactory(action=action, text=text)
-    ExecutionFactory(action=action, result={"text": text}, error=text)
+    ExecutionFactory(action=action, response={"text": text}, error=text)
     source = SourceFactory(environment=environment, name=text[:NAME])
     event = EventFactory(
         source=source, event_id=text[:KEY], event_type=text[:KEY], reason=text,
