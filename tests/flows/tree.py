@@ -30,7 +30,8 @@ from gateway.embedded.redis import FALLBACK_ONLY
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-START_S = 60.0
+# On a busy machine the processes alone take a minute to import what they need.
+START_S = 180.0
 STOP_S = 20.0
 WAIT_S = 30.0
 POLL_S = 0.05

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from gateway.tenants.models import User
 from tests.flows.browser import chromium
-from tests.flows.journeys.desk import SIZES, Desk
+from tests.flows.journeys.desk import Desk
 from tests.flows.journeys.shop import Shop, shop
 
 OpenDesk = Callable[..., Desk]
@@ -22,9 +22,9 @@ def browser(django_db_setup: None) -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(params=SIZES)
+@pytest.fixture(params=["desktop", pytest.param("phone", marks=pytest.mark.long)])
 def size(request: pytest.FixtureRequest) -> str:
-    """Desktop, then phone."""
+    """Desktop; phone as well where there is time, and where a test says that it matters most."""
     return str(request.param)
 
 

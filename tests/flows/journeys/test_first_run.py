@@ -22,6 +22,7 @@ def code(transactional_db: None) -> Iterator[str]:
     setup_code.forget()
 
 
+@pytest.mark.long
 def test_the_first_run_leads_to_a_connected_agent(
     browser: Browser, live_server: Any, settings: Any, settle: Any, code: str, size: str
 ) -> None:

@@ -43,6 +43,7 @@ def test_the_back_button_after_a_decision_shows_what_is_so_now(desk: Desk, actio
     expect(desk.page.locator("main")).to_contain_text("Nothing waits for you")
 
 
+@pytest.mark.long
 def test_the_back_button_does_not_ask_again_what_is_decided(desk: Desk, action: Action) -> None:
     asks = f"actions/{action.public_id}/approve/"
     desk.open(asks)
@@ -73,6 +74,7 @@ def test_a_session_that_ends_in_mid_decision_leads_to_the_sign_in_and_back(
     desk.expect_said("Approved: ")
 
 
+@pytest.mark.long
 def test_a_form_of_an_earlier_session_is_refused_with_what_to_do(
     desk: Desk, action: Action
 ) -> None:
@@ -106,6 +108,7 @@ def test_a_double_click_is_one_vote(desk: Desk, action: Action) -> None:
     assert Approval.objects.count() == 1
 
 
+@pytest.mark.long
 def test_a_double_click_on_the_page_that_asks_is_one_vote(desk: Desk, action: Action) -> None:
     desk.open(f"actions/{action.public_id}/approve/")
     desk.button("Approve").dblclick()
@@ -132,6 +135,7 @@ def test_without_a_connection_nothing_can_be_decided(desk: Desk, action: Action)
     desk.expect_said("Approved: ")
 
 
+@pytest.mark.long
 def test_a_connection_lost_while_asking_leaves_the_question_shut(
     desk: Desk, action: Action
 ) -> None:
@@ -186,6 +190,7 @@ def test_an_answer_that_does_not_come_is_told_in_the_question(desk: Desk, action
     desk.expect_said("Approved: ")
 
 
+@pytest.mark.long
 def test_a_server_that_fails_is_told_with_its_number(desk: Desk, action: Action) -> None:
     def broken(route: Route) -> None:
         route.fulfill(status=502, body="<h1>Bad gateway</h1>", content_type="text/html")

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from approvals.models import Action, Approval, Comment, Snooze
 from approvals.states import ActionStatus
-from tests.flows.journeys.desk import Desk
+from tests.flows.journeys.desk import SIZES, Desk
 from tests.flows.journeys.shop import Shop
 from tests.invariants.scene import fakes, run_out, sweep_until
 
@@ -211,6 +211,7 @@ def _check_one(morning: Morning, action: Action) -> None:
     assert (action.version == 2) == (verb in {"edit", "undo"})
 
 
+@pytest.mark.parametrize("size", SIZES, indirect=True)
 def test_a_short_morning_by_keyboard_alone(
     here: Shop, open_desk: Callable[..., Desk], settle: Any
 ) -> None:
@@ -234,6 +235,7 @@ def test_a_morning_of_thirty_mixed_actions_by_keyboard_alone(
     check(morning, allowed=allowed, settle=settle)
 
 
+@pytest.mark.long
 def test_the_other_keys_of_an_action(here: Shop, open_desk: Callable[..., Desk]) -> None:
     here.ask("refund", order=1)
     here.ask("refund", order=2)
@@ -263,6 +265,7 @@ def test_the_other_keys_of_an_action(here: Shop, open_desk: Callable[..., Desk])
     expect(page.locator("dialog[open]")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_the_keys_of_the_list(here: Shop, open_desk: Callable[..., Desk]) -> None:
     first, second = here.ask("refund", order=1), here.ask("tag_order", order=2)
     desk = open_desk(here.people.may)

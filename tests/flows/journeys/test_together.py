@@ -52,6 +52,7 @@ def test_a_bulk_reject_says_what_became_of_each(here: Shop, open_desk: OpenDesk)
     expect(desk.page.locator(".cs-row-link")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_only_what_is_alike_and_harmless_is_approved_together(
     here: Shop, open_desk: OpenDesk
 ) -> None:

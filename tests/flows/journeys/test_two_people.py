@@ -49,6 +49,7 @@ def test_the_later_of_two_reviewers_sees_what_the_first_decided(
     assert only_vote(action).user == here.people.may
 
 
+@pytest.mark.long
 def test_who_approves_what_was_edited_meanwhile_sees_the_new_version_first(
     here: Shop, open_desk: OpenDesk
 ) -> None:
@@ -70,6 +71,7 @@ def test_who_approves_what_was_edited_meanwhile_sees_the_new_version_first(
     assert only_vote(action).digest == second.digest
 
 
+@pytest.mark.long
 def test_two_tabs_of_one_person_decide_once(here: Shop, open_desk: OpenDesk) -> None:
     action = here.ask("refund", order=1)
     desk = open_desk(here.people.may)

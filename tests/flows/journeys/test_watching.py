@@ -26,6 +26,7 @@ SECRET, WRONG = "the-secret-of-this-source", "the-secret-of-another"
 BODY = '{"action":"opened","number":7}'
 
 
+@pytest.mark.long
 def test_a_policy_is_simulated_on_the_past_and_saved(here: Shop, open_desk: OpenDesk) -> None:
     for n in range(3):
         here.ask("refund", order=n)
@@ -108,6 +109,7 @@ def log(here: Shop, settings: Any, tmp_path: Path) -> str:
     return log
 
 
+@pytest.mark.long
 def test_an_auditor_finds_a_decision_and_has_the_log_verified(
     here: Shop, open_desk: OpenDesk, log: str, settle: Any
 ) -> None:
@@ -132,6 +134,7 @@ def test_an_auditor_finds_a_decision_and_has_the_log_verified(
     expect(page.locator("main")).to_contain_text("Proof of inclusion")
 
 
+@pytest.mark.long
 def test_the_explorer_finds_the_same_and_shows_the_badge(
     here: Shop, open_desk: OpenDesk, log: str
 ) -> None:
