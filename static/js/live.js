@@ -111,14 +111,16 @@ export function startLive() {
   document.body.addEventListener("htmx:afterSettle", () => {
     for (const element of document.querySelectorAll("[data-live][data-version]")) if (isBehind(element)) wake(element);
   });
-  // The question may have been opened while the answer was on its way.
+  // Meanwhile a question may have been opened in it, or a form of it may be on its way, whose answer needs its place.
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const place = event.target;
     const isOwn = place.matches?.("[data-live]") && event.detail.requestConfig?.elt === place;
     const dialog = isOwn && place.querySelector("dialog[open]");
-    if (!dialog) return;
+    const form = isOwn && place.querySelector("form.htmx-request");
+    if (!dialog && !form) return;
     event.detail.shouldSwap = false;
-    dialog.addEventListener("close", () => wake(place), { once: true });
+    if (dialog) dialog.addEventListener("close", () => wake(place), { once: true });
+    else wake(place);
   });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { missed = true; stop(); } else start();

@@ -1,6 +1,8 @@
 // The inbox beside its action: where there is room the action opens in the pane, else the link is followed.
 // Where the focus goes once the list is there: ids, the best first; null while nothing was decided.
 let focusNext = null;
+// What is said of a decision once its page stands: by then the next key finds its button.
+let outcome = "";
 // The row whose action is on its way into the pane.
 let wanted = "";
 const room = matchMedia("(min-width: 1200px)");
@@ -61,7 +63,7 @@ function rescue() {
 }
 
 function afterDecision(event) {
-  say(event.detail.said || "");
+  outcome = event.detail.said || "";
   const row = document.querySelector(".cs-row.is-on");
   const next = row?.nextElementSibling || row?.previousElementSibling;
   const nextId = next?.querySelector(".cs-row-link")?.id;
@@ -108,7 +110,11 @@ export function startPane() {
   document.body.addEventListener("htmx:afterSettle", (event) => {
     markShown();
     followFocus(event);
-    if (hadFocus && event.target.closest?.("#action")) rescue();
+    if (event.target.closest?.("#action")) {
+      if (hadFocus) rescue();
+      if (outcome) say(outcome);
+      outcome = "";
+    }
     if (event.target.id === "new" && !hasCursor()) event.target.querySelector("a")?.click();
     if (event.target.closest?.("#pane")) document.getElementById("pane").scrollTop = 0;
   });

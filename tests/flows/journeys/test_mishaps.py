@@ -176,6 +176,21 @@ def test_news_does_not_shut_a_question_that_was_opened_meanwhile(
     expect(desk.page.locator("dialog[open]")).to_have_count(0)
 
 
+def test_news_does_not_take_the_place_of_an_answer(desk: Desk, action: Action) -> None:
+    own, held = f"**/{action.public_id}/", list[Route]()
+    desk.open_action(action)
+    desk.approve()
+    desk.expect_said("Approved: ")
+    desk.page.route("**/undo/", lambda route: held.append(route))
+    with desk.page.expect_request("**/undo/"):
+        desk.press("u")
+    with desk.page.expect_response(own):
+        desk.page.evaluate("htmx.trigger('#action', 'cs:changed')")
+    held[0].continue_()
+    desk.expect_said("Approval undone: ")
+    expect(desk.card.get_by_role("link", name="Approve")).to_be_visible()
+
+
 def test_an_answer_that_does_not_come_is_told_in_the_question(desk: Desk, action: Action) -> None:
     desk.open_action(action)
     desk.page.route("**/approve/", lambda route: route.abort())

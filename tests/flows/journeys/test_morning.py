@@ -31,11 +31,13 @@ class Morning:
     pressed: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    next_one: str = ""
 
     def begin(self) -> None:
         """Open the inbox and its first action."""
         self.desk.open("inbox/")
         self.left = self._listed()
+        self.next_one = self.left[0]
         self.desk.press("j")
         self._open()
 
@@ -46,9 +48,10 @@ class Morning:
 
     def _open(self) -> None:
         """Open the row in focus, by its key."""
-        expect(self.desk.page.locator(f"#row-{self.left[0]}")).to_be_focused()
+        at = self.next_one if self.desk.has_pane else self.left[0]
+        expect(self.desk.page.locator(f"#row-{at}")).to_be_focused()
         self.desk.press("o")
-        expect(self.desk.card).to_have_attribute("data-action", self.left[0])
+        expect(self.desk.card).to_have_attribute("data-action", at)
 
     def on(self) -> None:
         """To the next action; the decision has moved the focus to it already."""
@@ -67,16 +70,19 @@ class Morning:
         self.digests[action] = self.desk.digest
         VERBS[verb](self)
         self.pressed[action] = verb
+        place = self.left.index(action)
         self.left.remove(action)
-        self._expect_focus(action)
+        # The next row of the list; after its last one the one before.
+        self.next_one = self.left[min(place, len(self.left) - 1)] if self.left else ""
+        self._expect_focus()
 
-    def _expect_focus(self, action: str) -> None:
+    def _expect_focus(self) -> None:
         page = self.desk.page
         if not self.desk.has_pane:
             expect(page.locator("#action .cs-title")).to_be_focused()
             expect(page.locator("#action .cs-title")).to_be_in_viewport()
-        elif self.left:
-            expect(page.locator(f"#row-{self.left[0]}")).to_be_focused()
+        elif self.next_one:
+            expect(page.locator(f"#row-{self.next_one}")).to_be_focused()
         else:
             expect(page.locator("#inbox")).to_be_focused()
 
@@ -89,7 +95,7 @@ class Morning:
         expect(question).to_contain_text(desk.digest[:12])
         assert desk.focus == "Back"
         desk.press("Tab", "Enter")
-        desk.expect_said("Approved: ")
+        desk.expect_said(f"Approved: {self._effect}")
 
     def reject(self) -> None:
         """R asks for the reason: the first of the usual ones, and a text."""
@@ -98,7 +104,7 @@ class Morning:
         self.desk.press("Space", "Tab")
         self.desk.write(REASON)
         self.desk.press("Tab", "Tab", "Enter")
-        self.desk.expect_said("Rejected: ")
+        self.desk.expect_said(f"Rejected: {self._effect}")
 
     def edit(self) -> None:
         """E, other arguments, and then the new version is approved."""
@@ -121,7 +127,7 @@ class Morning:
         self.desk.press("s")
         self.desk.dialog("snooze")
         self.desk.press("Space", "Enter")
-        self.desk.expect_said("Snoozed: ")
+        self.desk.expect_said(f"Snoozed: {self._effect}")
 
     def ask(self) -> None:
         """C, a question to the agent; it is approved afterwards all the same."""
@@ -130,7 +136,7 @@ class Morning:
         desk.dialog("comment")
         desk.write(QUESTION)
         desk.press("Tab", "Tab", "Tab", "Enter")
-        desk.expect_said("Asked the agent about: ")
+        desk.expect_said(f"Asked the agent about: {self._effect}")
         expect(desk.card.locator(".cs-thread")).to_contain_text(QUESTION)
         self._expect_to_stay()
         self.approve()
@@ -140,12 +146,20 @@ class Morning:
         desk, action = self.desk, self.desk.shown
         self.approve()
         desk.press("u")
-        desk.expect_said("Approval undone: ")
+        desk.expect_said(f"Approval undone: {self._effect}")
         expect(desk.card).to_contain_text("Pending")
         assert desk.shown == action
         assert desk.digest != self.digests[action]
         self._expect_to_stay()
+        if desk.has_pane:
+            # It comes back where its time to decide, which begins again, puts it.
+            self.left = self._listed()
         self.approve()
+
+    @property
+    def _effect(self) -> str:
+        """The sentence of the action that is shown."""
+        return self.desk.card.locator(".cs-title").inner_text()
 
     def _expect_to_stay(self) -> None:
         """What can still be decided keeps the focus."""
