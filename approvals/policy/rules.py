@@ -175,7 +175,8 @@ def _check_together(read: Fields, verdict: Ruling) -> None:
     if verdict is not Ruling.REQUIRE_APPROVAL:
         for name in _PEOPLE_FIELDS:
             if read.raw.get(name) not in _NOTHING:
-                raise read.error(name, "this has a meaning only for require_approval")
+                only = "it counts only where the verdict is require_approval: leave it empty here"
+                raise read.error(name, only)
     if read.raw.get("stages") not in _NOTHING:
         for name in _STAGE_FIELDS:
             if read.raw.get(name) not in _NOTHING:
