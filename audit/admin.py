@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from audit import badge, exporting, services
 from audit.actions import AuditAction
 from audit.context import KINDS, Scope, Target
+from audit.escaping import escaped
 from audit.exporting import CannotExport
 from audit.models import AuditRecord, Leaf, RefusalCount, Verification
 from audit.tree import Broken
@@ -212,7 +213,7 @@ class AuditRecordAdmin(EvidenceAdmin):
     @admin.display(description="outcome", ordering="outcome")
     def result(self, row: Any) -> str:
         """How it ended, and why it was refused."""
-        return _ascii(f"{row.outcome}: {row.reason}" if row.reason else row.outcome)
+        return escaped(f"{row.outcome}: {row.reason}" if row.reason else row.outcome)
 
     @admin.display(ordering="actor_id")
     def actor(self, row: Any) -> str:
@@ -228,13 +229,13 @@ class AuditRecordAdmin(EvidenceAdmin):
     @admin.display(description="environment")
     def place(self, row: Any) -> str:
         """Where."""
-        return _ascii(row.labels.get(row.environment, row.environment or row.tenant or "-"))
+        return escaped(row.labels.get(row.environment, row.environment or row.tenant or "-"))
 
     @admin.display(description="correlation", ordering="correlation_id")
     def journey(self, row: Any) -> str:
         """All records of one journey, from the first webhook to the last result."""
         url = _list_url({"correlation_id": row.correlation_id})
-        text, whole = _ascii(row.correlation_id[:SHORT]), _ascii(row.correlation_id)
+        text, whole = escaped(row.correlation_id[:SHORT]), escaped(row.correlation_id)
         return format_html('<a href="{}" title="{}">{}…</a>', url, whole, text)
 
     @admin.display
@@ -257,7 +258,7 @@ class AuditRecordAdmin(EvidenceAdmin):
     def verified(self, row: Any) -> str:
         """What the last verification of its log found."""
         said = badge.badge_of(row.log)
-        return _ascii(f"{said.title}. {said.text}")
+        return escaped(f"{said.title}. {said.text}")
 
     @admin.display(description="text matches its digest", boolean=True)
     def text_matches_digest(self, row: Any) -> bool:
@@ -287,7 +288,7 @@ class RefusalCountAdmin(EvidenceAdmin):
     @admin.display(description="reason", ordering="reason")
     def why(self, row: Any) -> str:
         """The reason, with whatever cannot be seen escaped."""
-        return _ascii(row.reason)
+        return escaped(row.reason)
 
 
 @admin.register(Verification)
@@ -332,18 +333,10 @@ def _list_url(query: dict[str, str]) -> str:
 
 def _named(row: Any, kind: str, id_: str) -> str:
     label = row.labels.get(id_)
-    shown = _ascii(f"{kind} {label}" if label else f"{kind} {id_}")
+    shown = escaped(f"{kind} {label}" if label else f"{kind} {id_}")
     return format_html('<span title="{}">{}</span>', id_, shown)
 
 
 def _json(value: Any) -> str:
     # Escapes keep whatever a reader could not see visible.
     return format_html('<pre class="cs-json">{}</pre>', json.dumps(value, indent=2))
-
-
-def _ascii(text: str) -> str:
-    """The text with everything escaped that is not a plain printable character or a letter."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
