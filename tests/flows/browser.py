@@ -46,6 +46,10 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+# What htmx says of a request whose place a newer one took; of one that failed it says more.
+REPLACED = ("htmx:sendAbort", "htmx:afterRequest")
+
+
 class Ears:
     """Whatever a context's pages complained about."""
 
@@ -56,7 +60,7 @@ class Ears:
         context.on("weberror", lambda error: self.heard.append(f"error: {error.error}"))
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        if message.type in {"error", "warning"} and not message.text.startswith(REPLACED):
             where = message.page.url if message.page else ""
             self.heard.append(f"{where}: {message.text}")
 
