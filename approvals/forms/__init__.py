@@ -55,6 +55,10 @@ class DecisionForm(forms.Form):
 
     digest = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        # Several of them stand on one page: a label must find its own field.
+        super().__init__(*args, **{"auto_id": f"{type(self).__name__.lower()}_%s", **kw})
+
 
 class ApprovingForm(DecisionForm):
     """A decision that lets something happen; `assertion` is what a passkey signed for it."""

@@ -55,6 +55,7 @@ COVERED = """() => [...document.querySelectorAll(".cs-bar a, .cs-bar button")].f
   const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
   return !hit || !one.contains(hit);
 }).map(one => one.outerHTML.slice(0, 100))"""
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 BLANKS = {"\u00a0", "\n", "\t", " "}
 HIDDEN = [point for point in corpus.invisible() if point not in BLANKS]
 
@@ -66,6 +67,8 @@ def boxes_of(reader: Reader, people: People, shown: str) -> dict[str, dict[str, 
         answer = reader.open(address)
         assert answer.status == 200, name
         faults = [*reader.harm(), *too_wide(reader.page, widths=(1440, 390))]
+        # As wide as before again, which takes the browser a frame or two.
+        reader.page.evaluate(FRAMES)
         faults += [*reader.page.evaluate(BARE, HIDDEN), *reader.page.evaluate(COVERED)]
         if faults:
             wrong[name] = faults
