@@ -1,6 +1,7 @@
 """Addresses of the desk and the API, filled in with rows, and keys that open the API."""
 
 import re
+from secrets import token_hex
 from typing import Any
 
 from django.test import Client
@@ -130,6 +131,6 @@ def named_rows(name: str, address: str, rows: dict[str, str]) -> bool:
 
 def api(member: Member | None, environment: Environment, **key: Any) -> Client:
     """A client with a personal key of this member, or a machine's (`agent_id=…`)."""
-    secret = f"csk_{id(object())}{environment.pk.hex}"
+    secret = f"csk_{token_hex(8)}{environment.pk.hex}"
     ApiKeyFactory(environment=environment, member=member, secret=secret, **key)
     return Client(headers={"Authorization": f"Bearer {secret}"})
