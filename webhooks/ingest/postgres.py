@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 
 from webhooks.ingest.arrival import Arrival
-from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Postgres, storing
+from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Postgres, are_mostly_known, storing
 
 POOL_OPTIONS = {"pool", "assume_role", "isolation_level", "server_side_binding"}
 
@@ -16,6 +16,7 @@ class PostgresStore:
     def __init__(self, database: dict[str, Any]) -> None:
         self.arguments = connection_arguments(database)
         self.connection: psycopg.AsyncConnection[Any] | None = None
+        self.looks_first = False
 
     async def commit(self, batch: list[Arrival]) -> None:
         """Store the batch; a deadlock or a lost connection repeats it once."""
@@ -26,13 +27,13 @@ class PostgresStore:
 
     async def _commit(self, batch: list[Arrival]) -> None:
         cursor = (await self._connected()).cursor(binary=True)
-        steps = storing(batch)
+        steps = storing(batch, looks_first=self.looks_first)
         try:
             step = next(steps)
             while True:
                 step = steps.send(await self._run(cursor, step))
         except StopIteration:
-            return
+            self.looks_first = are_mostly_known(batch)
 
     @staticmethod
     async def _run(cursor: psycopg.AsyncCursor[Any], step: Insert | Find) -> Any:

@@ -4,6 +4,7 @@ Each takes a batch and returns once it is committed, every arrival with its outc
 """
 
 import asyncio
+import json
 import queue
 import sqlite3
 import threading
@@ -16,7 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from webhooks.ingest.arrival import Arrival
-from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Sqlite, storing
+from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Sqlite, are_mostly_known, storing
 
 BUSY_S = 5.0
 # SQLite's own waiting grows to 100 ms a try, so that whoever asks more often starves the others.
@@ -56,6 +57,7 @@ class SqliteStore:
             queue.SimpleQueue()
         )
         self.connection: sqlite3.Connection | None = None
+        self.looks_first = False
         threading.Thread(target=self._write, name="intake-writer", daemon=True).start()
 
     async def commit(self, batch: list[Arrival]) -> None:
@@ -84,12 +86,13 @@ class SqliteStore:
         give_up = time.monotonic() + BUSY_S
         while True:
             try:
-                run(self.connection.execute, batch)
+                run(self.connection.execute, batch, looks_first=self.looks_first)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                     raise
                 time.sleep(BUSY_PAUSE_S)
             else:
+                self.looks_first = are_mostly_known(batch)
                 return
 
 
@@ -101,9 +104,11 @@ def open_sqlite(path: str) -> sqlite3.Connection:
     return opened
 
 
-def run(execute: Callable[..., sqlite3.Cursor], batch: list[Arrival]) -> None:
+def run(
+    execute: Callable[..., sqlite3.Cursor], batch: list[Arrival], *, looks_first: bool = False
+) -> None:
     """Run the statements on an SQLite connection."""
-    steps = storing(batch)
+    steps = storing(batch, looks_first=looks_first)
     try:
         step = next(steps)
         while True:
@@ -117,8 +122,8 @@ def _sqlite_step(execute: Callable[..., sqlite3.Cursor], step: Insert | Find) ->
     if isinstance(step, Insert):
         values = Sqlite.values(step.arrivals, step.status)
         return execute(Sqlite.insert(count, step.status), values).rowcount
-    rows = execute(Sqlite.find(count), Sqlite.keys(step.arrivals)).fetchall()
-    return [(source, event_id, uuid.UUID(hex=row)) for source, event_id, row in rows]
+    (found,) = execute(Sqlite.find(count), Sqlite.keys(step.arrivals)).fetchone()
+    return [(source, event_id, uuid.UUID(hex=row)) for source, event_id, row in json.loads(found)]
 
 
 def commit_by_django(batch: list[Arrival]) -> None:

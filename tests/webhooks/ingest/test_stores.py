@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -39,7 +40,16 @@ def by_store(batch: list[Arrival]) -> None:
     asyncio.run(stores.make_store().commit(batch))
 
 
-@pytest.fixture(params=[by_store, stores.commit_by_django], ids=["store", "django"])
+def by_store_that_looks_first(batch: list[Arrival]) -> None:
+    store = stores.make_store()
+    store.looks_first = True
+    asyncio.run(store.commit(batch))
+
+
+ROADS = [by_store, by_store_that_looks_first, stores.commit_by_django]
+
+
+@pytest.fixture(params=ROADS, ids=["store", "store-looks-first", "django"])
 def commit(request, monkeypatch):
     monkeypatch.setitem(
         stores.settings.DATABASES["default"], "NAME", connection.settings_dict["NAME"]
@@ -123,6 +133,25 @@ def test_largest_batch_goes_in_at_once(commit, entry):
 
     assert {a.outcome for a in batch} == {Outcome.ACCEPTED}
     assert Event.objects.count() == statements.MAX_ROWS
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_known_events_that_keep_coming_wait_for_no_writer(entry, monkeypatch):
+    monkeypatch.setitem(
+        stores.settings.DATABASES["default"], "NAME", connection.settings_dict["NAME"]
+    )
+    store = stores.make_store()
+
+    async def send() -> list[Outcome | None]:
+        batch = [arrival(entry, name) for name in ("a", "b")]
+        await store.commit(batch)
+        return [a.outcome for a in batch]
+
+    assert asyncio.run(send()) == [Outcome.ACCEPTED] * 2
+    assert asyncio.run(send()) == [Outcome.DUPLICATE] * 2
+    with closing(stores.open_sqlite(str(connection.settings_dict["NAME"]))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert asyncio.run(send()) == [Outcome.DUPLICATE] * 2
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'")
