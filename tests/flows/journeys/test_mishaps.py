@@ -150,7 +150,7 @@ def test_a_connection_lost_while_asking_leaves_the_question_shut(
     desk.expect_said("Approved: ")
 
 
-def test_news_does_not_shut_a_question_that_was_opened_meanwhile(
+def test_news_neither_shuts_nor_pales_a_question_that_was_opened_meanwhile(
     desk: Desk, action: Action
 ) -> None:
     own, held = f"**/{action.public_id}/", list[Route]()
@@ -166,8 +166,12 @@ def test_news_does_not_shut_a_question_that_was_opened_meanwhile(
     with desk.page.expect_request(own):
         desk.page.evaluate("htmx.trigger('#action', 'cs:changed')")
     desk.card.get_by_role("link", name="Reject").click()
-    reason = desk.dialog("reject").locator("textarea")
+    dialog = desk.dialog("reject")
+    reason = dialog.locator("textarea")
     reason.fill("Half a rea")
+    button = desk.button("Reject", within=dialog)
+    expect(button).to_have_css("opacity", "1")
+    button.click(trial=True)
     with desk.page.expect_response(own):
         held[0].continue_()
     with desk.page.expect_response(own):
