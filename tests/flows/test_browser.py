@@ -1,13 +1,12 @@
 """The desk in a real browser: what arrives, what a person decides, and no page that complains."""
 
 import sys
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.flows.browser import CHROMIUM, Ears, chromium, sign_in
-from tests.flows.demo import ADMIN, AUDITOR, REVIEWER, Demo, demo
+from tests.flows.browser import CHROMIUM, Ears, sign_in
+from tests.flows.demo import ADMIN, AUDITOR, REVIEWER, Demo
 from tests.flows.tree import until
 
 if not CHROMIUM.exists():
@@ -18,30 +17,6 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="NO CHROMIUM ON THIS MACHINE"),
 ]
 INBOX = "/demo/sandbox/inbox/"
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Demo]:
-    with demo() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def ears(context: BrowserContext) -> Ears:
-    return Ears(context)
 
 
 def approve_in_the_pane(page: Page, action: str) -> None:

@@ -5,13 +5,12 @@ A hundred of them lose their connection on the way and come back with `Last-Even
 
 import asyncio
 import statistics
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
-from tests.flows.demo import Demo, demo
+from tests.flows.demo import Demo
 from tests.flows.desks import PATIENCE_S, Cost, Desk, cost_of, people
 
 pytestmark = [pytest.mark.flow, pytest.mark.long]
@@ -21,12 +20,6 @@ CHANGES = 40
 AT_ONCE = 25
 IDLE_S = 10.0
 GOAL_MB = 500
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Demo]:
-    with demo() as running:
-        yield running
 
 
 async def open_all(desks: list[Desk]) -> None:

@@ -3,13 +3,11 @@
 The morning itself (next, previous, approve, reject, edit) is walked in the journeys.
 """
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.flows.browser import CHROMIUM, Ears, chromium, sign_in
-from tests.flows.demo import REVIEWER, Demo, demo
+from tests.flows.browser import CHROMIUM, Ears, sign_in
+from tests.flows.demo import REVIEWER, Demo
 
 pytestmark = [
     pytest.mark.flow,
@@ -26,29 +24,10 @@ PLACES = {
 
 
 @pytest.fixture(scope="module")
-def here() -> Iterator[Demo]:
-    with demo() as running:
-        for _ in range(3):
-            running.ask_refund()
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def ears(context: BrowserContext) -> Ears:
-    return Ears(context)
+def here(here: Demo) -> Demo:
+    for _ in range(3):
+        here.ask_refund()
+    return here
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.flows.browser import sign_in
-from tests.flows.demo import REVIEWER, Demo, demo
+from tests.flows.demo import REVIEWER, Demo
 from tests.lighthouse import judging
 from tests.lighthouse.judging import Judge
 from tests.vendor import install
@@ -23,12 +23,6 @@ def _installed() -> None:
     install.main(judging.HERE)
     if not install.is_ready(judging.HERE):
         pytest.skip(install.ABSENT)
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Demo]:
-    with demo() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.flows.browser import CHROMIUM, chromium, sign_in
-from tests.flows.demo import REVIEWER, Demo, demo
+from tests.flows.browser import CHROMIUM, sign_in
+from tests.flows.demo import REVIEWER, Demo
 
 pytestmark = [
     pytest.mark.flow,
@@ -18,18 +18,6 @@ pytestmark = [
 INBOX = "/demo/sandbox/inbox/"
 STREAM = re.compile(r"/demo/sandbox/stream/$")
 POLL_MS = 15_000
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Demo]:
-    with demo() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture

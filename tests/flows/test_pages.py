@@ -6,11 +6,11 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page
 
 from tests.flows import pages
-from tests.flows.browser import Ears, chromium, routes, sign_in
-from tests.flows.demo import ADMIN, Demo, demo
+from tests.flows.browser import Ears, routes, sign_in
+from tests.flows.demo import ADMIN, Demo
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 # Where most of the work is done; between them every kind of control and table.
@@ -22,26 +22,6 @@ SAMPLE = (
     "approvals:inbox", "approvals:detail", "approvals:edit", "approvals:edit_policy",
     "webhooks:debug", "runs:detail", "tenants:members", "account_login",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Demo]:
-    with demo() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    # Without motion a theme is there at once, and axe sees no colour on its way to another.
-    opened = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    yield opened
-    opened.close()
 
 
 def walk(here: Demo, context: BrowserContext, *, signed_in: bool) -> Iterator[tuple[str, Page]]:

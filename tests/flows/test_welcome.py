@@ -1,11 +1,9 @@
 """The first run at a really started tree, whose workers and stream do their part."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser
 
-from tests.flows.browser import CHROMIUM, TIMEOUT_MS, Ears, chromium
+from tests.flows.browser import CHROMIUM, TIMEOUT_MS, Ears
 from tests.flows.journeys.desk import SIZES
 from tests.flows.journeys.first_run import walk
 from tests.flows.tree import started
@@ -17,12 +15,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="NO CHROMIUM ON THIS MACHINE"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -31,13 +31,19 @@ def only_vote(action: Action) -> Approval:
     return Approval.objects.get(action=action, void_at=None)
 
 
-def test_the_later_of_two_reviewers_sees_what_the_first_decided(
-    here: Shop, open_desk: OpenDesk
-) -> None:
+def both_at_one_action(here: Shop, open_desk: OpenDesk) -> tuple[Action, Desk, Desk]:
+    """A refund that two reviewers have before them."""
     action = here.ask("refund", order=1)
     first, second = open_desk(here.people.may), open_desk(here.people.second)
     for desk in (first, second):
         desk.open_action(action)
+    return action, first, second
+
+
+def test_the_later_of_two_reviewers_sees_what_the_first_decided(
+    here: Shop, open_desk: OpenDesk
+) -> None:
+    action, first, second = both_at_one_action(here, open_desk)
     first.approve()
     first.expect_said("Approved: Refund 1.00 EUR on order ORD-1")
 
@@ -53,10 +59,7 @@ def test_the_later_of_two_reviewers_sees_what_the_first_decided(
 def test_who_approves_what_was_edited_meanwhile_sees_the_new_version_first(
     here: Shop, open_desk: OpenDesk
 ) -> None:
-    action = here.ask("refund", order=1)
-    first, second = open_desk(here.people.may), open_desk(here.people.second)
-    for desk in (first, second):
-        desk.open_action(action)
+    action, first, second = both_at_one_action(here, open_desk)
     first.edit("1.00 EUR", "7.00 EUR")
     expect(first.card.locator(".cs-title")).to_contain_text("7.00 EUR")
 
