@@ -1,10 +1,11 @@
 """Actions: what was asked, what it would do, and where it stands."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from approvals.models.care import CareColumns
@@ -37,9 +38,28 @@ class ActionQuerySet(ScopedQuerySet):
         """With what a row of a list shows, in one query."""
         return self.select_related("agent", "tool_version__tool", "environment__tenant")
 
+    def with_first_use(self) -> "ActionQuerySet":
+        """With `is_first_use`: nothing that the agent asked of the tool before was let through.
+
+        An agent is of one environment, so none is asked for.
+        """
+        return self.annotate(is_first_use=~Exists(Action.objects.let_through_before(OuterRef)))
+
+    def let_through_before(self, of: Callable[[str], Any]) -> "ActionQuerySet":
+        """Calls of one agent and tool before one moment that people or rules let through.
+
+        `of` gives the agent's key, the tool's name and the moment, each by its column.
+        """
+        return self.order_by().filter(
+            agent=of("agent_id"),
+            tool_name=of("tool_name"),
+            created_at__lt=of("created_at"),
+            approved_at__isnull=False,
+        )
+
     def as_lines(self, keys: Sequence[uuid.UUID]) -> "list[Action]":
         """These actions as lines of a list, in this order, without what no line shows."""
-        rows = self.filter(pk__in=list(keys)).for_lists().defer(*UNLISTED)
+        rows = self.filter(pk__in=list(keys)).for_lists().with_first_use().defer(*UNLISTED)
         found = {row.pk: row for row in rows}
         return [found[key] for key in keys if key in found]
 
@@ -152,6 +172,12 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
                 condition=models.Q(repeats_id__isnull=False),
             ),
             models.Index(fields=["agent", "tool_name", "created_at"], name="action_agent_tool"),
+            # Whether anybody let the agent use the tool before: one look for each row of a page.
+            models.Index(
+                fields=["agent", "tool_name", "created_at"],
+                name="action_let_through",
+                condition=models.Q(approved_at__isnull=False),
+            ),
             # The dashboard counts what came to an end in an hour.
             models.Index(
                 fields=["settled_at"],

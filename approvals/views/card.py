@@ -234,7 +234,9 @@ class Card(Row):
     @cached_property
     def reasons(self) -> list[Line]:
         """Block 4: why it is as risky as the chip says."""
-        return reasons_of(self.action, agent=str(self.agent), hidden=self.hidden)
+        return reasons_of(
+            self.action, agent=str(self.agent), hidden=self.hidden, external=self.external
+        )
 
     @property
     def rule(self) -> str:

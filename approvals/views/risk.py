@@ -1,6 +1,8 @@
 """Block 4 of the card: the reasons behind the risk, each with its code."""
 
-from django.utils.translation import gettext
+from functools import partial
+
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Action
@@ -22,8 +24,11 @@ KINDS = {
 SHOWN_PATHS = 5
 
 
-def reasons_of(action: Action, *, agent: str, hidden: int) -> list[Line]:
-    """Why the action is as risky as it says; `hidden` counts characters that hide from the eye."""
+def reasons_of(action: Action, *, agent: str, hidden: int, external: int) -> list[Line]:
+    """Why the action is as risky as it says.
+
+    `hidden` counts characters that hide from the eye, `external` the recipients elsewhere.
+    """
     why = str((action.requirement or {}).get("reason") or action.reason)
     found = [Line(why, icon="scale", code=action.rule)] if why else []
     version = action.tool_version
@@ -35,7 +40,7 @@ def reasons_of(action: Action, *, agent: str, hidden: int) -> list[Line]:
         found.append(
             Line(gettext("It is never repeated by itself"), icon="refresh", code="tool.retry")
         )
-    signals = _signals(action, agent=agent, hidden=hidden)
+    signals = _signals(action, agent=agent, hidden=hidden) + _external(external)
     found += [Line(text, icon="sparkles", code=code) for text, code in signals]
     return found or [Line(gettext("Nothing out of the ordinary"), icon="checks")]
 
@@ -68,15 +73,26 @@ def _holds(kind: str, paths: list[str]) -> str:
     return gettext("{what} in {shown}{more}").format(what=what, shown=shown, more=more)
 
 
+def _external(count: int) -> list[tuple[str, str]]:
+    if not count:
+        return []
+    text = ngettext(
+        "{count} recipient with mail outside this environment's own domains",
+        "{count} recipients with mail outside this environment's own domains",
+        count,
+    )
+    return [(text.format(count=count), "signal.external")]
+
+
 def _signals(action: Action, *, agent: str, hidden: int) -> list[tuple[str, str]]:
     earlier = Action.objects.within(action.environment).filter(
         tool_name=action.tool_name, agent=action.agent, pk__lt=action.pk
     )
     found = []
-    if not earlier.exists():
+    if not Action.objects.let_through_before(partial(getattr, action)).exists():
         found.append(
             (
-                gettext("First use of {tool_name} by {agent}").format(
+                gettext("First use of {tool_name} by {agent}: none was let through before").format(
                     tool_name=action.tool_name, agent=agent
                 ),
                 "signal.first_use",

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from approvals.models import Action
+from approvals.recipients import external
 from approvals.states import ActionStatus
 from gateway.lib.visible import hidden_count
 
@@ -100,19 +101,35 @@ class Row:
         return gettext("assigned to {assigned}").format(assigned=assigned) if assigned else ""
 
     @cached_property
+    def external(self) -> int:
+        """How many it reaches by mail outside the environment's own domains."""
+        action, domains = self.action, self.action.environment.own_domains
+        if not domains:
+            return 0
+        affected = [(one["kind"], one["id"]) for one in action.affected]
+        named = [(kind, id) for kind, _, id in (text.partition(":") for text in action.target)]
+        arguments = action.arguments_value if "@" in action.arguments else None
+        return len(external(arguments, affected=[*affected, *named], domains=domains))
+
+    @cached_property
     def flags(self) -> list[Flag]:
         """What deserves a second look."""
         found = []
         if self.action.has_other_arguments:
-            found.append(Flag("pencil", "edited"))
+            found.append(Flag("pencil", gettext("edited")))
         elif self.action.version > 1:
             found.append(
                 Flag("pencil", gettext("version {version}").format(version=self.action.version))
             )
         if self.action.escalated_at is not None:
-            found.append(Flag("trending-up", "escalated"))
+            found.append(Flag("trending-up", gettext("escalated")))
         elif self.action.reminded_at is not None:
-            found.append(Flag("clock-exclamation", "reminded"))
+            found.append(Flag("clock-exclamation", gettext("reminded")))
+        # Asked for with the rows of a list; the card has a line of its own.
+        if getattr(self.action, "is_first_use", False):
+            found.append(Flag("sparkles", gettext("first time")))
+        if self.external:
+            found.append(Flag("mail-exclamation", gettext("external recipient")))
         if self.action.preview_error:
             found.append(Flag("eye-off", gettext("no live read")))
         if self.action.status == ActionStatus.UNKNOWN:

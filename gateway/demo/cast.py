@@ -143,6 +143,8 @@ NEWSLETTER = {
     "subject": "News from Halden Supply",
     "body": "Hello,\n\nour winter lamps are back, and orders over 50 EUR are sent for free.\n",
 }
+# Whose mail stays in the house; every customer is an external recipient.
+OWN_DOMAIN = "demo.example"
 READERS = ("jonas@example.com", "li@example.com", "amara@example.com", "tove@example.com")
 SAVED_VIEW, REFUND = "Refunds of the team", "refund"
 QUESTION = "Did all four of them ask for this newsletter?"

@@ -63,6 +63,7 @@ def seed(*, service_port: int, public_url: str, web_url: str, is_reload: bool = 
         # What was removed is switched on again, as a reload would.
         is_reload = is_reload or remembered.is_removed
         place = _Place(sandbox, f"http://127.0.0.1:{service_port}", is_reload)
+        tenants.change_environment(sandbox, own_domains=[cast.OWN_DOMAIN])
         logins = tuple(_login(tenant, person, remembered, place) for person in cast.PEOPLE)
         provider = _provider(place)
         key = agents.reveal_api_key(provider)

@@ -105,6 +105,10 @@ class EnvironmentIn(StrictFields):
 
     region = serializers.CharField(max_length=40, required=False, allow_blank=True)
     word_lists = WordListIn(many=True, required=False)
+    own_domains = serializers.ListField(
+        child=serializers.CharField(max_length=254), required=False, max_length=50,
+        help_text="Whoever has mail elsewhere is marked as an external recipient.",
+    )  # fmt: skip
 
 
 class EnvironmentOut(serializers.Serializer[Environment]):
@@ -117,6 +121,7 @@ class EnvironmentOut(serializers.Serializer[Environment]):
     kind = serializers.CharField()
     region = serializers.CharField()
     word_lists = serializers.JSONField()
+    own_domains = serializers.ListField(child=serializers.CharField())
     created_at = serializers.DateTimeField()
 
 

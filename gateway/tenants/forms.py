@@ -13,10 +13,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit.canonical import digest
+from gateway.lib.errors import Refused
 from gateway.lib.wordlists import MAX_LISTS
 from gateway.tenants.models import Environment, Group, Member, Tenant, User
 from gateway.tenants.models.people import Density, DiffMode, Theme
 from gateway.tenants.roles import Role
+from gateway.tenants.services.places import checked_domains
 
 ROLE_WORDS = {
     Role.VIEWER: _("Viewer: reads"),
@@ -176,12 +178,32 @@ class EnvironmentForm(forms.Form):
         required=False, label=_("Region"), max_length=40,
         help_text=_("Where it is run, such as eu. Rules read it as env.region."),
     )  # fmt: skip
+    own_domains = forms.CharField(
+        required=False, label=_("Domains that are ours"),
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=_(
+            "One a line, such as example.com. Reviewers see whose mail address is in none of them "
+            "as an external recipient; without any, nobody is marked."
+        ),
+    )  # fmt: skip
     mark = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, environment: Environment, **kw: Any) -> None:
-        self.state = digest([environment.region, environment.word_lists])
-        kw["initial"] = {"region": environment.region, "mark": self.state}
+        self.state = digest([environment.region, environment.word_lists, environment.own_domains])
+        kw["initial"] = {
+            "region": environment.region,
+            "own_domains": "\n".join(environment.own_domains),
+            "mark": self.state,
+        }
         super().__init__(*args, **kw)
+
+    def clean_own_domains(self) -> list[str]:
+        """The domains, a line or a comma apart; refused where one is none."""
+        text: str = self.cleaned_data["own_domains"]
+        try:
+            return checked_domains(text.replace(",", "\n").splitlines())
+        except Refused as error:
+            raise forms.ValidationError(error.detail) from error
 
     def clean_mark(self) -> str:
         """Refused where somebody saved meanwhile, so that no list of theirs is lost."""

@@ -10,7 +10,7 @@ FOR_THE_ACCOUNT = "until the person is erased"
 
 KEPT = (
     Kept("tenants.Tenant", "the organisation's name and time zone", MEMBERS),
-    Kept("tenants.Environment", "names, region and word lists", MEMBERS),
+    Kept("tenants.Environment", "names, region, word lists and own domains", MEMBERS),
     Kept(
         "tenants.User",
         "a person's name, e-mail address, password hash and how they like the desk",

@@ -46,6 +46,11 @@ class Environment(Row):
     word_lists = models.JSONField(
         default=list, help_text="[{name, words, patterns}]: what counts as sensitive here."
     )
+    own_domains = models.JSONField(
+        default=list,
+        db_default=models.Value([], output_field=models.JSONField()),
+        help_text="Whoever has mail elsewhere is an external recipient.",
+    )
 
     class Meta:
         constraints = [

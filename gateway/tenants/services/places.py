@@ -15,6 +15,9 @@ from gateway.lib.errors import Refused
 from gateway.tenants.models import Environment, Tenant
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?")
+DOMAIN_LENGTH = 253
+MOST_DOMAINS = 50
 # Names that another part of the service answers to; the desk's address begins with the tenant.
 RESERVED = frozenset(
     {
@@ -83,10 +86,12 @@ def change_environment(
     *,
     region: str | None = None,
     word_lists: list[dict[str, Any]] | None = None,
+    own_domains: list[str] | None = None,
 ) -> Environment:
-    """Set what policies see of the environment; what is not given stays as it is.
+    """Set what policies and reviewers see of the environment; what is not given stays as it is.
 
-    Raises Refused for a region that is no label, or for lists that cannot be used, saying which.
+    Raises Refused for a region that is no label, or for lists or domains that cannot be used,
+    saying which.
     The words themselves stay out of the audit log: they may be what nobody should read.
     """
     held = Environment.objects.select_for_update().select_related("tenant").get(pk=environment.pk)
@@ -98,8 +103,12 @@ def change_environment(
         _check_lists(word_lists)
         changes["word_lists_sha256"] = [digest(held.word_lists), digest(word_lists)]
         held.word_lists = word_lists
+    if own_domains is not None:
+        domains = checked_domains(own_domains)
+        if domains != held.own_domains:
+            changes["own_domains"], held.own_domains = [held.own_domains, domains], domains
     if changes:
-        held.save(update_fields=["region", "word_lists"])
+        held.save(update_fields=["region", "word_lists", "own_domains"])
         audit.record(
             AuditAction.ENVIRONMENT_CHANGED,
             target=Target("environment", held.public_id),
@@ -115,6 +124,21 @@ def check_region(region: str) -> None:
         raise Refused(
             "region_invalid", "A region has 1 to 40 small letters, digits and hyphens between them."
         )
+
+
+def checked_domains(names: list[str]) -> list[str]:
+    """Domains as they are stored: small letters, each once, in order. Raises Refused."""
+    found = sorted({name.strip().lower().removeprefix("@") for name in names} - {""})
+    for name in found:
+        if len(name) > DOMAIN_LENGTH or not DOMAIN.fullmatch(name):
+            raise Refused(
+                "domain_invalid",
+                f"{name!r} is no domain. Write it as it stands behind the @ of an address, "
+                "in its xn-- form where it has other letters than a to z.",
+            )
+    if len(found) > MOST_DOMAINS:
+        raise Refused("too_many", f"An environment has at most {MOST_DOMAINS} domains.")
+    return found
 
 
 def _check_lists(lists: list[dict[str, Any]]) -> None:

@@ -136,7 +136,7 @@ def add_group(request: Any) -> HttpResponse:
 
 @page("tenants.change_environment")
 def environment(request: Any) -> HttpResponse:
-    """What policies see of the environment: its region, and what counts as sensitive here."""
+    """What policies and reviewers see of the environment: region, lists of words, own domains."""
     here = request.environment
     form = EnvironmentForm(request.POST or None, environment=here)
     initial = [WordListForm.initial_of(entry) for entry in here.word_lists]
@@ -145,7 +145,10 @@ def environment(request: Any) -> HttpResponse:
         entries = [entry for one in lists if (entry := one.entry)]
         try:
             services.change_environment(
-                here, region=form.cleaned_data["region"], word_lists=entries
+                here,
+                region=form.cleaned_data["region"],
+                word_lists=entries,
+                own_domains=form.cleaned_data["own_domains"],
             )
         except DomainError as error:
             form.add_error(None, error.detail)

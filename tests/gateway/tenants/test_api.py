@@ -76,6 +76,9 @@ def test_admin_sets_where_an_environment_is_and_what_is_sensitive_there(here):
     assert "Titan" not in record.body
     again = admin.send("patch", f"environments/{here.environment.slug}", {"region": ""}).json()
     assert (again["region"], again["word_lists"]) == ("", body["word_lists"])
+    domains = {"own_domains": ["Example.com"]}
+    again = admin.send("patch", f"environments/{here.environment.slug}", domains).json()
+    assert (again["own_domains"], again["word_lists"]) == (["example.com"], body["word_lists"])
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,7 @@ def test_admin_sets_where_an_environment_is_and_what_is_sensitive_there(here):
         {"region": "Far Away"},
         {"word_lists": [{"name": "a", "patterns": ["(?=x)"]}]},
         {"word_lists": [{"name": "a", "word": "x"}]},
+        {"own_domains": ["localhost"]},
         {"kind": "production"},
     ],
 )
@@ -92,7 +96,8 @@ def test_settings_that_cannot_be_used_change_nothing(here, body):
     answer = admin.send("patch", f"environments/{here.environment.slug}", {"region": "eu"} | body)
     assert answer.status_code == 422
     here.environment.refresh_from_db()
-    assert (here.environment.region, here.environment.word_lists) == ("", [])
+    stored = here.environment
+    assert (stored.region, stored.word_lists, stored.own_domains) == ("", [], [])
 
 
 def test_only_an_admin_changes_an_environment_and_only_the_one_asked_in(here):

@@ -25,7 +25,7 @@ def url(met):
 def shown_form(page):
     """What a browser would post back without a change."""
     form, lists = page.context["form"], page.context["lists"]
-    data = {"region": form.initial["region"], "mark": form.initial["mark"]}
+    data = {name: form.initial[name] for name in ("region", "own_domains", "mark")}
     data |= {f"lists-{name}": value for name, value in lists.management_form.initial.items()}
     for one in lists:
         data |= {one.add_prefix(name): one.initial.get(name, "") for name in one.fields}
@@ -115,3 +115,25 @@ def test_admins_see_how_people_sign_in_and_nothing_of_another_tenants(met, setti
     assert "https://login.example.com" in shown
     assert "reviewer in production" in shown
     assert "no-page-shows-it" not in shown
+
+
+def test_an_admin_names_the_domains_that_are_ours(met):
+    browser = signed_in(met.admin)
+    data = shown_form(browser.get(url(met)))
+    data["own_domains"] = "Shop.example, @example.com\n\nexample.com"
+    assert browser.post(url(met), data).status_code == 302
+    met.environment.refresh_from_db()
+    assert met.environment.own_domains == ["example.com", "shop.example"]
+    record = AuditRecord.objects.filter(action="tenants.environment.changed").get()
+    assert "shop.example" in str(vars(record))
+
+
+@pytest.mark.parametrize("name", ["localhost", "a b.example", "http://x.example", "x..example"])
+def test_what_is_no_domain_is_refused_and_nothing_else_saved(met, name):
+    browser = signed_in(met.admin)
+    data = shown_form(browser.get(url(met))) | {"own_domains": name, "region": "us"}
+    answer = browser.post(url(met), data)
+    assert answer.status_code == 422
+    assert "is no domain" in text(answer)
+    met.environment.refresh_from_db()
+    assert (met.environment.region, met.environment.own_domains) == ("eu", [])
