@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from approvals.forms.counted import ANY, NEVER, VOTES, counted_as
+from approvals.forms.counted import ANY, ENDINGS, NEVER, VOTES, counted_as
 from approvals.models import Approval, BreakGlass
 from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.signals import QUICK_S
@@ -40,6 +40,7 @@ RISKS = (("", _("Any risk")), *Risk.choices)
 MAX_DAYS = 366
 PACES = (("", ""), ("quick", "quick"), ("unopened", "unopened"))
 RAN = (("", ""), ("self", "self"), (NEVER, NEVER))
+ENDS = (("", ""), *((name, name) for name in ENDINGS))
 SORTS = (
     ("", _("By risk, then time left")), ("deadline", _("Time left")), ("newest", _("Newest first")),
     ("oldest", _("Oldest first")), ("agent", _("By agent")), ("tool", _("By tool")),
@@ -239,6 +240,10 @@ class ActionFilter(forms.Form):
     pace = forms.ChoiceField(required=False, choices=PACES, widget=forms.HiddenInput)
     since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     settled_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    settled_before = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    ended = forms.ChoiceField(required=False, choices=ENDS, widget=forms.HiddenInput)
+    carried_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    carried_before = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     ran = forms.ChoiceField(required=False, choices=RAN, widget=forms.HiddenInput)
     voted = forms.ChoiceField(required=False, choices=VOTED, widget=forms.HiddenInput)
     rejected_for = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)

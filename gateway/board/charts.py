@@ -1,7 +1,7 @@
 """The dashboard's tables: what each chart shows, with the address behind every number."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,11 +22,15 @@ Address = Callable[..., str]
 
 @dataclass(frozen=True)
 class Cell:
-    """A number as it is shown, as a chart and a file want it, and the list that it counts."""
+    """A number as it is shown, as a chart and a file want it, and the list behind it.
+
+    The list has `value` rows, or `listed` where the number is a measure of them.
+    """
 
     text: str
     value: float | int | str
     url: str = ""
+    listed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,10 @@ def charts(read: Read, period: Period, *, people: dict[str, str], to: Address) -
     """All of them, in the order of the page; `people` names reviewers, `to` makes addresses."""
     since = period.start.isoformat()
     return [
-        _calls(read, period), _latency(read, period), _waits(read.all),
+        _calls(read, period, to), _latency(read, period, to), _waits(read.all, to, since=since),
         _reviewers(read.all, people, to, days=period.days),
-        _reasons(read.all, to, since=since), _tools(read.all, to, since=since), _costs(read.all),
+        _reasons(read.all, to, since=since), _tools(read.all, to, since=since),
+        _costs(read.all, to, since=since),
     ]  # fmt: skip
 
 
@@ -78,15 +83,21 @@ def _label(period: Period, slot: datetime) -> str:
     return f"{slot:%H:%M}" if period.by_hour else date_format(slot, "D j M")
 
 
-def _calls(read: Read, period: Period) -> Chart:
-    def cells(figures: Figures) -> tuple[Cell, ...]:
-        ended = figures.get("ended", {})
-        groups = (
-            ("self",), ("approved",), ("rejected", "expired", "canceled"), ("refused",), ("failed",)
-        )  # fmt: skip
-        return tuple(_whole(sum(ended.get(name, 0) for name in group)) for group in groups)
+OUTCOMES = {
+    "self": ("self",), "approved": ("approved",), "stopped": ("rejected", "expired", "canceled"),
+    "refused": ("refused",), "failed": ("failed",),
+}  # fmt: skip
 
-    lines = (Line(_label(period, slot), cells(figures)) for slot, figures in read.by_slot)
+
+def _calls(read: Read, period: Period, to: Address) -> Chart:
+    def cells(slot: datetime, figures: Figures) -> tuple[Cell, ...]:
+        span = _span("settled", period, slot)
+        counts = {key: ended(figures, *names) for key, names in OUTCOMES.items()}
+        return tuple(
+            _whole(count, to("approvals:list", ended=key, **span)) for key, count in counts.items()
+        )
+
+    lines = (Line(_label(period, slot), cells(slot, figures)) for slot, figures in read.by_slot)
     return Chart(
         "calls",
         gettext("Calls by outcome"),
@@ -105,12 +116,22 @@ def _calls(read: Read, period: Period) -> Chart:
     )
 
 
-def _latency(read: Read, period: Period) -> Chart:
-    def cells(figures: Figures) -> tuple[Cell, ...]:
-        buckets = figures.get("latency", {})
-        return tuple(_milliseconds(quantile(buckets, share)) for share in (0.5, 0.95))
+def _span(what: str, period: Period, slot: datetime) -> dict[str, str]:
+    """What narrows a list to one column of a chart."""
+    return {
+        f"{what}_since": slot.isoformat(), f"{what}_before": period.end_of(slot).isoformat(),
+    }  # fmt: skip
 
-    lines = (Line(_label(period, slot), cells(figures)) for slot, figures in read.by_slot)
+
+def _latency(read: Read, period: Period, to: Address) -> Chart:
+    def cells(slot: datetime, figures: Figures) -> tuple[Cell, ...]:
+        buckets = figures.get("latency", {})
+        url = to("approvals:list", **_span("carried", period, slot))
+        count = sum(buckets.values())
+        halves = (quantile(buckets, share) for share in (0.5, 0.95))
+        return tuple(_measure(half, _milliseconds, url, count) for half in halves)
+
+    lines = (Line(_label(period, slot), cells(slot, figures)) for slot, figures in read.by_slot)
     return Chart(
         "latency",
         gettext("Latency"),
@@ -124,21 +145,19 @@ def _latency(read: Read, period: Period) -> Chart:
     )
 
 
-def _waits(figures: Figures) -> Chart:
+def _waits(figures: Figures, to: Address, *, since: str) -> Chart:
     found = figures.get("waits", {})
     halves = {risk: quantile(found.get(risk, {}), 0.5) for risk in RISKS}
     longest = max((half or 0 for half in halves.values()), default=0)
-    lines = (
-        Line(
-            gettext(risk.capitalize()),
-            (
-                _length(halves[risk]), _length(quantile(found.get(risk, {}), 0.95)),
-                _whole(sum(found.get(risk, {}).values())),
-            ),
-            share=_share(halves[risk] or 0, longest),
-        )
-        for risk in RISKS
-    )  # fmt: skip
+
+    def line(risk: str) -> Line:
+        buckets = found.get(risk, {})
+        url, count = to("approvals:list", risk=risk, voted_since=since), sum(buckets.values())
+        lengths = (halves[risk], quantile(buckets, 0.95))
+        cells = (*(_measure(one, _length, url, count) for one in lengths), _whole(count, url))
+        return Line(gettext(risk.capitalize()), cells, share=_share(halves[risk] or 0, longest))
+
+    lines = map(line, RISKS)
     return Chart(
         "wait", gettext("Human wait"), gettext("from asking to deciding"), "bars", gettext("Risk"),
         (gettext("median"), "p95", gettext("decisions")), tuple(lines),
@@ -219,14 +238,18 @@ def _tools(figures: Figures, to: Address, *, since: str) -> Chart:
     )
 
 
-def _costs(figures: Figures) -> Chart:
+def _costs(figures: Figures, to: Address, *, since: str) -> Chart:
     found = sorted(figures.get("spent", {}).items(), key=lambda item: (-item[1][3], item[0]))
     most = found[0][1][3] if found else 0
 
     def line(who: str, counts: list[int]) -> Line:
         project, agent, model = who.split(JOIN)
         runs, tokens_in, tokens_out, cost = counts
-        cells = (_whole(runs), _whole(tokens_in), _whole(tokens_out), dollars(cost))
+        url = to(
+            "runs:list", project=project, agent=agent, model=model, is_exact=1, ended_since=since
+        )
+        sums = (_whole(tokens_in), _whole(tokens_out), dollars(cost))
+        cells = (_whole(runs, url), *(replace(one, url=url, listed=runs) for one in sums))
         label = " · ".join(part for part in (project, agent, model) if part)
         return Line(label, cells, _share(cost, most))
 
@@ -296,6 +319,14 @@ def age(since: timedelta) -> str:
 
 def _whole(number: int, url: str = "") -> Cell:
     return Cell(grouped(number), number, url if number else "")
+
+
+def _measure(
+    value: float | None, shown: Callable[[float | None], Cell], url: str, count: int
+) -> Cell:
+    """A measure of what a list has, with the list; without a value it leads nowhere."""
+    cell = shown(value)
+    return cell if value is None else replace(cell, url=url, listed=count)
 
 
 def _milliseconds(value: float | None) -> Cell:

@@ -46,6 +46,12 @@ class Period:
         midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
         return [midnight + timedelta(days=at) for at in range(RANGES[self.key][0])]
 
+    def end_of(self, slot: datetime) -> datetime:
+        """The moment at which a column ends; a day may have 23 or 25 hours."""
+        if self.by_hour:
+            return (slot.astimezone(self.now.tzinfo) + timedelta(hours=1)).astimezone(self.zone)
+        return slot + timedelta(days=1)
+
     def slot_of(self, hour: datetime) -> datetime:
         """The column that an hour belongs to."""
         local = hour.astimezone(self.zone)

@@ -12,6 +12,7 @@ from gateway.runs.services.rating import MAX_NOTE
 from gateway.runs.states import RunStatus
 
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED)
+LONGEST_NAME = 80
 OPINIONS = (("", ""), ("helpful", "helpful"), ("unhelpful", "unhelpful"))
 REPORTS = (("", ""), ("undelivered", "undelivered"))
 STATUSES = (("", _("Any state")), *((status, _(label)) for status, label in RunStatus.choices))
@@ -29,6 +30,9 @@ class RunFilter(forms.Form):
     reports = forms.ChoiceField(required=False, choices=REPORTS, widget=forms.HiddenInput)
     ended_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     rated_since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    project = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
+    model = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
+    is_exact = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
     def narrow(self, runs: Any) -> Any:
         """The runs that fit; a value that cannot be fits nothing."""
@@ -45,7 +49,18 @@ class RunFilter(forms.Form):
             runs = runs.filter(finished_at__gte=chosen["ended_since"], status__in=ENDED)
         if chosen["reports"]:
             runs = runs.filter(Exists(Report.objects.undelivered().filter(run=OuterRef("pk"))))
-        return self._rated(runs)
+        return self._rated(self._named(runs))
+
+    def _named(self, runs: Any) -> Any:
+        """Those of a project and a model; exact, an empty one means those without."""
+        for name, column in (("project", "tags__project_id"), ("model", "usage__model")):
+            if wanted := self.cleaned_data[name]:
+                # The dashboard cuts long names.
+                cut = "__startswith" if len(wanted) == LONGEST_NAME else ""
+                runs = runs.filter(**{f"{column}{cut}": wanted})
+            elif self.cleaned_data["is_exact"]:
+                runs = runs.filter(Q(**{f"{column}__isnull": True}) | Q(**{column: ""}))
+        return runs
 
     def _rated(self, runs: Any) -> Any:
         chosen = self.cleaned_data
