@@ -9,6 +9,7 @@ urlpatterns = [
     path("inbox/", views.inbox, name="inbox"),
     path("inbox/views/", views.save_view, name="save_view"),
     path("inbox/views/<slug:view>/", views.open_view, name="view"),
+    path("inbox/views/<slug:view>/change/", views.change_view, name="change_view"),
     path("inbox/views/<slug:view>/remove/", views.remove_view, name="remove_view"),
     path("inbox/count/", views.inbox_count, name="inbox_count"),
     path("inbox/together/", views.bulk, name="bulk"),

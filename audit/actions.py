@@ -106,6 +106,7 @@ class AuditAction(StrEnum):
     DELEGATION_REVOKED = "approvals.delegation.revoked"
     DELEGATION_REFUSED = "approvals.delegation.attempt_refused"
     VIEW_SAVED = "approvals.view.saved"
+    VIEW_CHANGED = "approvals.view.changed"
     VIEW_REMOVED = "approvals.view.removed"
     VIEW_REFUSED = "approvals.view.attempt_refused"
     DEMO_REMOVED = "demo.tenant.removed"

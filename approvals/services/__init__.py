@@ -31,7 +31,7 @@ from approvals.services.reconciling import look_again, reconcile
 from approvals.services.redefining import follow_tool
 from approvals.services.rerunning import confirm_again, open_order, order_again
 from approvals.services.reviewing import reviewer_signals
-from approvals.services.saving import remove_view, save_view
+from approvals.services.saving import change_view, remove_view, save_view
 from approvals.services.selecting import active_rules
 from approvals.services.switching import (
     is_agent_stopped,
@@ -67,6 +67,7 @@ __all__ = [
     "cancel",
     "cancel_run_actions",
     "change_policy",
+    "change_view",
     "check_can_be_undone",
     "check_is_held",
     "comment",

@@ -1,7 +1,8 @@
-"""Saved views of the inbox: made, shared and removed."""
+"""Saved views of the inbox: made, shared, changed and removed."""
 
 from contextlib import AbstractContextManager
 
+from django.db.models import QuerySet
 from django.http import QueryDict
 
 from approvals.models import SavedView
@@ -11,6 +12,7 @@ from audit.actions import AuditAction
 from audit.context import Target
 from gateway.lib.errors import Conflict, Denied, Refused
 from gateway.lib.unit_of_work import unit_of_work
+from gateway.tenants.models import User
 from gateway.tenants.principals import Principal
 
 VIEW = "approvals.view_action"
@@ -38,24 +40,48 @@ def save_view(*, name: str, params: QueryDict, is_shared: bool, by: Principal) -
     Raises Denied, Refused for no name, too long a query or too many views, or Conflict for a name
     that this person uses already.
     """
-    words, query = name.strip(), kept_query(params)
+    query = kept_query(params)
     with _attempt(by):
-        if by.user is None or not by.is_member or not by.has(SHARE if is_shared else VIEW):
-            raise Denied("not_permitted", "Your roles here do not let you save such a view.")
-        if not words or len(words) > NAME_LENGTH:
-            raise Refused("name_invalid", f"A view has a name of at most {NAME_LENGTH} characters.")
-        if len(query) > QUERY_LENGTH:
-            raise Refused("query_too_long", "These filters are too long to be saved.")
-        own = SavedView.objects.within(by.environment).filter(owner=by.user)
-        if own.filter(name=words).exists():
-            raise Conflict("name_in_use", f"You have a view named {words} already.")
+        owner = _may_keep(by, is_shared=is_shared)
+        own = _own(by)
+        words = _checked(name, query, others=own)
         if own.count() >= MOST_OF_ONE:
             raise Refused("too_many", f"You have {MOST_OF_ONE} views: remove one first.")
         made = SavedView.objects.create(
-            environment=by.environment, owner=by.user, name=words, query=query, is_shared=is_shared
+            environment=by.environment, owner=owner, name=words, query=query, is_shared=is_shared
         )
         _record(AuditAction.VIEW_SAVED, made, by)
     return made
+
+
+def change_view(
+    *,
+    view: SavedView,
+    by: Principal,
+    name: str | None = None,
+    params: QueryDict | None = None,
+    is_shared: bool | None = None,
+) -> SavedView:
+    """Give one's own view another name or other filters, share it or keep it to oneself.
+
+    What is not given stays. Raises Denied for a view of somebody else or without the right to
+    share, Refused and Conflict as `save_view` does.
+    """
+    with _attempt(by):
+        own = _own(by)
+        held = own.select_for_update().filter(pk=view.pk).first()
+        if held is None:
+            raise Denied("not_permitted", "This view is somebody else's: save one of your own.")
+        is_shared = held.is_shared if is_shared is None else is_shared
+        _may_keep(by, is_shared=is_shared)
+        query = held.query if params is None else kept_query(params)
+        words = _checked(held.name if name is None else name, query, others=own.exclude(pk=held.pk))
+        before = (held.name, held.query, held.is_shared)
+        if before != (words, query, is_shared):
+            held.name, held.query, held.is_shared = words, query, is_shared
+            held.save(update_fields=["name", "query", "is_shared"])
+            _record(AuditAction.VIEW_CHANGED, held, by, was_shared=before[2])
+    return held
 
 
 def remove_view(*, view: SavedView, by: Principal) -> None:
@@ -68,6 +94,30 @@ def remove_view(*, view: SavedView, by: Principal) -> None:
         view.delete()
 
 
+def _own(by: Principal) -> QuerySet[SavedView]:
+    mine: QuerySet[SavedView] = SavedView.objects.within(by.environment).filter(owner=by.user)
+    return mine
+
+
+def _may_keep(by: Principal, *, is_shared: bool) -> User:
+    """The person whose view it is."""
+    if by.user is None or not by.is_member or not by.has(SHARE if is_shared else VIEW):
+        raise Denied("not_permitted", "Your roles here do not let you save such a view.")
+    return by.user
+
+
+def _checked(name: str, query: str, *, others: QuerySet[SavedView]) -> str:
+    """The name as it is kept."""
+    words = name.strip()
+    if not words or len(words) > NAME_LENGTH:
+        raise Refused("name_invalid", f"A view has a name of at most {NAME_LENGTH} characters.")
+    if len(query) > QUERY_LENGTH:
+        raise Refused("query_too_long", "These filters are too long to be saved.")
+    if others.filter(name=words).exists():
+        raise Conflict("name_in_use", f"You have a view named {words} already.")
+    return words
+
+
 def _attempt(by: Principal) -> AbstractContextManager[None]:
     place = by.environment
     return unit_of_work(
@@ -77,11 +127,11 @@ def _attempt(by: Principal) -> AbstractContextManager[None]:
     )
 
 
-def _record(what: AuditAction, view: SavedView, by: Principal) -> None:
+def _record(what: AuditAction, view: SavedView, by: Principal, **more: bool) -> None:
     audit.record(
         what,
         target=Target("view", view.public_id),
         scope=view.environment.audit_scope,
         actor=by.actor,
-        meta={"is_shared": view.is_shared},
+        meta={"is_shared": view.is_shared, **more},
     )

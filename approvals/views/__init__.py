@@ -20,7 +20,7 @@ from approvals.views.policy_page import version as policy_version
 from approvals.views.policy_simulator import simulate
 from approvals.views.reviewers import reviewers
 from approvals.views.revise import edit, extend, undo
-from approvals.views.saved import open_view, remove_view, save_view
+from approvals.views.saved import change_view, open_view, remove_view, save_view
 from approvals.views.signing import challenge
 from approvals.views.switches import go_on, kill_switch, stop
 
@@ -32,6 +32,7 @@ __all__ = [
     "bulk",
     "cancel",
     "challenge",
+    "change_view",
     "comment",
     "compensate",
     "delegations",

@@ -1,4 +1,4 @@
-"""Saved views of the inbox: what the list offers, saving one, opening one, removing one."""
+"""Saved views of the inbox: what the list offers; saving, opening, changing, removing one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
 from django.utils.translation import gettext
 
 from approvals import services
@@ -30,6 +29,7 @@ class Offered:
     url: str
     is_current: bool
     is_own: bool
+    change_url: str
     remove_url: str
 
     @property
@@ -49,13 +49,27 @@ class Views:
         self.offered = [
             Offered(
                 view=view,
-                url=f"{inbox_url}?{view.query}" if view.query else inbox_url,
+                url=_opened(view, inbox_url),
                 is_current=view.query == self.query,
-                is_own=view.owner_id == request.user.pk,
-                remove_url=_remove_url(request, view, may_clear=may_clear),
+                is_own=is_own,
+                change_url=_url(request, "approvals:change_view", view, is_allowed=is_own),
+                remove_url=_url(
+                    request, "approvals:remove_view", view, is_allowed=is_own or may_clear
+                ),
             )
-            for view in rows.select_related("owner")
+            for view in rows.select_related("owner", "environment__tenant")
+            for is_own in [view.owner_id == request.user.pk]
         ]
+
+    @property
+    def own(self) -> list[Offered]:
+        """The reader's, shared or not."""
+        return [one for one in self.offered if one.is_own]
+
+    @property
+    def of_team(self) -> list[Offered]:
+        """What others share."""
+        return [one for one in self.offered if not one.is_own]
 
     @property
     def current(self) -> Offered | None:
@@ -94,8 +108,43 @@ def save_view(request: Any) -> HttpResponse:
 def open_view(request: Any, view: str) -> HttpResponse:
     """The inbox with the filters of a view: an address to pass on."""
     found = _find(request, view)
+    return redirect(_opened(found, place(request, "approvals:inbox")))
+
+
+@page(VIEW)
+def change_view(request: Any, view: str) -> HttpResponse:
+    """Rename and share a view, or give it the filters that are open; a GET shows the inbox.
+
+    `query` says that the filters are meant, otherwise the name and whether it is shared.
+    """
+    found = _find(request, view)
     home = place(request, "approvals:inbox")
-    return redirect(f"{home}?{found.query}" if found.query else home)
+    if request.method != "POST":
+        return redirect(home)
+    given = _changes(request)
+    if given is None:
+        messages.error(request, gettext("Not saved: a view needs a name of at most 60 characters."))
+        return redirect(_opened(found, home))
+    try:
+        by = of_user(request.user, request.environment)
+        found = services.change_view(view=found, by=by, **given)
+    except DomainError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, gettext("The view {name} is changed.").format(name=found.name))
+    return redirect(_opened(found, home))
+
+
+def _changes(request: Any) -> dict[str, Any] | None:
+    """What is to become of the view; None for a name that is none."""
+    if "query" in request.POST:
+        return {"params": QueryDict(request.POST["query"][:2000])}
+    form = SaveViewForm(request.POST)
+    return form.cleaned_data if form.is_valid() else None
+
+
+def _opened(view: SavedView, home: str) -> str:
+    return f"{home}?{view.query}" if view.query else home
 
 
 @page(VIEW)
@@ -120,10 +169,6 @@ def _find(request: Any, view: str) -> SavedView:
     return found
 
 
-def _remove_url(request: Any, view: SavedView, *, may_clear: bool) -> str:
-    """Where this person removes the view; empty where it is not theirs to remove."""
-    if view.owner_id != request.user.pk and not may_clear:
-        return ""
-    here = request.environment
-    where = {"tenant": here.tenant.slug, "environment": here.slug, "view": view.public_id}
-    return reverse("approvals:remove_view", kwargs=where)
+def _url(request: Any, name: str, view: SavedView, *, is_allowed: bool) -> str:
+    """Where this person does it; empty where the view is not theirs to change."""
+    return place(view, name, view=view.public_id) if is_allowed else ""

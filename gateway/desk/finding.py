@@ -1,4 +1,4 @@
-"""Finds by a few letters or an id: pages, actions, runs, events, tools, agents.
+"""Finds by a few letters or an id: pages, actions, runs, events, tools, agents, saved views.
 
 Only what the person may see, in this environment. The palette (Ctrl+K) asks it while they type;
 without script it is a page with a form.
@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from approvals.models import Action
+from approvals.models import Action, SavedView
 from gateway.agents.models import Agent
 from gateway.desk.frame import Frame, frame_of
 from gateway.lib import ids
@@ -144,7 +144,20 @@ def _actions(frame: Frame, text: str) -> Iterator[Hit]:
         yield Hit(gettext("Action"), action.effect, url, "bolt", action.public_id)
 
 
+def _views(frame: Frame, text: str) -> Iterator[Hit]:
+    """Saved views of the inbox: one's own, and those that others share."""
+    user = frame.principal.user
+    assert user is not None  # whoever looks at a page is a person
+    seen = SavedView.objects.within(frame.environment).seen_by(user)
+    for view in seen.filter(name__icontains=text).select_related("owner")[:EACH]:
+        is_own = view.owner_id == user.pk
+        whose = "" if is_own else gettext("shared by {owner}").format(owner=view.owner)
+        url = _at(frame, "approvals:view", view=view.public_id)
+        yield Hit(gettext("View"), view.name, url, "bookmark", whose)
+
+
 SEARCHES: tuple[tuple[str, Callable[[Frame, str], Iterator[Hit]]], ...] = (
+    ("approvals.view_action", _views),
     ("approvals.view_action", _actions),
     ("tools.view_tool", _tools),
     ("agents.view_agent", _agents),

@@ -21,7 +21,8 @@ from tests.flows.demo import Demo
 NO_PAGES = {
     "favicon", "home", "tenants:add_group", "tenants:revoke", "connections:callback",
     "audit:bundle", "audit:proof", "audit:verification", "audit:send_outlet", "runs:rate",
-    "approvals:view", "approvals:save_view", "approvals:remove_view", "approvals:challenge",
+    "approvals:view", "approvals:save_view", "approvals:change_view",
+    "approvals:remove_view", "approvals:challenge",
     "notices:code", "notices:unlink", "notices:try", "account_email", "account_end_session",
     "account_end_others", "mfa_authenticate", "mfa_login_webauthn", "mfa_reauthenticate",
     "mfa_reauthenticate_webauthn", "mfa_deactivate_totp", "mfa_edit_webauthn",
