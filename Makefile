@@ -11,6 +11,10 @@ DEV := $(VENV)/dev.ready
 POSTGRES := $(PY) tests/with_postgres.py
 CODE := approvals audit client gateway webhooks tests bench manage.py
 
+# Where it is set (many containers do), each of the hundreds of processes that tests start compiles
+# Django anew, and pytest rewrites every test file in each of its runs: twice the time to a first test.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run bootstrap bootstrap-dev browser vendors lighthouse test test-sqlite test-postgres \
 	test-long test-release lint format bench demo screenshots messages
