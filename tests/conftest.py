@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import TransactionTestCase
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from audit import context
 from gateway.lib.broker import QUEUES, broker
 from tests.flushing import flush_what_was_written
 from tests.jobs import drain
+from tests.statics import files_found_before
 from tests.vendor import install
 from tests.vendor.install import ABSENT as NO_VENDORS
 from tests.vendor.node import Node, started
@@ -115,6 +117,13 @@ def _only_what_was_written_is_flushed() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = flush_what_was_written  # type: ignore[method-assign]
     yield
     TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_looked_up_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", files_found_before)
+        yield
 
 
 @pytest.fixture
