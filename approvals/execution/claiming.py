@@ -19,6 +19,7 @@ from audit import context
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import StaleState
+from gateway.lib.prepared import Prepared
 from gateway.lib.states import move
 from gateway.lib.work import backoff_s
 from gateway.tools import services as tools
@@ -28,6 +29,16 @@ LOST = "The worker was lost."
 MAX_LOST = 3
 NEVER_SENT = f"Nothing was sent: the worker was lost {MAX_LOST} times before."
 SENT_AND_LOST = "The worker was lost when the request may have left: look at the service."
+
+_OPEN_LOCKED = Prepared(
+    lambda key: Action.objects.select_for_update(of=("self",))
+    .select_related(
+        "environment__tenant", "agent__owner__user", "tool_version__tool",
+        "tool_version__connection", "requester_owner",
+    )
+    .filter(pk=key, status__in=[ActionStatus.APPROVED, ActionStatus.EXECUTING]),
+    key=Action._meta.pk,
+)  # fmt: skip
 
 
 @transaction.atomic
@@ -60,15 +71,8 @@ def claim(pk: str) -> Execution | None:
 
 def _lock(pk: str) -> Action | None:
     """The row, locked, if it is due now and nobody else holds it."""
-    action = (
-        Action.objects.select_for_update(of=("self",))
-        .select_related(
-            "environment__tenant", "agent__owner__user", "tool_version__tool",
-            "tool_version__connection", "requester_owner",
-        )
-        .filter(pk=pk, status__in=[ActionStatus.APPROVED, ActionStatus.EXECUTING])
-        .first()
-    )  # fmt: skip
+    found = _OPEN_LOCKED(key=pk)
+    action = found[0] if found else None
     now = timezone.now()
     if action is None or (action.lease_until and action.lease_until > now):
         return None

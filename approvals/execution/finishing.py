@@ -25,6 +25,7 @@ from gateway.connectors.base import Outcome, OutcomeStatus
 from gateway.http.errors import NOT_OUR_TURN
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import StaleState
+from gateway.lib.prepared import Prepared
 from gateway.lib.states import move
 from gateway.lib.work import backoff_s
 
@@ -46,6 +47,14 @@ CLOSED_AS = {
     ExecutionStatus.FAILED: AuditAction.EXECUTION_FAILED,
     ExecutionStatus.UNKNOWN: AuditAction.EXECUTION_UNKNOWN,
 }
+_LOCKED = Prepared(
+    lambda key: (
+        Action.objects.select_for_update(of=("self",))
+        .select_related("environment__tenant", "agent__owner__user", "tool_version__tool")
+        .filter(pk=key)
+    ),
+    key=Action._meta.pk,
+)
 
 
 def finish(execution: Execution, outcome: Outcome | NotSent) -> None:
@@ -54,11 +63,7 @@ def finish(execution: Execution, outcome: Outcome | NotSent) -> None:
     if isinstance(outcome, NotSent) and outcome.reason == "target_drifted":
         again = drifting.asked_anew(execution.action, outcome.preview)
     with transaction.atomic():
-        action = (
-            Action.objects.select_for_update(of=("self",))
-            .select_related("environment__tenant", "agent__owner__user", "tool_version__tool")
-            .get(pk=execution.action_id)
-        )
+        (action,) = _LOCKED(key=execution.action_id)
         if action.attempts != execution.attempt or action.status != ActionStatus.EXECUTING:
             log.warning("late_result_refused", action=action.public_id, attempt=execution.attempt)
             return

@@ -25,11 +25,15 @@ class KillSwitchQuerySet(ScopedQuerySet):
     def over(self, action: Action) -> "KillSwitchQuerySet":
         """Those that stop this action now."""
         scopes = [ENVIRONMENT, f"{AGENT}{action.agent.slug}", f"{TOOL}{action.tool_name}"]
-        return self.on().filter(environment=action.environment_id, scope__in=scopes)
+        return self.of(action.environment_id, *scopes)
+
+    def of(self, environment: Any, *scopes: Any) -> "KillSwitchQuerySet":
+        """Those that stop one of these scopes of an environment now."""
+        return self.on().within(environment).filter(scope__in=scopes)
 
     def over_agent(self, environment: Any, slug: str) -> "KillSwitchQuerySet":
         """Those that stop whatever this agent would do now."""
-        return self.on().within(environment).filter(scope__in=[ENVIRONMENT, f"{AGENT}{slug}"])
+        return self.of(environment, ENVIRONMENT, f"{AGENT}{slug}")
 
 
 class KillSwitch(EnvironmentRow):

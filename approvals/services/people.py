@@ -2,14 +2,19 @@
 
 import uuid
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db import models
 
 from approvals.quorum import PersonFacts
+from gateway.lib.prepared import Prepared
 from gateway.tenants import principals, roles
-from gateway.tenants.models import Environment, Member, MemberRole, User
+from gateway.tenants.models import Environment, Member, MemberRole, Tenant, User
 
 DECIDE = "approvals.decide_action"
+# What is asked of each member beside the row.
+ASKED = ("roles", "groups")
 
 
 def person_facts(member: Member, environment: Environment) -> PersonFacts:
@@ -39,7 +44,12 @@ def members_by_user(
     wanted = set(users) - {None}
     if not wanted:
         return {}
-    return {member.user_id: member for member in _active(environment).filter(user__in=wanted)}
+    names = [f"user_{number}" for number in range(len(wanted))]
+    found = _members_of(len(names))(
+        tenant=environment.tenant_id, **dict(zip(names, wanted, strict=True))
+    )
+    models.prefetch_related_objects(found, *ASKED)
+    return {member.user_id: member for member in found}
 
 
 def deciders_of(environment: Environment) -> list[Member]:
@@ -49,10 +59,21 @@ def deciders_of(environment: Environment) -> list[Member]:
     return list(_active(environment).filter(pk__in=held.values("member_id")))
 
 
-def _active(environment: Environment) -> QuerySet[Member]:
+def _active(environment: Environment) -> models.QuerySet[Member]:
     """The active members of the environment's tenant, with what is asked of them."""
-    return (
-        Member.objects.filter(tenant=environment.tenant, deactivated_at=None, user__is_active=True)
-        .select_related("user", "tenant")
-        .prefetch_related("roles", "groups")
+    return _active_of(environment.tenant_id).prefetch_related(*ASKED)
+
+
+def _active_of(tenant: Any) -> models.QuerySet[Member]:
+    found = Member.objects.filter(tenant=tenant, deactivated_at=None, user__is_active=True)
+    return found.select_related("user", "tenant")
+
+
+@lru_cache(maxsize=16)
+def _members_of(count: int) -> Prepared[Member]:
+    """Active members of a tenant among so many people."""
+    return Prepared(
+        lambda tenant, **users: _active_of(tenant).filter(user__pk__in=users.values()),
+        tenant=Tenant._meta.pk,
+        **{f"user_{number}": User._meta.pk for number in range(count)},
     )

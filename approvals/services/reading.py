@@ -25,6 +25,7 @@ from approvals.states import ActionStatus
 from gateway.lib import assertions, ids
 from gateway.lib.assertions import Assertion, BadAssertion
 from gateway.lib.errors import Denied
+from gateway.lib.prepared import Prepared
 from gateway.tenants import services as tenants
 from gateway.tenants.freshness import Authentication
 from gateway.tenants.models import Member, User
@@ -32,6 +33,13 @@ from gateway.tenants.principals import Principal
 
 # What a substitute may overcome by what is lent to them; nothing overcomes four eyes.
 LENDABLE = frozenset({"not_routed", "not_your_stage"})
+_VOTES = Prepared(
+    lambda action, version: Approval.objects.filter(
+        action=action, action_version=version, void_at=None
+    ).select_related("user", "on_behalf_of", "delegation"),
+    action=Action._meta.pk,
+    version=Action._meta.get_field("version"),
+)
 
 
 def effective(action: Action) -> Requirement:
@@ -41,11 +49,10 @@ def effective(action: Action) -> Requirement:
 
 def votes(action: Action) -> list[Approval]:
     """The votes that count for the action's present version."""
-    return list(
-        action.approvals.filter(action_version=action.version, void_at=None).select_related(
-            "user", "on_behalf_of", "delegation"
-        )
-    )
+    found = _VOTES(action=action.pk, version=action.version)
+    for vote in found:
+        vote.action = action
+    return found
 
 
 def progress(action: Action, cast: list[Approval] | None = None) -> Standing:

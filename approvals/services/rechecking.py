@@ -122,8 +122,6 @@ def _people_stand(action: Action) -> bool:
     if action.requirement is None:
         return True
     cast = reading.votes(action)
-    for vote in cast:
-        vote.action = action
     counted = [vote for vote in cast if vote.decision == "reject" or _is_genuine(vote)]
     if reading.progress(action, counted).satisfied or _is_emergency(counted):
         return True

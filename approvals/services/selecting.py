@@ -12,10 +12,19 @@ from approvals.models import Action, Policy, PolicyVersion, ShadowVerdict
 from approvals.policy import comparing, engine, rollout
 from approvals.policy.engine import Evaluation, PolicyError, PolicyRule, load_rules
 from gateway.lib import ids
+from gateway.lib.prepared import Prepared
 from gateway.tenants.models import Environment
 
 log = structlog.get_logger(__name__)
 RUN_PREFIX = "run"
+_POLICIES = Prepared(
+    lambda environment: (
+        Policy.objects.within(environment)
+        .select_related("trial")
+        .order_by("position", "created_at")
+    ),
+    environment=Environment._meta.pk,
+)
 Part = tuple[Policy, int, tuple[PolicyRule, ...]]
 
 
@@ -68,8 +77,7 @@ def active_rules(
 
 def select(environment: Environment, subject: Subject | None = None) -> Selection:
     """What counts for this subject, and what is watched beside it; one query."""
-    rows = Policy.objects.within(environment).select_related("trial")
-    policies = list(rows.order_by("position", "created_at"))
+    policies = _POLICIES(environment=environment.pk)
     parts = [_part(policy, subject) for policy in policies]
     return Selection(
         rules=_joined(parts),

@@ -16,6 +16,7 @@ from audit.context import Target
 from gateway.agents.models import Agent
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import Conflict, Denied, Refused
+from gateway.lib.prepared import Prepared
 from gateway.lib.unit_of_work import unit_of_work
 from gateway.tenants.models import Environment, User
 from gateway.tenants.principals import Principal
@@ -23,6 +24,15 @@ from gateway.tools.models import Tool
 
 USE = "approvals.use_kill_switch"
 MAX_REASON = 2000
+_SCOPE = KillSwitch._meta.get_field("scope")
+_STOPPING = Prepared(
+    lambda environment, agent, tool: KillSwitch.objects.of(
+        environment, ENVIRONMENT, agent, tool
+    ).select_related("turned_on_by"),
+    environment=Environment._meta.pk,
+    agent=_SCOPE,
+    tool=_SCOPE,
+)
 
 
 def set_kill_switch(
@@ -51,7 +61,10 @@ def set_kill_switch(
 
 def stopping(action: Action) -> list[KillSwitch]:
     """The switches that keep this action from being claimed now."""
-    return list(KillSwitch.objects.over(action).select_related("turned_on_by"))
+    return _STOPPING(
+        environment=action.environment_id, agent=f"{AGENT}{action.agent.slug}",
+        tool=f"{TOOL}{action.tool_name}",
+    )  # fmt: skip
 
 
 def stopped_here(environment: Environment) -> list[KillSwitch]:

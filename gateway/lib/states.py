@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Protocol
 
 from django.db import models, transaction
@@ -11,6 +12,7 @@ from django.db.models.functions import Now
 
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import StaleState
+from gateway.lib.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,20 @@ def move(row: Any, to: str, *, only_if: Any = None, **fields: Any) -> None:
 
 
 def refresh(row: Any) -> None:
-    """Read the row's own columns again; related rows that it holds already stay with it."""
-    held = {
-        field: field.get_cached_value(row)
-        for field in row._meta.concrete_fields
-        if field.is_relation and field.is_cached(row)
-    }
-    row.refresh_from_db()
-    for field, related in held.items():
-        if related is not None and getattr(row, field.attname) == related.pk:
-            field.set_cached_value(row, related)
+    """Read the row's own columns again; related rows that it holds stay while they are its own."""
+    model: Any = type(row)
+    found = _by_key(model)(key=row.pk)
+    if not found:
+        raise model.DoesNotExist(f"{row} is gone.")
+    for field in row._meta.concrete_fields:
+        # A related row that is another one now is forgotten by the same assignment.
+        setattr(row, field.attname, getattr(found[0], field.attname))
+    row._prefetched_objects_cache = {}
+
+
+@cache
+def _by_key(model: type[models.Model]) -> Prepared[Any]:
+    return Prepared(lambda key: model._base_manager.filter(pk=key), key=model._meta.pk)
 
 
 def move_many(queryset: models.QuerySet[Any], old: str, to: str, **fields: Any) -> list[uuid.UUID]:

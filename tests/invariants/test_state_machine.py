@@ -13,7 +13,7 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from approvals.execution import looking
+from approvals.execution import claiming, looking
 from approvals.models.switches import KillSwitchQuerySet
 from approvals.services import reading, rechecking, withdrawing
 from gateway.connectors.fake import FakeConnector
@@ -57,6 +57,7 @@ def requesters_may_decide(patch: pytest.MonkeyPatch) -> None:
 
 def kill_switches_stop_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(KillSwitchQuerySet, "over", lambda rows, action: rows.none())
+    patch.setattr(claiming, "stopping", lambda action: [])
 
 
 def unsafe_calls_are_repeated(patch: pytest.MonkeyPatch) -> None:
