@@ -161,6 +161,8 @@ class AuditAction(StrEnum):
     CHAT_LINKED = "notices.chat_identity.linked"
     CHAT_UNLINKED = "notices.chat_identity.unlinked"
     CHAT_CODE_MADE = "notices.link_code.made"
+    BROWSER_ADDED = "notices.browser.added"
+    BROWSER_REMOVED = "notices.browser.removed"
     CHAT_REFUSED = "notices.chat.press_refused"
     ROWS_PRUNED = "retention.rows.pruned"
     SUBJECT_SEARCHED = "retention.subject.searched"

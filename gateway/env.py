@@ -4,6 +4,7 @@ Every value named COUNTERSIGN_X may also come from the file that COUNTERSIGN_X_F
 """
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+HEX_KEY = re.compile(r"[0-9a-f]{64}")
 PREFIX = "COUNTERSIGN_"
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off", ""}
@@ -102,6 +104,20 @@ def kept_secret(name: str, folder: Path, *, generate: Callable[[], str], require
     if not path.exists():
         _write_once(path, generate())
     return path.read_text(encoding="ascii").strip()
+
+
+def push_key(name: str, folder: Path, *, is_made: bool) -> str:
+    """The key that push services know us by; empty where there is none and none is made.
+
+    Raises BadSetting for a key that is none.
+    """
+    is_given = name in os.environ or f"{name}_FILE" in os.environ
+    if not is_given and not is_made:
+        return ""
+    value = kept_secret(name, folder, generate=random_key, required=False)
+    if value and not HEX_KEY.fullmatch(value):
+        raise BadSetting(f"{name} must be 64 hex digits, as `doctor --keys` prints them.")
+    return value
 
 
 def _write_once(path: Path, value: str) -> None:

@@ -33,6 +33,8 @@ APPROVAL_VERIFY_KEY = env.text("COUNTERSIGN_APPROVAL_VERIFY_KEY", "")
 # Only the scheduler holds it; its public half and what it signed are kept in the folder below.
 AUDIT_SIGNING_KEY = _key("COUNTERSIGN_AUDIT_SIGNING_KEY")
 AUDIT_DIR = DATA_DIR / "audit"
+# What push services know this deployment by; without one no browser is told.
+PUSH_KEY = env.push_key("COUNTERSIGN_PUSH_KEY", KEY_DIR, is_made=not PRODUCTION)
 # Where checkpoints and records go besides: https:, file: and, for checkpoints, mailto:.
 AUDIT_CUSTODIANS = env.items("COUNTERSIGN_AUDIT_CUSTODIANS")
 AUDIT_EXPORT_TO = env.items("COUNTERSIGN_AUDIT_EXPORT_TO")

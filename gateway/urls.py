@@ -121,6 +121,7 @@ urlpatterns = [
     path("", desk.home, name="home"),
     # Browsers ask for it where a page names no icon, such as the admin's.
     path("favicon.ico", RedirectView.as_view(url=static("img/mark.svg")), name="favicon"),
+    path("sw.js", desk.service_worker, name="service_worker"),
     path("accounts/", include(ACCOUNT)),
     path("welcome/", board.first, name="first_run"),
     path("accounts/security/", include(FACTORS)),

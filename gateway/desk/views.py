@@ -37,6 +37,12 @@ def home(request: Any) -> HttpResponse:
     return render(request, "error.html", context, status=403)
 
 
+def service_worker(_request: Any) -> HttpResponse:
+    """The script that shows push messages, at the top so that it may do so for every page."""
+    text = (settings.BASE_DIR / "static" / "js" / "sw.js").read_text(encoding="utf-8")
+    return HttpResponse(text, content_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
 def _held(user: User) -> Any:
     places = Environment.objects.filter(
         roles__member__user=user, roles__member__deactivated_at__isnull=True

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from gateway.lib.admin import ReadOnlyAdmin
-from gateway.notices.models import Chat, ChatIdentity, LinkCode, Notice, Preference
+from gateway.notices.models import Browser, Chat, ChatIdentity, LinkCode, Notice, Preference
 
 
 @admin.register(Preference)
@@ -23,6 +23,12 @@ class ChatAdmin(ReadOnlyAdmin):
 class ChatIdentityAdmin(ReadOnlyAdmin):
     list_display = ("member", "environment", "chat", "account", "created_at", "unlinked_at")
     list_select_related = ("environment__tenant", "member__user", "chat")
+
+
+@admin.register(Browser)
+class BrowserAdmin(ReadOnlyAdmin):
+    list_display = ("member", "environment", "service", "created_at", "used_at", "removed_at")
+    list_select_related = ("environment__tenant", "member__user")
 
 
 @admin.register(LinkCode)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -11,6 +12,7 @@ from gateway.notices.media import RISKS, TITLES, Digest, Medium
 from gateway.notices.models import Chat, Preference
 from gateway.notices.services.configuring import SECRET_NAMES
 from gateway.notices.states import NoticeStatus
+from gateway.notices.webpush import MAX_ENDPOINT
 from gateway.tenants.models import Environment
 
 MEDIA = [(medium.value, _(TITLES[medium])) for medium in Medium]
@@ -39,14 +41,16 @@ class PreferenceForm(forms.Form):
     )
 
     def __init__(self, *args: Any, preference: Preference, **kw: Any) -> None:
+        self.preference = preference
         initial = {
             "quiet_from": preference.quiet_from, "quiet_until": preference.quiet_until,
             "digest": preference.digest,
         }  # fmt: skip
         super().__init__(*args, **{**kw, "initial": initial})
+        media = [(key, label) for key, label in MEDIA if key != Medium.PUSH or settings.PUSH_KEY]
         for risk in RISKS:
             self.fields[f"media_{risk}"] = forms.MultipleChoiceField(
-                required=False, label=risk.capitalize(), choices=MEDIA,
+                required=False, label=risk.capitalize(), choices=media,
                 initial=list(preference.media_for(risk)),
                 widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
             )  # fmt: skip
@@ -65,6 +69,14 @@ class PreferenceForm(forms.Form):
             "quiet_from": data["quiet_from"], "quiet_until": data["quiet_until"],
             "digest": data["digest"], "everywhere": data["everywhere"],
         }  # fmt: skip
+
+
+class BrowserForm(forms.Form):
+    """What a browser says of itself once it has subscribed."""
+
+    endpoint = forms.CharField(max_length=MAX_ENDPOINT, widget=forms.HiddenInput)
+    p256dh = forms.CharField(max_length=200, widget=forms.HiddenInput)
+    auth = forms.CharField(max_length=200, widget=forms.HiddenInput)
 
 
 class ChatForm(forms.Form):

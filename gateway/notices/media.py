@@ -16,6 +16,7 @@ class Medium(StrEnum):
     EMAIL = "email"
     SLACK = "slack"
     DISCORD = "discord"
+    PUSH = "push"
 
 
 class Occasion(StrEnum):
@@ -37,7 +38,10 @@ class Digest(StrEnum):
 
 
 CHATS = (Medium.SLACK, Medium.DISCORD)
-TITLES = {Medium.EMAIL: gettext_noop("E-mail"), Medium.SLACK: "Slack", Medium.DISCORD: "Discord"}
+TITLES = {
+    Medium.EMAIL: gettext_noop("E-mail"), Medium.SLACK: "Slack", Medium.DISCORD: "Discord",
+    Medium.PUSH: gettext_noop("Browser"),
+}  # fmt: skip
 USUAL: Mapping[str, tuple[str, ...]] = {
     "low": (),
     "medium": (Medium.EMAIL,),

@@ -129,6 +129,44 @@ class ChatIdentity(EnvironmentRow):
         return f"{self.chat.kind} {self.account}"
 
 
+class Browser(EnvironmentRow):
+    """A browser in which one member is told of what waits in one environment.
+
+    `sealed` is the subscription, JSON of `endpoint`, `p256dh` and `auth`: whoever has it can write
+    to that browser. It is found by the endpoint's digest, and forgotten with the removal.
+    """
+
+    PREFIX = "brw"
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="browsers")
+    digest = models.CharField(max_length=64)
+    sealed = models.TextField(blank=True)
+    service = models.CharField(max_length=100, help_text="The host of its push service.")
+    used_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "digest"],
+                name="notices_browser_once",
+                condition=Q(removed_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"a browser of {self.member_id}"
+
+    def place(self) -> dict[str, str]:
+        """Where the sealed subscription belongs, and only there opens."""
+        return {
+            "table": "notices_browser",
+            "row": str(self.pk),
+            "field": "sealed",
+            "tenant": str(self.environment.tenant_id),
+        }
+
+
 class LinkCode(EnvironmentRow):
     """A code that links whoever enters it in a chat to one member, once, for a few minutes."""
 

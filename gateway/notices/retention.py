@@ -22,5 +22,10 @@ KEPT = (
         personal={"name": ""},
         tenant="environment__tenant",
     ),
+    Kept(
+        "notices.Browser",
+        "a browser in which a member is told, its push service and sealed keys, until removed",
+        THEMSELVES,
+    ),
     Kept("notices.Chat", "the chat app of an environment, with its sealed secret", ADMINS),
 )

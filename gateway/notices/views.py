@@ -12,9 +12,9 @@ from django.views.decorators.http import require_POST
 from gateway.lib.errors import Denied, DomainError
 from gateway.lib.html import csv_answer, page, paged
 from gateway.notices import services
-from gateway.notices.forms import ChatForm, NoticeFilter, PreferenceForm
+from gateway.notices.forms import BrowserForm, ChatForm, NoticeFilter, PreferenceForm
 from gateway.notices.media import TITLES, Medium
-from gateway.notices.models import Chat, ChatIdentity, Notice
+from gateway.notices.models import Browser, Chat, ChatIdentity, Notice
 from gateway.tenants.principals import Principal, of_user
 
 VIEW_OWN, VIEW_LOG = "approvals.view_action", "notices.view_notice"
@@ -71,6 +71,39 @@ def unlink(request: Any, identity: str) -> HttpResponse:
         request,
         gettext("Your {chat} account is unlinked.").format(chat=found.chat.get_kind_display()),
     )
+    return _to(request, "notices:preferences")
+
+
+@page(VIEW_OWN)
+@require_POST
+def add_browser(request: Any) -> HttpResponse:
+    """Tell me in this browser as well."""
+    form = BrowserForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, gettext("Your browser gave no subscription: try it again."))
+        return _to(request, "notices:preferences")
+    try:
+        services.add_browser(by=_me(request), **form.cleaned_data)
+    except Denied as error:
+        raise Http404 from error
+    except DomainError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(
+            request, gettext("This browser is added. Choose above for which risks it tells you.")
+        )
+    return _to(request, "notices:preferences")
+
+
+@page(VIEW_OWN)
+@require_POST
+def remove_browser(request: Any, browser: str) -> HttpResponse:
+    """Tell me in that browser no longer."""
+    rows = Browser.objects.within(request.environment).public(browser)
+    rows = rows.filter(member__user=request.user, removed_at=None)
+    found = get_object_or_404(rows.select_related("member", "environment__tenant"))
+    services.remove_browser(found, by=_me(request))
+    messages.success(request, gettext("That browser tells you no longer."))
     return _to(request, "notices:preferences")
 
 
@@ -161,6 +194,8 @@ def _own(request: Any, form: PreferenceForm) -> dict[str, Any]:
         "form": form,
         "accounts": [(row, linked.get(row.pk)) for row in chats],
         "has_mail": bool(settings.EMAIL_URL),
+        "push_key": services.key_for_browsers(),
+        "browsers": services.browsers_of(form.preference.member, request.environment),
         "zone": request.user.time_zone or request.environment.tenant.time_zone,
     }
 

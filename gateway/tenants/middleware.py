@@ -29,7 +29,7 @@ MAX_LOGGED_PATH = 200
 MARK_LENGTH = 32
 API = "/api/"
 # Addresses by whose names nobody is kept out for want of a second factor.
-ALWAYS_OPEN = ("account_", "mfa_", "openid_connect_", "invitation", "favicon")
+ALWAYS_OPEN = ("account_", "mfa_", "openid_connect_", "invitation", "favicon", "service_worker")
 
 
 class ContextMiddleware:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from gateway.lib import sealing
-from gateway.notices.models import Chat, ChatIdentity, LinkCode, Notice, Preference
+from gateway.notices.models import Browser, Chat, ChatIdentity, LinkCode, Notice, Preference
 from gateway.tenants.models.access import digest_of
 from tests.factories.approvals import ActionFactory
 from tests.factories.connections import ConnectionFactory
@@ -31,6 +31,22 @@ class PreferenceFactory(DjangoModelFactory):
 
     environment = factory.SubFactory(EnvironmentFactory)
     member = _member_of("environment")
+
+
+class BrowserFactory(DjangoModelFactory):
+    """A browser that was subscribed; `endpoint`, `public` and `auth` are what it said."""
+
+    class Meta:
+        model = Browser
+        skip_postgeneration_save = True
+
+    class Params:
+        endpoint = factory.Sequence(lambda n: f"https://push.example.com/v1/{n}")
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    member = _member_of("environment")
+    digest = factory.LazyAttribute(lambda made: digest_of(made.endpoint))
+    service = "push.example.com"
 
 
 class ChatFactory(DjangoModelFactory):

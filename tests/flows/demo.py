@@ -96,6 +96,7 @@ def _look_around(here: Demo) -> None:
         "connection": place.items("connections")[0]["id"],
         "kind": "slack",
         "identity": f"chi_{0:026d}",  # only a form's address has one
+        "browser": f"brw_{0:026d}",  # likewise
         "outlet": f"out_{0:026d}",  # only a form's address has one
         "secret": made["url"].rstrip("/").rpartition("/")[2],
         "pk": "1",

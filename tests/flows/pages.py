@@ -19,7 +19,8 @@ from tests.flows.demo import Demo
 # Addresses that only take a form, are files, answer a script, or are for whoever comes back from
 # somewhere or is on the way in.
 NO_PAGES = {
-    "favicon", "home", "tenants:add_group", "tenants:revoke", "connections:callback",
+    "favicon", "service_worker", "home", "tenants:add_group", "tenants:revoke",
+    "connections:callback", "notices:add_browser", "notices:remove_browser",
     "audit:bundle", "audit:proof", "audit:verification", "audit:send_outlet", "runs:rate",
     "approvals:view", "approvals:save_view", "approvals:change_view",
     "approvals:remove_view", "approvals:challenge",

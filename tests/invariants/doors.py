@@ -21,7 +21,7 @@ from tests.factories.approvals import (
 from tests.factories.audit import AuditRecordFactory
 from tests.factories.budgets import BudgetFactory
 from tests.factories.connections import ConnectionFactory
-from tests.factories.notices import ChatFactory, ChatIdentityFactory, NoticeFactory
+from tests.factories.notices import BrowserFactory, ChatFactory, ChatIdentityFactory, NoticeFactory
 from tests.factories.outlets import OutletFactory
 from tests.factories.runs import RunFactory
 from tests.factories.tenants import (
@@ -54,6 +54,7 @@ ROWS = (
     "record",
     "outlet",
     "identity",
+    "browser",
     "view",
 )
 # The API's resources and the row that each is asked for.
@@ -94,6 +95,7 @@ def rows_of(environment: Environment) -> dict[str, str]:
         "group": GroupFactory(tenant=environment.tenant).public_id,
         "outlet": OutletFactory(log=environment.tenant.public_id).public_id,
         "identity": ChatIdentityFactory(chat=ChatFactory(environment=environment)).public_id,
+        "browser": BrowserFactory(environment=environment).public_id,
         "notice": NoticeFactory(action=action).public_id,
         "record": str(AuditRecordFactory(scope=environment.audit_scope).pk),
     }

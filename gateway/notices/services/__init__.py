@@ -7,19 +7,29 @@ from gateway.notices.services.delivering import deliver_due, sweep
 from gateway.notices.services.filing import live_chats
 from gateway.notices.services.linking import make_code, unlink
 from gateway.notices.services.pressing import chat_at, press, show
+from gateway.notices.services.pushing import (
+    add_browser,
+    browsers_of,
+    key_for_browsers,
+    remove_browser,
+)
 from gateway.notices.services.trying import try_chat
 
 __all__ = [
     "CHANGE",
+    "add_browser",
     "announce",
+    "browsers_of",
     "chat_at",
     "chats_of",
     "choose",
     "deliver_due",
+    "key_for_browsers",
     "live_chats",
     "make_code",
     "preference_of",
     "press",
+    "remove_browser",
     "set_up",
     "show",
     "signing_text",

@@ -91,7 +91,7 @@ def _check(
     digest: str,
 ) -> None:
     if set(media) - set(RISKS) or any(set(chosen) - set(Medium) for chosen in media.values()):
-        raise Refused("unknown_medium", "Choose among e-mail, Slack and Discord for each risk.")
+        raise Refused("unknown_medium", "Choose among e-mail, chats and browser for each risk.")
     if (quiet_from is None) != (quiet_until is None):
         raise Refused("quiet_hours", "Quiet hours need a beginning and an end, or neither.")
     if digest not in set(Digest):

@@ -15,9 +15,9 @@ from gateway.lib import work
 from gateway.lib.broker import JobName, ring_again
 from gateway.lib.errors import StaleState
 from gateway.lib.states import move
-from gateway.notices.media import Medium, Occasion
+from gateway.notices.media import CHATS, Medium, Occasion
 from gateway.notices.models import Notice
-from gateway.notices.services import filing, mailing, posting
+from gateway.notices.services import filing, mailing, posting, pushing
 from gateway.notices.services.sending import NotSent, Sent
 from gateway.notices.states import OPEN, NoticeStatus
 
@@ -105,6 +105,8 @@ def _tried(notice: Notice) -> None:
 def _send(notice: Notice) -> Sent:
     if notice.medium == Medium.EMAIL:
         return mailing.mail(notice)
+    if notice.medium == Medium.PUSH:
+        return pushing.push(notice)
     if notice.occasion == Occasion.CLOSED:
         return posting.close(notice)
     return posting.post(notice)
@@ -142,7 +144,7 @@ def _gone(notice: Notice) -> Gone | None:
     is_open = action.status == ActionStatus.PENDING and action.version == notice.action_version
     if not is_open or (action.decide_by is not None and action.decide_by <= timezone.now()):
         return Gone("no_longer_open")
-    if notice.medium != Medium.EMAIL and not _is_reachable(notice):
+    if notice.medium in CHATS and not _is_reachable(notice):
         return Gone("chat_is_off")
     if notice.member is not None and not filing.is_for(action, notice.member.user):
         return Gone("not_for_them")

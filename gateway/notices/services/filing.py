@@ -16,7 +16,7 @@ from gateway.lib import work
 from gateway.lib.broker import JobName, ring
 from gateway.lib.states import move_many
 from gateway.notices.media import Medium, Occasion, risk_of
-from gateway.notices.models import Chat, ChatIdentity, Notice, Preference
+from gateway.notices.models import Browser, Chat, ChatIdentity, Notice, Preference
 from gateway.notices.states import NoticeStatus
 from gateway.notices.timing import Habits, departure
 from gateway.tenants.models import Environment, Member, Tenant, User
@@ -76,7 +76,7 @@ def habits_of(member: Member, preference: Preference | None, tenant: Tenant) -> 
 
 def _file(action: Action) -> None:
     chats = list(live_chats(action.environment))
-    if not chats and not settings.EMAIL_URL:
+    if not chats and not settings.EMAIL_URL and not settings.PUSH_KEY:
         return
     known: Known = set(
         Notice.objects.filter(action=action, action_version=action.version).values_list(
@@ -109,15 +109,14 @@ def _for_people(action: Action, chats: list[Chat], known: Known) -> Iterator[Not
     members = list(_told(action))
     held = Preference.objects.within(action.environment).filter(member__in=members)
     preferences = {row.member_id: row for row in held}
-    reachable = _reachable(chats, members)
+    reachable, browsing = _reachable(chats, members), _browsing(action, members)
     for member in members:
         preference = preferences.get(member.pk)
         habits = habits_of(member, preference, action.environment.tenant)
         for medium in (preference or Preference()).media_for(risk):
             chat = reachable.get((member.pk, medium))
-            if medium == Medium.EMAIL and not settings.EMAIL_URL:
-                continue
-            if medium != Medium.EMAIL and chat is None:
+            ways = {Medium.EMAIL: bool(settings.EMAIL_URL), Medium.PUSH: member.pk in browsing}
+            if not ways.get(Medium(medium), chat is not None):
                 continue
             for occasion in _occasions(action, medium, member.pk, known):
                 leaves = departure(
@@ -138,6 +137,14 @@ def _reachable(chats: list[Chat], members: list[Member]) -> dict[tuple[object, s
         (row.member_id, by_pk[row.chat_id].kind): by_pk[row.chat_id]
         for row in linked
     }  # fmt: skip
+
+
+def _browsing(action: Action, members: list[Member]) -> set[UUID]:
+    """Who of them has a browser that is told."""
+    if not settings.PUSH_KEY:
+        return set()
+    rows = Browser.objects.within(action.environment).filter(member__in=members, removed_at=None)
+    return set(rows.values_list("member_id", flat=True))
 
 
 def _occasions(

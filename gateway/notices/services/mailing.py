@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from gateway.notices.media import Occasion
+from gateway.notices.media import Occasion, risk_of
 from gateway.notices.models import Notice
 from gateway.notices.services.filing import zone_of
 from gateway.notices.services.saying import matter_of
@@ -46,6 +46,14 @@ def _mail(notice: Notice) -> Sent:
     # The subject holds nothing that an agent wrote: it is read where a body is not.
     subject = f"[{line(notice.environment.name)}] {lead} {matter.title}"
     return _send(notice, subject, context)
+
+
+def heading_of(notice: Notice) -> str:
+    """Risk and tool, in the reader's language: nothing that an agent wrote."""
+    with translation.override(_language(notice)):
+        risk, tool = risk_of(notice.action.risk), line(notice.action.tool_name)
+        lead = str(LEADS.get(Occasion(notice.occasion), ""))
+        return f"{lead} {HEADINGS[risk].format(tool=tool)}".strip()
 
 
 def digest(notices: list[Notice]) -> Sent:

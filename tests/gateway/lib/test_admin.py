@@ -34,6 +34,7 @@ from tests.factories.board import HourFactory
 from tests.factories.budgets import BudgetAlertFactory, CounterFactory, UsageEntryFactory
 from tests.factories.connections import ConnectionFactory, TokenFactory
 from tests.factories.notices import (
+    BrowserFactory,
     ChatIdentityFactory,
     LinkCodeFactory,
     NoticeFactory,
@@ -123,6 +124,7 @@ def everything(environment):
     InvitationFactory(tenant=environment.tenant)
     SubjectKeyFactory(tenant=environment.tenant)
     PreferenceFactory(environment=environment)
+    BrowserFactory(environment=environment)
     LinkCodeFactory(chat=ChatIdentityFactory(chat__environment=environment).chat)
     NoticeFactory(action=action)
 
