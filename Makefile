@@ -47,17 +47,18 @@ demo: $(RUNTIME)
 
 test: test-sqlite test-postgres
 
-# Flows start whole process trees and kill them: one after the other.
 TESTS := $(PY) -m pytest -q
 UNITS := $(TESTS) -n 2 --dist worksteal --ignore=tests/flows
+# Flows start whole process trees and kill them: one after the other.
+FLOWS := $(TESTS) tests/flows
 
 test-sqlite: $(DEV) browser vendors
 	$(UNITS)
-	$(TESTS) tests/flows
+	$(FLOWS)
 
 test-postgres: $(DEV) browser vendors
 	$(POSTGRES) $(UNITS) --stored
-	$(POSTGRES) $(TESTS) tests/flows
+	$(POSTGRES) $(FLOWS) --stored
 
 test-long: $(DEV) browser vendors lighthouse
 	$(TESTS) -m long --part=$(PART)

@@ -27,10 +27,11 @@ NO_BROWSER = f"NO {CHROMIUM}: THE BROWSER'S TESTS DID NOT RUN. Debian: apt-get i
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--part=2/4` runs the second of four shards, so that no run of long tests takes too long.
 
-    `--stored` leaves out what a second database cannot change: signatures, rules, rendering.
+    `--stored` leaves out what a second database cannot change: signatures, rules, rendering, and
+    whatever else is marked `once`.
     """
     parser.addoption("--part", default="1/1", metavar="K/N", help="one of N shards of the tests")
-    parser.addoption("--stored", action="store_true", help="only tests that use the database")
+    parser.addoption("--stored", action="store_true", help="what a database can change")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -58,7 +59,9 @@ def _is_stored(item: pytest.Item) -> bool:
     if item.get_closest_marker("once"):
         return False
     fixtures = set(getattr(item, "fixturenames", ()))
-    return item.get_closest_marker("django_db") is not None or bool(DATABASE & fixtures)
+    # A flow's database is that of the processes it starts, so no fixture tells of it.
+    marked = any(item.get_closest_marker(name) is not None for name in ("django_db", "flow"))
+    return marked or bool(DATABASE & fixtures)
 
 
 def _part(items: list[pytest.Item], text: str) -> list[pytest.Item]:

@@ -12,7 +12,7 @@ from tests.flows import pages
 from tests.flows.browser import Ears, routes, sign_in
 from tests.flows.demo import ADMIN, Demo
 
-pytestmark = [pytest.mark.flow, pytest.mark.browser]
+pytestmark = [pytest.mark.flow, pytest.mark.browser, pytest.mark.once]
 # Where most of the work is done; between them every kind of control and table.
 DIALOGS = (
     "approve", "reject", "edit", "cancel", "comment", "assign", "snooze", "keys", "palette",

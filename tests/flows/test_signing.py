@@ -24,6 +24,7 @@ if not CHROMIUM.exists():
 pytestmark = [
     pytest.mark.flow,
     pytest.mark.browser,
+    pytest.mark.once,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not CHROMIUM.exists(), reason="NO CHROMIUM ON THIS MACHINE"),
 ]

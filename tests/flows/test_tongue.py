@@ -23,7 +23,7 @@ from tests.invariants.doors import rows_of
 from webhooks.samples import SAMPLES
 from webhooks.schemes.catalogue import CHOICES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 WHERE = {
     "service_port": 4321,
     "public_url": "http://localhost:8000",
