@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db.backends.sqlite3.creation import DatabaseCreation
 from django.test import TransactionTestCase
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -13,6 +14,7 @@ from audit import context
 from gateway.lib.broker import QUEUES, broker
 from tests.flushing import flush_what_was_written
 from tests.jobs import drain
+from tests.migrated import begin_with_the_copy
 from tests.statics import files_found_before
 from tests.vendor import install
 from tests.vendor.install import ABSENT as NO_VENDORS
@@ -120,6 +122,14 @@ def _only_what_was_written_is_flushed() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = flush_what_was_written  # type: ignore[method-assign]
     yield
     TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """The test database of SQLite begins as a copy of one that is migrated already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseCreation, "_create_test_db", begin_with_the_copy)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

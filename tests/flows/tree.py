@@ -4,7 +4,6 @@ The queue is the embedded one, or the fallback. The database is the one of the t
 file of the tree, or a fresh database on the PostgreSQL that `DATABASE_URL` names.
 """
 
-import atexit
 import json
 import os
 import shutil
@@ -12,7 +11,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,16 +25,14 @@ import httpx
 import psycopg
 
 from gateway.embedded.redis import FALLBACK_ONLY
+from tests.migrated import MANAGE, ROOT, SQLITE, migrate, migrated_file, shell, state
 
-ROOT = Path(__file__).resolve().parents[2]
-MANAGE = [sys.executable, str(ROOT / "manage.py")]
 # On a busy machine the processes alone take a minute to import what they need.
 START_S = 180.0
 STOP_S = 20.0
 WAIT_S = 30.0
 POLL_S = 0.05
 LOG_TAIL = 6000
-SQLITE = "countersign.sqlite3"
 # How each child is called in the list of processes.
 CHILDREN = {
     "web": "gateway.processes.web",
@@ -250,12 +246,7 @@ def started(
 
 def _environment(folder: Path, port: int, *, allow: list[str], fallback: bool) -> dict[str, str]:
     """That of a stranger's shell: nothing of the test run's own settings."""
-    found = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("COUNTERSIGN_", "DJANGO_", "PYTEST_"))
-        and name not in {"DATABASE_URL", "REDIS_URL"}
-    }
+    found = shell()
     found["COUNTERSIGN_DATA_DIR"] = str(folder / "data")
     found["COUNTERSIGN_PUBLIC_URL"] = f"http://localhost:{port}"
     if allow:
@@ -272,7 +263,7 @@ def _database(folder: Path, *, first: bool) -> Iterator[str]:
     if not server.startswith("postgres"):
         if not first:
             (folder / "data").mkdir(mode=0o700)
-            shutil.copy(_migrated_file(), folder / "data" / SQLITE)
+            shutil.copy(migrated_file(), folder / "data" / SQLITE)
         yield ""
         return
     name = f"flow_{os.getpid()}_{time.monotonic_ns()}"
@@ -286,27 +277,25 @@ def _database(folder: Path, *, first: bool) -> Iterator[str]:
 
 
 @cache
-def _migrated_file() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="countersign-flow-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _migrate(_environment(folder, 0, allow=[], fallback=False))
-    return folder / "data" / SQLITE
-
-
-@cache
 def _migrated_database(server: str) -> str:
-    name = f"flow_{os.getpid()}_migrated"
+    """Of this server, made by whichever process of the test run comes first."""
+    name = f"flow_migrated_{state()}"
     with psycopg.connect(server, autocommit=True) as connection:
-        _create(connection, name, like="template1")
-    with tempfile.TemporaryDirectory(prefix="countersign-flow-") as folder:
-        environment = _environment(Path(folder), 0, allow=[], fallback=False)
-        _migrate(environment | {"DATABASE_URL": _beside(server, name)})
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        if not _exists(connection, name):
+            making = f"{name}_making"
+            connection.execute(f'DROP DATABASE IF EXISTS "{making}"')  # type: ignore[arg-type]
+            _create(connection, making, like="template1")
+            with tempfile.TemporaryDirectory(prefix="countersign-flow-") as folder:
+                environment = _environment(Path(folder), 0, allow=[], fallback=False)
+                migrate(environment | {"DATABASE_URL": _beside(server, making)})
+            connection.execute(f'ALTER DATABASE "{making}" RENAME TO "{name}"')  # type: ignore[arg-type]
     return name
 
 
-def _migrate(environment: dict[str, str]) -> None:
-    command = [*MANAGE, "migrate", "--verbosity", "0"]
-    subprocess.run(command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, check=True)
+def _exists(connection: psycopg.Connection[Any], name: str) -> bool:
+    asked = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+    return asked.fetchone() is not None
 
 
 def _create(connection: psycopg.Connection[Any], name: str, *, like: str) -> None:
