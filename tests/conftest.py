@@ -1,5 +1,6 @@
 """What every test may ask for; the fixtures of one area stand in its own folder."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all of Django stay to the end: not worth the collector's looks."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_stored(item: pytest.Item) -> bool:
