@@ -30,6 +30,8 @@ from gateway.tools.models import SideEffect
 
 SIMILAR = 5
 MOST_CHANGES = 500
+# Characters from which on a sentence is no headline any more, and from which on only its start is.
+LONG_TITLE, LONGEST_TITLE = 140, 480
 ICONS = {
     "customer": "user", "person": "user", "user": "user", "order": "receipt", "email": "mail",
     "mail": "mail", "ticket": "message", "shop": "building-store", "url": "link-off",
@@ -83,6 +85,13 @@ class Card(Row):
     def attention(self) -> Attention:
         """Who looks after it, and what was said."""
         return Attention(self.action, self.user)
+
+    @property
+    def title_size(self) -> str:
+        """How the sentence stands as a heading; the longest goes on in the first block, whole."""
+        if len(self.effect) <= LONG_TITLE:
+            return ""
+        return "is-long" if len(self.effect) <= LONGEST_TITLE else "is-longest"
 
     @property
     def is_open(self) -> bool:

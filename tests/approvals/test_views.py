@@ -152,6 +152,18 @@ def test_the_card_has_its_four_blocks_and_posts_the_digest(met, action):
     assert f'name="digest" value="{action.digest}"' in shown
 
 
+@pytest.mark.parametrize(
+    ("length", "heading"), [(140, "cs-title "), (480, "cs-title is-long"), (481, "is-longest")]
+)
+def test_a_long_sentence_is_a_smaller_heading_and_whole_in_the_first_block(met, length, heading):
+    effect = "Tell all. " * 100
+    action = ActionFactory(environment=met.environment, effect=effect[:length])
+    shown = text(signed_in(met.may).get(page(action)))
+    assert f'{heading}">{action.effect}</h1>' in shown
+    assert f'<p class="cs-effect">{action.effect}</p>' in shown
+    assert ("The whole sentence stands below" in shown) == (heading == "is-longest")
+
+
 def test_hostile_text_renders_inertly_and_visibly(met):
     hostile = ActionFactory(
         environment=met.environment,
