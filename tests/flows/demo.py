@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 
 from gateway.lib import ids
+from tests.certificates import TRUSTED
 from tests.flows.scenes import Place
 from tests.flows.tree import Tree, started, until
 
@@ -49,7 +50,9 @@ class Demo:
     def ledger(self) -> list[Any]:
         """What the shop really did."""
         port = self.kept()["service_port"]
-        return list(httpx.get(f"http://127.0.0.1:{port}/ledger", timeout=5).json()["items"])
+        return list(
+            httpx.get(f"http://127.0.0.1:{port}/ledger", timeout=5, verify=TRUSTED).json()["items"]
+        )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from gateway.demo.service import HOOK_VARIABLE, KEY_VARIABLE
+from tests.certificates import TRUSTED
 from tests.factories.tools import TEXT, strict
 from tests.flows.tree import MANAGE, ROOT, Tree, until
 
@@ -98,7 +99,11 @@ def send(place: Place, event: dict[str, Any], message_id: str, **headers: str) -
     """One signed webhook."""
     body = json.dumps(event).encode()
     return httpx.post(
-        place.webhook_url, content=body, headers=signed(body, message_id, **headers), timeout=10
+        place.webhook_url,
+        content=body,
+        headers=signed(body, message_id, **headers),
+        timeout=10,
+        verify=TRUSTED,
     )
 
 

@@ -25,6 +25,7 @@ import httpx
 import psycopg
 
 from gateway.embedded.redis import FALLBACK_ONLY
+from tests.certificates import TRUSTED
 from tests.migrated import MANAGE, ROOT, SQLITE, migrate, migrated_file, shell, state
 
 # On a busy machine the processes alone take a minute to import what they need.
@@ -121,7 +122,8 @@ class Tree:
     def answers(self, path: str) -> bool:
         """Whether web answers this address with 200 now."""
         try:
-            return httpx.get(self.url + path, timeout=5).status_code == httpx.codes.OK
+            answer = httpx.get(self.url + path, timeout=5, verify=TRUSTED)
+            return answer.status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 
@@ -182,7 +184,7 @@ class Tree:
         """A client of the REST API by a key."""
         return httpx.Client(
             base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {api_key}"},
-            timeout=30, follow_redirects=False,
+            timeout=30, follow_redirects=False, verify=TRUSTED,
         )  # fmt: skip
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:

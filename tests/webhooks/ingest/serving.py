@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from django.db import connection
 
+from tests.certificates import TRUSTED
 from webhooks.models import Source
 from webhooks.schemes.secrets import key_of
 from webhooks.schemes.signer import sign
@@ -44,7 +45,9 @@ class Server:
 
     def client(self, **options: Any) -> httpx.Client:
         """A client of this server."""
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **options)
+        return httpx.Client(
+            base_url=self.url, timeout=30, trust_env=False, verify=TRUSTED, **options
+        )
 
 
 @dataclass
@@ -80,7 +83,7 @@ def send_all(requests: list[httpx.Request], *, at_once: int = 16) -> list[httpx.
 
     async def run() -> list[httpx.Response]:
         limit = asyncio.Semaphore(at_once)
-        async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=60, trust_env=False, verify=TRUSTED) as client:
 
             async def one(request: httpx.Request) -> httpx.Response:
                 async with limit:

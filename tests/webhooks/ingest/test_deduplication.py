@@ -6,6 +6,7 @@ from collections import Counter
 import httpx
 import pytest
 
+from tests.certificates import TRUSTED
 from tests.webhooks.ingest.serving import Sender, send_all, started
 from webhooks.models import Event
 from webhooks.states import EventStatus
@@ -108,7 +109,7 @@ def test_nothing_that_was_answered_is_lost_when_the_process_is_killed(uvicorn, m
         answered: list[str] = []
 
         async def run() -> None:
-            async with httpx.AsyncClient(timeout=30, trust_env=False) as many:
+            async with httpx.AsyncClient(timeout=30, trust_env=False, verify=TRUSTED) as many:
 
                 async def one(part: list[httpx.Request]) -> None:
                     for request in part:
