@@ -4,6 +4,8 @@ The worker executes a backlog in a copy of the database, and every statement is 
 another copy a bare loop sends the same statements with the same values over a plain connection,
 with as many durable commits, and one call over a new connection before the last transaction.
 What lies between the two rates is ours: deciding what to ask, and making objects of the answers.
+A third loop calls the worker's own transactions without queue, news and other processes: what lies
+between it and the worker is what those cost.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from typing import Any
 
 # Statements of one execution, with their values.
 Statements = list[tuple[str, tuple[Any, ...]]]
-RECORD, REPLAY = "record", "replay"
+RECORD, REPLAY, DIRECT = "record", "replay", "direct"
 FILE, COPY, STEPS = "base.sqlite3", "copy.sqlite3", "steps.pickle"
 ALL_ON = "UPDATE approvals_killswitch SET turned_off_at = datetime('now')"
 
@@ -38,6 +40,11 @@ def prepare(database: Path, folder: Path, environment: dict[str, str]) -> None:
 def per_s(folder: Path, environment: dict[str, str], *, place: str) -> float:
     """Journeys a second of the bare loop; `place` is the service that each calls once."""
     return float(_run(folder, environment, REPLAY, "--place", place))
+
+
+def direct_per_s(folder: Path, environment: dict[str, str]) -> float:
+    """Actions a second that a loop executes one after the other, with nothing around it."""
+    return float(_run(folder, environment, DIRECT))
 
 
 def _copy_of(path: Path) -> sqlite3.Connection:
@@ -60,8 +67,6 @@ def _record(folder: Path) -> None:
     from django.db import connection  # noqa: PLC0415 - after setup
 
     from approvals import executor  # noqa: PLC0415
-    from approvals.models import Action  # noqa: PLC0415
-    from approvals.states import ActionStatus  # noqa: PLC0415
 
     journeys: list[Statements] = []
 
@@ -71,13 +76,41 @@ def _record(folder: Path) -> None:
         journeys[-1].append((sql, tuple(params or ())))
         return execute(sql, params, many, context)
 
-    due = Action.objects.filter(status=ActionStatus.APPROVED).order_by("pk")
-    for key in list(due.values_list("pk", flat=True)):
+    due = _due()
+    for key in due:
         journeys.append([])
         with connection.execute_wrapper(note):
-            executor.execute(str(key))
-        assert Action.objects.get(pk=key).status == ActionStatus.SUCCEEDED, "it was carried out"
+            executor.execute(key)
+    _check_carried_out(due)
     (folder / STEPS).write_bytes(pickle.dumps(journeys))
+
+
+def _direct() -> float:
+    from approvals import executor  # noqa: PLC0415 - after setup
+
+    due = _due()
+    began = time.perf_counter()
+    for key in due:
+        executor.execute(key)
+    took = time.perf_counter() - began
+    _check_carried_out(due)
+    return len(due) / took
+
+
+def _due() -> list[str]:
+    from approvals.models import Action  # noqa: PLC0415 - after setup
+    from approvals.states import ActionStatus  # noqa: PLC0415
+
+    due = Action.objects.filter(status=ActionStatus.APPROVED).order_by("pk")
+    return [str(key) for key in due.values_list("pk", flat=True)]
+
+
+def _check_carried_out(due: list[str]) -> None:
+    from approvals.models import Action  # noqa: PLC0415 - after setup
+    from approvals.states import ActionStatus  # noqa: PLC0415
+
+    done = Action.objects.filter(pk__in=due, status=ActionStatus.SUCCEEDED).count()
+    assert done == len(due), f"{done} of {len(due)} were carried out"
 
 
 def _replay(folder: Path, place: str) -> float:
@@ -127,12 +160,14 @@ def _main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("what", choices=[RECORD, REPLAY])
+    parser.add_argument("what", choices=[RECORD, REPLAY, DIRECT])
     parser.add_argument("--place", default="")
     options = parser.parse_args()
     django.setup()
     if options.what == RECORD:
         _record(options.folder)
+    elif options.what == DIRECT:
+        print(_direct(), flush=True)
     else:
         print(_replay(options.folder, options.place), flush=True)
 
