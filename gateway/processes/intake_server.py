@@ -102,13 +102,15 @@ class Protocol(ShortWay):
             self.transport.close()
 
     def check_time(self, now: float) -> None:
-        """End the connection where its request took too long to come in."""
-        if self.since is not None and now - self.since > RECEIVE_S:
+        """End the connection where its request took too long to come in, or none came."""
+        is_slow = self.since is not None and now - self.since > RECEIVE_S
+        is_idle = self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive
+        if is_slow or is_idle:
             self.transport.close()
 
 
 class Server(uvicorn.Server):
-    """Looks for slow clients once a second: a timer for each request would cost more."""
+    """Looks for slow and idle clients once a second: a timer for each request costs more."""
 
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS_PER_S == 0:

@@ -8,6 +8,8 @@ so does whatever a sender pipelines behind a request that is not answered yet.
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -23,8 +25,11 @@ FAILED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection
 class Application(Protocol):
     """What takes whole requests, beside being an ASGI application."""
 
-    async def take(self, path: str, headers: Any, body: bytes, *, query: bytes, peer: Any) -> Any:
-        """The answer to a whole POST."""
+    def take(
+        self, path: str, headers: Any, body: bytes, *, query: bytes, peer: Any,
+        answer: Callable[[Any], None],
+    ) -> Coroutine[Any, Any, Any] | None:  # fmt: skip
+        """Have a whole POST answered by a call of `answer`, or return what gives its answer."""
 
     def wire(self, answer: Any, *, is_last: bool) -> bytes:
         """The answer as it travels."""
@@ -63,6 +68,9 @@ class ShortWay(HttpToolsProtocol):
 
     # Whether the application is one that takes whole requests.
     is_known = False
+    # When the last answer of the short way was sent, until the next request begins. The server
+    # looks for those that wait too long: uvicorn's timer for each answer would cost more.
+    idle_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin with a connection."""
@@ -74,6 +82,7 @@ class ShortWay(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
+        self.idle_since = None
 
     def on_headers_complete(self) -> None:
         """Choose the way of the request whose head is there."""
@@ -122,29 +131,60 @@ class ShortWay(HttpToolsProtocol):
         cycle: Any = self.cycle
         if type(cycle) is Short and cycle.more_body:
             cycle.more_body = False
-            task = self.loop.create_task(self._answered(cycle))
-            task.add_done_callback(self.tasks.discard)
-            self.tasks.add(task)
+            self._take(cycle)
         else:
             super().on_message_complete()
 
-    async def _answered(self, short: Short) -> None:
+    def _take(self, short: Short) -> None:
         application: Application = self.app  # type: ignore[assignment]
         try:
-            answer = await application.take(
-                short.path, short.headers, short.body, query=short.query, peer=self.client
-            )
-            data = application.wire(answer, is_last=not short.keep_alive)
+            later = application.take(
+                short.path, short.headers, short.body, query=short.query, peer=self.client,
+                answer=partial(self._answer, short),
+            )  # fmt: skip
         except Exception:  # as uvicorn: whatever it is, the sender gets an answer
-            log.exception("the intake failed")
-            data, short.keep_alive = FAILED, False
+            self._fail(short)
+        else:
+            if later is not None:
+                self._follow(self._answer_later(short, later))
+
+    def _follow(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    async def _answer_later(self, short: Short, later: Coroutine[Any, Any, Any]) -> None:
+        try:
+            answer = await later
+        except Exception:  # as above
+            self._fail(short)
+        else:
+            self._answer(short, answer)
+
+    def _fail(self, short: Short) -> None:
+        log.exception("the intake failed")
+        short.keep_alive = False
+        self._send(short, FAILED)
+
+    def _answer(self, short: Short, answer: Any) -> None:
+        application: Application = self.app  # type: ignore[assignment]
+        self._send(short, application.wire(answer, is_last=not short.keep_alive))
+
+    def _send(self, short: Short, data: bytes) -> None:
         if self.flow.write_paused:
             # Who sends on without reading waits; else its answers would fill our memory.
-            await self.flow.drain()
-        if short.disconnected or self.transport.is_closing():
-            return
-        short.response_started = short.response_complete = True
-        self.transport.write(data)
-        if not short.keep_alive:
-            self.transport.close()
-        self.on_response_complete()
+            self._follow(self._send_when_read(short, data))
+        elif not (short.disconnected or self.transport.is_closing()):
+            short.response_started = short.response_complete = True
+            self.transport.write(data)
+            if not short.keep_alive:
+                self.transport.close()
+            if self.pipeline or self.transport.is_closing():
+                self.on_response_complete()
+            else:
+                self.server_state.total_requests += 1
+                self.idle_since = self.loop.time()
+
+    async def _send_when_read(self, short: Short, data: bytes) -> None:
+        await self.flow.drain()
+        self._send(short, data)

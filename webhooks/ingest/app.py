@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -25,7 +25,7 @@ from webhooks.ingest.answers import (
     refusal,
     wire,
 )
-from webhooks.ingest.arrival import Arrival, Outcome
+from webhooks.ingest.arrival import Arrival
 from webhooks.ingest.bell import Bell
 from webhooks.ingest.client import client_address
 from webhooks.ingest.group import Group
@@ -106,7 +106,7 @@ class Intake:
         if self.group.is_full:
             raise Rejected(Reason.OVERLOADED)
 
-    async def take(
+    def take(
         self,
         path: str,
         headers: Sequence[Header],
@@ -114,15 +114,32 @@ class Intake:
         *,
         query: bytes,
         peer: Sequence[object] | None,
-    ) -> Answer:
-        """A whole POST from a server that knows us, without ASGI's messages in between."""
+        answer: Callable[[Answer], None],
+    ) -> Coroutine[Any, Any, Answer] | None:
+        """A whole POST from a server that knows us, without ASGI's messages in between.
+
+        `answer` is called now or once the delivery is stored; where that has to wait for a reading
+        of the sources, what gives the answer is returned instead.
+        """
+        begun = time.monotonic()
         address = path.removeprefix(PREFIX).removesuffix("/")
         try:
             self._check(headers)
+            client = client_address(peer, headers)
+            ask = partial(judging.judge, headers=headers, body=body, client=client, query=query)
+            reach(Point.BODY_READ)
+            found = self._judged_at_once(address, ask)
         except Rejected as rejected:
-            return self._refused(self.sources.entries.get(address), rejected.reason)
-        client = client_address(peer, headers)
-        return await self.receive(address, headers, body, client=client, query=query)
+            answer(self._refused(self.sources.entries.get(address), rejected.reason))
+            return None
+        if found is None:
+            return self.receive(address, headers, body, client=client, query=query)
+        if isinstance(found, Reply):
+            answer(handshake(found))
+            return None
+        reach(Point.VERIFIED)
+        self.group.add(found, lambda arrival: answer(self._stored(arrival, begun)))
+        return None
 
     # How such a server writes what `take` answers.
     wire = staticmethod(wire)
@@ -161,25 +178,30 @@ class Intake:
             # Those that came together passed the first look at the list together.
             if self.group.is_full:
                 raise Rejected(Reason.OVERLOADED)
-            await self.group.store_one(arrival)
-            if arrival.outcome is None:
-                raise Rejected(Reason.STORAGE)
         except Rejected as rejected:
             return self._refused(self.sources.entries.get(address), rejected.reason)
-        return self._stored(arrival, arrival.outcome, begun)
+        await self.group.store_one(arrival)
+        return self._stored(arrival, begun)
+
+    def _judged_at_once(
+        self, address: str, ask: Callable[[Entry | None], Arrival | Reply]
+    ) -> Arrival | Reply | None:
+        """Judged by the sources in memory; None where that needs a reading of them first."""
+        if not self.sources.is_fresh:
+            return None
+        try:
+            return ask(self.sources.entries.get(address))
+        except Rejected as rejected:
+            if rejected.final or self.waiting >= MAX_WAITING:
+                raise
+        return None
 
     async def _judged(
         self, address: str, ask: Callable[[Entry | None], Arrival | Reply], *, begun: float
     ) -> Arrival | Reply:
         """The arrival, judged by sources at most a second old; a refusal by sources read since."""
-        if not self.sources.is_fresh:
-            await self._read_sources(begun)
-        entry = self.sources.entries.get(address)
-        try:
-            return ask(entry)
-        except Rejected as rejected:
-            if rejected.final or self.waiting >= MAX_WAITING:
-                raise
+        if found := self._judged_at_once(address, ask):
+            return found
         await self._read_sources(begun)
         entry = self.sources.entries.get(address)
         try:
@@ -208,8 +230,10 @@ class Intake:
         self.lines.refused(source, status=answer.status, reason=reason)
         return answer
 
-    def _stored(self, arrival: Arrival, outcome: Outcome, begun: float) -> Answer:
-        entry, event = arrival.entry, arrival.public_id
+    def _stored(self, arrival: Arrival, begun: float) -> Answer:
+        entry, event, outcome = arrival.entry, arrival.public_id, arrival.outcome
+        if outcome is None:
+            return self._refused(entry, Reason.STORAGE)
         if arrival.existing is not None:
             event = ids.encode(Event.PREFIX, arrival.existing)
             self.tally.copy_of(arrival.existing)

@@ -1,7 +1,7 @@
 """One verified delivery on its way into the database, and what became of it."""
 
 import uuid
-from asyncio import Future
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -41,7 +41,8 @@ class Arrival:
     outcome: Outcome | None = None
     # The row that was there first, when this one is a duplicate.
     existing: uuid.UUID | None = None
-    done: "Future[None] | None" = None
+    # Called once nothing more happens to it, with or without an outcome.
+    done: "Callable[[Arrival], None] | None" = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from audit.context import well_formed
 from gateway.lib import ids
@@ -93,7 +93,8 @@ def judge(
         reply := handshakes.after_signature(scheme, request, key.value)
     ):
         return reply
-    _check_own_limits(entry, headers, body)
+    fields = dict(headers)
+    _check_own_limits(entry, fields, body)
     row_id = ids.new_id()
     public_id = ids.encode(Event.PREFIX, row_id)
     digest = hashlib.sha256(body).hexdigest()
@@ -109,7 +110,7 @@ def judge(
         body=body,
         body_sha256=digest,
         replay_digest=_guard(delivery.replayable, body, digest) if entry.quarantines else "",
-        correlation_id=_correlation(headers) or public_id,
+        correlation_id=_correlation(fields) or public_id,
     )
 
 
@@ -133,8 +134,8 @@ def _why_closed(entry: Entry | None) -> Reason:
     return Reason.ADDRESS if entry.is_enabled else Reason.DISABLED
 
 
-def _check_own_limits(entry: Entry, headers: Sequence[Header], body: bytes) -> None:
-    if body and not entry.takes(dict(headers).get(b"content-type", b"")):
+def _check_own_limits(entry: Entry, fields: Mapping[bytes, bytes], body: bytes) -> None:
+    if body and not entry.takes(fields.get(b"content-type", b"")):
         raise Rejected(Reason.MEDIA_TYPE)
     if len(body) > entry.max_body_bytes:
         raise Rejected(Reason.TOO_LARGE)
@@ -153,9 +154,9 @@ def kept(headers: Sequence[Header], scheme: Scheme) -> bytes:
     return lines
 
 
-def _correlation(headers: Sequence[Header]) -> str:
+def _correlation(fields: Mapping[bytes, bytes]) -> str:
     """The sender's correlation id, when it sent one that can be taken over."""
-    value = dict(headers).get(b"x-correlation-id")
+    value = fields.get(b"x-correlation-id")
     if value is None:
         return ""
     text = value.decode("latin-1")

@@ -40,9 +40,9 @@ class PostgresStore:
         count = len(step.arrivals)
         if isinstance(step, Insert):
             values = Postgres.values(step.arrivals, step.status)
-            await cursor.execute(Postgres.insert(count, step.status).encode(), values)
+            await cursor.execute(Postgres.insert(count, step.status), values)
             return cursor.rowcount
-        await cursor.execute(Postgres.find(count).encode(), Postgres.keys(step.arrivals))
+        await cursor.execute(Postgres.find(count), Postgres.keys(step.arrivals))
         return [(source.hex, event_id, row) for source, event_id, row in await cursor.fetchall()]
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
@@ -81,11 +81,11 @@ def run(raw: psycopg.Connection[Any], batch: list[Arrival]) -> None:
             count = len(step.arrivals)
             if isinstance(step, Insert):
                 values = Postgres.values(step.arrivals, step.status)
-                cursor.execute(Postgres.insert(count, step.status).encode(), values, binary=True)
+                cursor.execute(Postgres.insert(count, step.status), values, binary=True)
                 step = steps.send(cursor.rowcount)
             else:
                 keys = Postgres.keys(step.arrivals)
-                cursor.execute(Postgres.find(count).encode(), keys, binary=True)
+                cursor.execute(Postgres.find(count), keys, binary=True)
                 step = steps.send([(source.hex, event_id, row) for source, event_id, row in cursor])
     except StopIteration:
         return

@@ -186,12 +186,15 @@ class Postgres:
     }
 
     @classmethod
-    def insert(cls, count: int, status: str) -> str:
-        """The text that inserts so many rows."""
+    def insert(cls, count: int, status: str) -> bytes:
+        """The text that inserts so many rows; as bytes, which remember their hash.
+
+        The driver looks its prepared statement up by the whole text.
+        """
         return _postgres_insert(count, status)
 
     @staticmethod
-    def find(count: int) -> str:
+    def find(count: int) -> bytes:
         """The text that looks so many rows up."""
         return _postgres_find(count)
 
@@ -215,7 +218,7 @@ class Postgres:
 
 
 @lru_cache(maxsize=2 * MAX_ROWS)
-def _postgres_insert(count: int, status: str) -> str:
+def _postgres_insert(count: int, status: str) -> bytes:
     casts = [Postgres.CASTS.get(name, "$%d::text") for name in GIVEN]
     width, fixed = len(GIVEN), ",".join(FIXED.values())
     due = "now()" if status == EventStatus.RECEIVED else "NULL"
@@ -224,12 +227,12 @@ def _postgres_insert(count: int, status: str) -> str:
         given = ",".join(cast % (number * width + i + 1) for i, cast in enumerate(casts))
         return f"({given},{fixed},now(),{due},'{status}')"
 
-    return _insert(row(number) for number in range(count))
+    return _insert(row(number) for number in range(count)).encode()
 
 
 @lru_cache(maxsize=MAX_ROWS)
-def _postgres_find(count: int) -> str:
-    return _find(f"(${2 * n + 1}::uuid,${2 * n + 2}::text)" for n in range(count))
+def _postgres_find(count: int) -> bytes:
+    return _find(f"(${2 * n + 1}::uuid,${2 * n + 2}::text)" for n in range(count)).encode()
 
 
 def _insert(rows: Any) -> str:

@@ -52,6 +52,16 @@ class Transport:
         return None
 
 
+class Answering:
+    """Answers webhooks at once."""
+
+    def take(self, *_: Any, answer: Any, **__: Any) -> None:
+        answer(b"answered")
+
+    def wire(self, answer: bytes, *, is_last: bool) -> bytes:
+        return answer
+
+
 @pytest.fixture
 def protocol() -> Protocol:
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -78,6 +88,25 @@ def test_a_byte_every_ten_seconds_is_too_slow(protocol: Protocol, start: bytes) 
 def test_a_request_that_is_there_may_take_its_time(protocol: Protocol) -> None:
     protocol.data_received(HEAD + b"x" * 90)
     protocol.check_time(10_000)
+    assert not protocol.transport.is_closed
+
+
+def test_a_connection_ends_when_no_other_webhook_comes(protocol: Protocol) -> None:
+    protocol.app, protocol.is_known = Answering(), True  # type: ignore[assignment]
+    for now in (0.0, 100.0):
+        protocol.loop.now = now
+        protocol.data_received(HEAD + b"x" * 90)
+        protocol.check_time(now + protocol.timeout_keep_alive)
+        assert not protocol.transport.is_closed
+    assert protocol.transport.written == b"answered" * 2
+    protocol.check_time(101.0 + protocol.timeout_keep_alive)
+    assert protocol.transport.is_closed
+
+
+def test_a_connection_on_which_a_webhook_comes_in_is_not_idle(protocol: Protocol) -> None:
+    protocol.app, protocol.is_known = Answering(), True  # type: ignore[assignment]
+    protocol.data_received(HEAD + b"x" * 90 + HEAD)
+    protocol.check_time(1.0 + protocol.timeout_keep_alive)
     assert not protocol.transport.is_closed
 
 

@@ -1,7 +1,7 @@
 """The short way of a webhook: same answers, in order, and everything else takes uvicorn's way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,15 +15,27 @@ BODY = b'{"n":1}'
 
 
 class Application:
-    """Says which way a request came, once `open` lets it."""
+    """Says which way a request came: at once, or if it `waits` once `open` lets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits: bool = True) -> None:
+        self.waits = waits
         self.open = asyncio.Event()
         self.open.set()
         self.fails = False
 
-    async def take(self, path: str, headers: Any, body: bytes, **_: Any) -> Answer:
+    def take(
+        self, path: str, _: Any, body: bytes, *, answer: Callable[[Answer], None], **__: Any
+    ) -> Coroutine[Any, Any, Answer] | None:
+        if self.waits:
+            return self._later(path, body)
+        answer(self._answer(path, body))
+        return None
+
+    async def _later(self, path: str, body: bytes) -> Answer:
         await self.open.wait()
+        return self._answer(path, body)
+
+    def _answer(self, path: str, body: bytes) -> Answer:
         if self.fails:
             raise RuntimeError("planted")
         return Answer(202, b"short %b %b" % (path.encode(), body), [JSON])
@@ -89,8 +101,13 @@ def said(request: bytes, *, last: bytes, application: Application | None = None)
     return asyncio.run(scene())
 
 
-def test_a_short_webhook_goes_the_short_way():
-    answer = said(post(b"/webhooks/a?x=1"), last=BODY)
+@pytest.fixture(params=[True, False], ids=["later", "at-once"])
+def application(request) -> Application:
+    return Application(waits=request.param)
+
+
+def test_a_short_webhook_goes_the_short_way(application):
+    answer = said(post(b"/webhooks/a?x=1"), last=BODY, application=application)
 
     assert answer.startswith(b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\n")
     assert answer.endswith(b"\r\n\r\nshort /webhooks/a " + BODY)
@@ -145,8 +162,7 @@ def test_pipelined_requests_are_answered_in_order():
     assert b"short /webhooks/4" in got
 
 
-def test_a_failure_of_ours_is_an_answer_and_the_connections_end():
-    application = Application()
+def test_a_failure_of_ours_is_an_answer_and_the_connections_end(application):
     application.fails = True
 
     answer = said(post(), last=b"never said", application=application)
@@ -173,9 +189,9 @@ def test_stopping_waits_for_the_answer_and_ends_the_connection():
     assert b"connection: close\r\n" in answer
 
 
-def test_a_sender_that_does_not_read_waits_for_its_next_answer():
+def test_a_sender_that_does_not_read_waits_for_its_next_answer(application):
     async def scene() -> tuple[bool, bytes]:
-        async with connection(Application()) as (reader, writer, state):
+        async with connection(application) as (reader, writer, state):
             while not state.connections:
                 await asyncio.sleep(0)
             (protocol,) = state.connections
@@ -192,6 +208,14 @@ def test_a_sender_that_does_not_read_waits_for_its_next_answer():
     is_waiting, answer = asyncio.run(scene())
     assert is_waiting
     assert b"short /webhooks/a" in answer
+
+
+def test_webhooks_that_are_answered_at_once_keep_their_order():
+    requests = [post(b"/webhooks/%d" % number) for number in (1, 2, 3)]
+    got = said(b"".join(requests), last=b"/webhooks/3", application=Application(waits=False))
+
+    assert got.count(b"HTTP/1.1 202 ") == 3
+    assert got.index(b"/webhooks/1") < got.index(b"/webhooks/2") < got.index(b"/webhooks/3")
 
 
 def test_a_sender_that_goes_away_is_not_written_to():
