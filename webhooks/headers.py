@@ -15,3 +15,9 @@ def pairs_of(kept: bytes | memoryview | None) -> list[tuple[str, str]]:
 def content_type_in(pairs: Iterable[tuple[str, str]]) -> str:
     """The media type that the headers name; empty without."""
     return next((value for name, value in pairs if name == "content-type"), "")
+
+
+def content_type_of(kept: bytes | memoryview | None) -> str:
+    """The first media type among kept headers, without taking all of them apart."""
+    _, _, found = (b"\n" + bytes(kept or b"")).partition(b"\ncontent-type: ")
+    return found.partition(b"\n")[0].decode("latin-1")

@@ -13,7 +13,7 @@ from gateway.lib.cel import (
     compile_expression,
     prepare,
 )
-from gateway.lib.strictjson import Ambiguous, Marked, parse_marked
+from gateway.lib.strictjson import Ambiguous, Marked, parse, parse_marked
 from webhooks.schemes.base import Scheme, Where
 from webhooks.schemes.bodies import member, text_of
 
@@ -71,6 +71,14 @@ def read_body(raw: bytes, content_type: str) -> Json:
     """
     if content_type.partition(";")[0].strip().lower() == FORM:
         return _read_form(raw)
+    try:
+        # Nearly every body: nothing in it is ambiguous, so there is nothing to leave out.
+        return parse(raw, max_bytes=len(raw))  # type: ignore[return-value]
+    except Ambiguous:
+        return _unambiguous(raw)
+
+
+def _unambiguous(raw: bytes) -> Json:
     try:
         return _plain(parse_marked(raw, whole=()))
     except Ambiguous:

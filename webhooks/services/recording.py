@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce, Length
 
 from gateway.lib import ids, live
 from gateway.lib.states import move_many
-from webhooks.headers import ITEM_TYPE, content_type_in, pairs_of
+from webhooks.headers import ITEM_TYPE, content_type_of
 from webhooks.models import Event, Route, Source
 from webhooks.services import limiting
 from webhooks.services.fetching import may_be_thin
@@ -102,7 +102,7 @@ def _by_ending(rows: list[Any], plain: Mapping[uuid.UUID, Source]) -> Endings:
 
 
 def _type_in(source: Source, body: Any, headers: Any, delivery: uuid.UUID | None) -> str:
-    kind = ITEM_TYPE if delivery is not None else content_type_in(pairs_of(headers))
+    kind = ITEM_TYPE if delivery is not None else content_type_of(headers)
     return type_of(source, bytes(body), kind)
 
 
