@@ -49,8 +49,9 @@ test: test-sqlite test-postgres
 
 TESTS := $(PY) -m pytest -q
 UNITS := $(TESTS) -n 2 --dist worksteal --ignore=tests/flows
-# Flows start whole process trees and kill them: one after the other.
-FLOWS := $(TESTS) tests/flows
+# Flows start whole process trees and kill them. Each tree has a folder, ports and a database of its
+# own, so two files run side by side; the tests of one file share a tree and run one after the other.
+FLOWS := $(TESTS) -n 2 --dist loadfile tests/flows
 
 test-sqlite: $(DEV) browser vendors
 	$(UNITS)
