@@ -5,9 +5,10 @@ shared memory (Redis, else each process for itself) under one key for each envir
 only says that somebody came or went, and pages ask who, with the reader's own permissions.
 """
 
+import re
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 from django.http import HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import get_object_or_404
@@ -26,9 +27,20 @@ MOST_OF_ONE = 10
 # Where many are there, desks ask less often: each of them hears of every coming and going.
 PAUSE_OF_ONE_S = 0.05
 MOST_NAMES = 3
+# Milliseconds since 1970, as a browser's clock has them.
+STAMP = re.compile(r"[0-9]{1,15}")
 
-# The person's key (hex) and until when they count, in seconds since 1970, by the action's id.
-Signs = dict[str, dict[str, float]]
+
+class Sign(TypedDict):
+    """The newest word of a person's browser about one action."""
+
+    until: float  # seconds since 1970
+    said: int  # when the browser said it, by its own clock: requests overtake each other
+    is_here: bool
+
+
+# By the action's id and the person's key (hex).
+Signs = dict[str, dict[str, Sign]]
 
 
 @page("approvals.decide_action")
@@ -38,7 +50,9 @@ def sign(request: Any, action: str) -> HttpResponse:
         return HttpResponseNotAllowed(["POST"])
     found = get_object_or_404(Action.objects.within(request.environment).public(action))
     is_here = "gone" not in request.POST and found.status == ActionStatus.PENDING
-    if give_sign(request.environment, found.public_id, request.user, is_here=is_here):
+    told = request.POST.get("said", "")
+    said = int(told) if STAMP.fullmatch(told) else 0
+    if give_sign(request.environment, found.public_id, request.user, is_here=is_here, said=said):
         news = {"kind": "presence", "id": found.public_id}
         live.publish(request.environment.live_topic, news)
     return HttpResponse(status=204)
@@ -60,24 +74,29 @@ def who(request: Any) -> HttpResponse:
     )
 
 
-def give_sign(place: Environment, action: str, person: User, *, is_here: bool) -> bool:
-    """Note it; whether that changes who is there."""
+def give_sign(
+    place: Environment, action: str, person: User, *, is_here: bool, said: int = 0
+) -> bool:
+    """Note it; whether that changes who is there.
+
+    `said` orders what one browser says: a sign that arrives after the leaving that followed it
+    changes nothing.
+    """
     me = person.pk.hex
 
     def how(value: Any, now: float) -> tuple[Signs, bool]:
         signs = _alive(value, now)
-        before = me in signs.get(action, {})
+        before = signs.get(action, {}).get(me)
+        if before and before["said"] > said:
+            return signs, False
+        word = Sign(until=now + STAYS_S, said=said, is_here=is_here)
+        signs.setdefault(action, {})[me] = word
+        # The ones heard of longest ago give way.
         mine = [one for one, people in signs.items() if me in people and one != action]
-        if is_here:
-            signs.setdefault(action, {})[me] = now + STAYS_S
-            # The ones heard of longest ago give way.
-            mine.sort(key=lambda one: signs[one][me])
-            gone = mine[: max(0, len(mine) + 1 - MOST_OF_ONE)]
-        else:
-            gone = [action]
-        for one in gone:
-            signs.get(one, {}).pop(me, None)
-        return {one: people for one, people in signs.items() if people}, before != is_here
+        mine.sort(key=lambda one: signs[one][me]["until"])
+        for one in mine[: max(0, len(mine) + 1 - MOST_OF_ONE)]:
+            del signs[one][me]
+        return signs, (before is not None and before["is_here"]) != is_here
 
     return bool(shared.change(_key(place), how, ttl_s=STAYS_S))
 
@@ -100,14 +119,15 @@ def _key(place: Environment) -> str:
 def _alive(value: Any, now: float) -> Signs:
     """A copy of what is stored, without what is over."""
     living = {
-        action: {key: until for key, until in people.items() if until > now}
+        action: {key: word for key, word in people.items() if word["until"] > now}
         for action, people in (value or {}).items()
     }
     return {action: people for action, people in living.items() if people}
 
 
-def _latest(people: dict[str, float]) -> Iterable[str]:
-    return sorted(people, key=lambda key: -people[key])
+def _latest(people: dict[str, Sign]) -> Iterable[str]:
+    here = [key for key, word in people.items() if word["is_here"]]
+    return sorted(here, key=lambda key: -people[key]["until"])
 
 
 def _shown(action: str, people: list[User]) -> dict[str, Any]:

@@ -7,12 +7,15 @@ let at = "";
 let there = [];
 let asking = null;
 let asked = 0;
+let said = 0;
 let pause = 0;
 
 function sign(address, gone) {
   const token = document.querySelector("[name=csrfmiddlewaretoken]")?.value;
   if (!token || !navigator.onLine) return;
-  const body = new URLSearchParams({ csrfmiddlewaretoken: token });
+  // Said when: a sign that is handled after the leaving that followed it must not count.
+  said = Math.max(said + 1, Date.now());
+  const body = new URLSearchParams({ csrfmiddlewaretoken: token, said });
   if (gone) body.set("gone", "yes");
   fetch(address, { method: "POST", body, keepalive: true, redirect: "manual" }).catch(() => {});
 }

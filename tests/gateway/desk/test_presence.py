@@ -73,6 +73,27 @@ def test_only_coming_and_going_is_told(people, action, told):
     assert there(people.second, people.environment) == {}
 
 
+def test_a_sign_that_is_handled_after_the_leaving_that_followed_it_changes_nothing(
+    people, action, told
+):
+    sign(people.may, action, said=1_000)
+    sign(people.may, action, said=3_000, gone="yes")
+    sign(people.may, action, said=2_000)
+    assert there(people.second, people.environment) == {}
+    assert len(told) == 2
+    sign(people.may, action, said=4_000)
+    assert action.public_id in there(people.second, people.environment)
+
+
+@pytest.mark.parametrize("said", ["", "-1", "1e9", "9" * 16, "now"])
+def test_a_stamp_that_is_none_counts_as_the_oldest(people, action, said):
+    assert sign(people.may, action, said=said) == 204
+    assert action.public_id in there(people.second, people.environment)
+    sign(people.may, action, said=5, gone="yes")
+    assert sign(people.may, action, said=said) == 204
+    assert there(people.second, people.environment) == {}
+
+
 def test_who_gives_no_sign_any_more_is_forgotten(people, action, monkeypatch):
     monkeypatch.setattr(presence, "STAYS_S", 0.0)
     sign(people.may, action)
