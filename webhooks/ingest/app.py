@@ -127,7 +127,6 @@ class Intake:
             self._check(headers)
             client = client_address(peer, headers)
             ask = partial(judging.judge, headers=headers, body=body, client=client, query=query)
-            reach(Point.BODY_READ)
             found = self._judged_at_once(address, ask)
         except Rejected as rejected:
             answer(self._refused(self.sources.entries.get(address), rejected.reason))
@@ -137,7 +136,6 @@ class Intake:
         if isinstance(found, Reply):
             answer(handshake(found))
             return None
-        reach(Point.VERIFIED)
         self.group.add(found, lambda arrival: answer(self._stored(arrival, begun)))
         return None
 
@@ -168,13 +166,11 @@ class Intake:
     ) -> Answer:
         """Verify one delivery, store it with whatever else arrived, and say what to answer."""
         begun = time.monotonic()
-        reach(Point.BODY_READ)
         try:
             ask = partial(judging.judge, headers=headers, body=body, client=client, query=query)
             arrival = await self._judged(address, ask, begun=begun)
             if isinstance(arrival, Reply):
                 return handshake(arrival)
-            reach(Point.VERIFIED)
             # Those that came together passed the first look at the list together.
             if self.group.is_full:
                 raise Rejected(Reason.OVERLOADED)
@@ -187,6 +183,7 @@ class Intake:
         self, address: str, ask: Callable[[Entry | None], Arrival | Reply]
     ) -> Arrival | Reply | None:
         """Judged by the sources in memory; None where that needs a reading of them first."""
+        reach(Point.BODY_READ)
         if not self.sources.is_fresh:
             return None
         try:
