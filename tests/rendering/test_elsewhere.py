@@ -49,12 +49,13 @@ BARE = """hidden => {
   return [...found].map(one => "U+" + one.codePointAt(0).toString(16));
 }"""
 # The button must be what a click at its middle reaches: no text lies over it.
-COVERED = """() => [...document.querySelectorAll(".cs-bar a, .cs-bar button")].filter(one => {
+COVERED = """() => [...document.querySelectorAll(".cs-bar a, .cs-bar button")].flatMap(one => {
   const box = one.getBoundingClientRect();
-  if (!box.width) return false;
+  if (!box.width) return [];
   const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
-  return !hit || !one.contains(hit);
-}).map(one => one.outerHTML.slice(0, 100))"""
+  if (hit && one.contains(hit)) return [];
+  return [`${innerWidth} px: ${one.textContent.trim()} under ${hit?.outerHTML.slice(0, 100)}`];
+})"""
 FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 BLANKS = {"\u00a0", "\n", "\t", " "}
 HIDDEN = [point for point in corpus.invisible() if point not in BLANKS]
@@ -66,6 +67,7 @@ def boxes_of(reader: Reader, people: People, shown: str) -> dict[str, dict[str, 
     for name, address in addresses_of(people, rows_holding(people, shown)).items():
         answer = reader.open(address)
         assert answer.status == 200, name
+        reader.hold_still()
         faults = [*reader.harm(), *too_wide(reader.page, widths=(1440, 390))]
         # As wide as before again, which takes the browser a frame or two.
         reader.page.evaluate(FRAMES)
