@@ -75,6 +75,11 @@ class KillSwitch(EnvironmentRow):
         return self.turned_off_at is None
 
     @property
+    def is_over_all(self) -> bool:
+        """Whether it stops everything in its environment."""
+        return self.scope == ENVIRONMENT
+
+    @property
     def what(self) -> str:
         """What it stops, in words."""
         kind, _, name = self.scope.partition(":")

@@ -59,6 +59,8 @@ PAGES = (
 SECOND_PART = "sources"
 DEMO = "demo"
 STREAM_PERMISSION = "approvals.view_action"
+# More lines than these would push what is to be decided out of sight.
+MOST_STOPS = 3
 
 
 @dataclass(frozen=True)
@@ -149,9 +151,21 @@ class Frame:
 
     @cached_property
     def stopped(self) -> list[KillSwitch]:
-        """What a kill switch holds here, said on every page."""
-        may_see = self.principal.has("approvals.view_action")
-        return services.stopped_here(self.environment) if may_see else []
+        """What kill switches hold here, the widest first; said on every page."""
+        if not self.principal.has("approvals.view_action"):
+            return []
+        found = services.stopped_here(self.environment)
+        return sorted(found, key=lambda switch: not switch.is_over_all)
+
+    @property
+    def shown_stops(self) -> list[KillSwitch]:
+        """Those of them that are told one by one."""
+        return self.stopped[:MOST_STOPS]
+
+    @property
+    def stopped_beside(self) -> int:
+        """How many of these are only counted: the page below has to stay in sight."""
+        return max(0, len(self.stopped) - MOST_STOPS)
 
     @cached_property
     def alarm(self) -> BreakGlass | None:

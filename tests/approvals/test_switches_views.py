@@ -38,6 +38,17 @@ def test_an_operator_stops_an_agent_and_every_page_says_so(here, operator):
         assert "It turns in &lt;circles&gt;." in seen
 
 
+def test_of_many_stops_the_widest_and_the_newest_are_told_and_the_others_counted(here, operator):
+    KillSwitchFactory(environment=here.environment)
+    for number in range(5):
+        KillSwitchFactory(environment=here.environment, scope=f"tool:tool_{number}")
+    seen = text(operator.get(at(here.environment, "runs:list")))
+    assert seen.count("Nothing of it begins.") == 3
+    assert seen.index("Stopped: the whole environment.") < seen.index("Stopped: tool tool_4.")
+    assert "tool_2" not in seen
+    assert "3 more are stopped:" in seen
+
+
 def test_letting_go_on_says_what_will_run_and_asks_why(here, operator):
     KillSwitchFactory(environment=here.environment)
     tool = ToolFactory(environment=here.environment, name="note")
