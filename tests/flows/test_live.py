@@ -94,9 +94,9 @@ def test_a_slow_answer_shows_where_the_text_will_be(
     here: Demo, two: tuple[BrowserContext, BrowserContext]
 ) -> None:
     action = here.ask_refund()["id"]
-    page = inbox(here, two[0], REVIEWER)
     held: list[Route] = []
-    page.route(re.compile(rf"/actions/{action}/\?pane=1"), lambda route: held.append(route))
+    two[0].route(re.compile(rf"/actions/{action}/\?pane=1"), lambda route: held.append(route))
+    page = inbox(here, two[0], REVIEWER)
     page.locator(f"#row-{action}").click()
     pane = page.locator("#pane")
     expect(pane).to_have_attribute("aria-busy", "true")

@@ -1,4 +1,8 @@
-"""What goes wrong at a desk: each ends in a clear page, and in one outcome."""
+"""What goes wrong at a desk: each ends in a clear page, and in one outcome.
+
+Requests are held or broken from before the page is opened: Chromium says that it stops them before
+its network process does, and one that leaves at once can pass unseen.
+"""
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -156,13 +160,13 @@ def test_news_neither_shuts_nor_pales_a_question_that_was_opened_meanwhile(
     own, held = f"**/{action.public_id}/", list[Route]()
 
     def hold_the_first(route: Route) -> None:
-        if held:
+        if held or route.request.is_navigation_request():
             route.continue_()
         else:
             held.append(route)
 
-    desk.open_action(action)
     desk.page.route(own, hold_the_first)
+    desk.open_action(action)
     with desk.page.expect_request(own):
         desk.page.evaluate("htmx.trigger('#action', 'cs:changed')")
     desk.card.get_by_role("link", name="Reject").click()
@@ -182,10 +186,10 @@ def test_news_neither_shuts_nor_pales_a_question_that_was_opened_meanwhile(
 
 def test_news_does_not_take_the_place_of_an_answer(desk: Desk, action: Action) -> None:
     own, held = f"**/{action.public_id}/", list[Route]()
+    desk.page.route("**/undo/", lambda route: held.append(route))
     desk.open_action(action)
     desk.approve()
     desk.expect_said("Approved: ")
-    desk.page.route("**/undo/", lambda route: held.append(route))
     with desk.page.expect_request("**/undo/"):
         desk.press("u")
     with desk.page.expect_response(own):
@@ -196,8 +200,8 @@ def test_news_does_not_take_the_place_of_an_answer(desk: Desk, action: Action) -
 
 
 def test_an_answer_that_does_not_come_is_told_in_the_question(desk: Desk, action: Action) -> None:
-    desk.open_action(action)
     desk.page.route("**/approve/", lambda route: route.abort())
+    desk.open_action(action)
     desk.approve()
     told = desk.dialog("approve").locator(".cs-unsent")
     expect(told).to_contain_text("No answer came")
@@ -214,8 +218,8 @@ def test_a_server_that_fails_is_told_with_its_number(desk: Desk, action: Action)
     def broken(route: Route) -> None:
         route.fulfill(status=502, body="<h1>Bad gateway</h1>", content_type="text/html")
 
-    desk.open_action(action)
     desk.page.route("**/approve/", broken)
+    desk.open_action(action)
     desk.approve()
     expect(desk.dialog("approve").locator(".cs-unsent")).to_contain_text("The server answered 502")
     assert is_untouched(action)
