@@ -7,11 +7,12 @@ from approvals.models import Action, Execution
 from approvals.states import SETTLED, ActionStatus
 from gateway.budgets.models import UsageEntry
 from gateway.lib.errors import StaleState
-from gateway.lib.states import Machine, UndeclaredMove, move
+from gateway.lib.states import Machine, UndeclaredMove, move, move_all
 from gateway.runs.models import Report, Run
 from gateway.runs.states import RunStatus
 from tests.factories.approvals import ActionFactory
 from tests.factories.runs import RunFactory
+from tests.factories.webhooks import EventFactory
 from webhooks.models import Event
 from webhooks.states import EventStatus
 
@@ -78,6 +79,31 @@ def test_every_move_leaves_an_announcement_in_the_same_statement() -> None:
         move(row, to)
         assert row.announce_due_at is not None
         assert row.row_version == before + 1
+
+
+@pytest.mark.django_db
+def test_many_rows_move_in_one_statement_and_those_that_left_stay(
+    django_assert_num_queries,
+) -> None:
+    events = [EventFactory() for _ in range(3)]
+    move(events[0], EventStatus.PROCESSING)
+    rows = Event.objects.filter(pk__in=[event.pk for event in events])
+    with django_assert_num_queries(1):
+        assert move_all(rows, EventStatus.RECEIVED, EventStatus.PROCESSED, due_at=None) == 2
+    assert list(rows.order_by("pk").values_list("status", flat=True)) == [
+        EventStatus.PROCESSING, EventStatus.PROCESSED, EventStatus.PROCESSED,
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_rows_that_announce_are_not_moved_without_their_announcement() -> None:
+    action = ActionFactory()
+    with pytest.raises(TypeError, match="move_many"):
+        move_all(Action.objects.all(), ActionStatus.PENDING, ActionStatus.CANCELED)
+    with pytest.raises(UndeclaredMove):
+        move_all(Event.objects.all(), EventStatus.PROCESSED, EventStatus.PROCESSING)
+    action.refresh_from_db()
+    assert action.status == ActionStatus.PENDING
 
 
 @pytest.mark.django_db

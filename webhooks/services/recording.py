@@ -5,10 +5,10 @@ transaction moves it from `received` to its end, and needs neither a lease nor a
 of a burst is of this kind, and costs a fraction of what a claimed event does.
 """
 
+import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import structlog
@@ -17,7 +17,7 @@ from django.db.models import F, Prefetch, QuerySet, UUIDField
 from django.db.models.functions import Coalesce, Length
 
 from gateway.lib import ids, live
-from gateway.lib.states import move_many
+from gateway.lib.states import move_all
 from webhooks.headers import ITEM_TYPE, content_type_of
 from webhooks.models import Event, Route, Source
 from webhooks.services import limiting
@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 CHUNK = 500
 # Larger bodies are claimed like other events, which bounds what is in memory at once.
 MAX_BYTES = 16 * 1024
+# Held from reading rows to their end where a database cannot skip what another thread has read:
+# both would end the same ones, and the later one take its own for events of another kind.
+TURN = threading.Lock()
 COLUMNS = ("pk", "source_id", "event_type", "body", "headers", "delivery_id")
 
 
@@ -54,11 +57,12 @@ def record_chunk() -> int:
     # Where rows cannot be skipped, they are read before anything is locked: the database has one
     # writer, and nobody writes while its lock is held.
     can_skip = connection.features.has_select_for_update_skip_locked
-    with transaction.atomic() if can_skip else nullcontext():
+    with transaction.atomic() if can_skip else TURN:
         rows = list(limiting.locked(_due(plain)).values_list(*COLUMNS)[:CHUNK])
-        moved = _end(_by_ending(rows, plain))
-    _tell(plain.values(), moved)
-    return len(moved)
+        ended = _end(_by_ending(rows, plain))
+    if ended:
+        _tell(plain.values(), rows[-1][0])
+    return ended
 
 
 def _plain_sources() -> dict[uuid.UUID, Source]:
@@ -107,32 +111,30 @@ def _type_in(source: Source, body: Any, headers: Any, delivery: uuid.UUID | None
 
 
 @transaction.atomic
-def _end(endings: Endings) -> list[uuid.UUID]:
-    """Move those that are still waiting; whoever claimed one meanwhile keeps it."""
-    moved: list[uuid.UUID] = []
+def _end(endings: Endings) -> int:
+    """Move those that are still waiting; whoever claimed one meanwhile keeps it. How many moved."""
+    total = 0
     for ending, pks in endings.items():
-        waiting = Event.objects.filter(pk__in=pks)
-        ended = move_many(
-            waiting, EventStatus.RECEIVED, EventStatus.PROCESSED,
+        ended = move_all(
+            Event.objects.filter(pk__in=pks), EventStatus.RECEIVED, EventStatus.PROCESSED,
             due_at=None, reason="", attempts=F("attempts") + 1, **ending._asdict(),
         )  # fmt: skip
-        moved += ended
+        total += ended
         if ended:
             # One line for all of them; the intake has written one for each.
-            ends = {
-                name: ids.encode(Event.PREFIX, ended[at])
-                for name, at in (("first", 0), ("last", -1))
-            }
+            first, last = (ids.encode(Event.PREFIX, pks[at]) for at in (0, -1))
             log.info(
-                "events", status=EventStatus.PROCESSED, route=ending.route, count=len(ended), **ends
+                "events",
+                status=EventStatus.PROCESSED,
+                route=ending.route,
+                count=ended,
+                first=first,
+                last=last,
             )
-    return moved
+    return total
 
 
-def _tell(sources: Iterable[Source], moved: list[uuid.UUID]) -> None:
+def _tell(sources: Iterable[Source], last: uuid.UUID) -> None:
     """One piece of news for each desk: listeners read the rows anyway."""
-    if not moved:
-        return
-    last = ids.encode(Event.PREFIX, moved[-1])
     for topic in {source.environment.live_topic for source in sources}:
-        live.publish(topic, {"kind": "event", "id": last})
+        live.publish(topic, {"kind": "event", "id": ids.encode(Event.PREFIX, last)})

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -157,7 +158,6 @@ def test_events_never_overtake_others_that_are_due_for_longer(source, monkeypatc
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one writer")
 def test_two_workers_share_the_events_and_record_each_once():
     source = SourceFactory(scheme="standard")
     for _ in range(200):
@@ -178,3 +178,32 @@ def test_two_workers_share_the_events_and_record_each_once():
         thread.join()
     assert sum(counts) == 200
     assert set(Event.objects.values_list("status", "attempts")) == {("processed", 1)}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL skips rows under lock")
+def test_where_rows_cannot_be_skipped_one_thread_records_after_the_other(monkeypatch):
+    source = SourceFactory(scheme="standard")
+    for _ in range(4):
+        event_of(source)
+    monkeypatch.setattr(recording, "CHUNK", 2)
+    original, both, counts = recording._by_ending, threading.Barrier(2), list[int]()
+
+    def with_company(*arguments):
+        with suppress(threading.BrokenBarrierError):  # only who takes turns is alone here
+            both.wait(0.5)
+        return original(*arguments)
+
+    def work() -> None:
+        try:
+            counts.append(recording.record_chunk())
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(recording, "_by_ending", with_company)
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [2, 2]
