@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from approvals.forms.counted import ANY, ENDINGS, NEVER, VOTES, counted_as
+from approvals.forms.outcomes import MAX_SIGNED
 from approvals.models import Approval, BreakGlass
 from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.signals import QUICK_S
@@ -64,7 +65,7 @@ class DecisionForm(forms.Form):
 class ApprovingForm(DecisionForm):
     """A decision that lets something happen; `assertion` is what a passkey signed for it."""
 
-    assertion = forms.CharField(required=False, widget=forms.HiddenInput, max_length=16_384)
+    assertion = forms.CharField(required=False, widget=forms.HiddenInput, max_length=MAX_SIGNED)
 
 
 class ApproveForm(ApprovingForm):

@@ -4,6 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 MAX_TEXT = 4000
+MAX_SIGNED = 16_384
 
 
 class ReconcileForm(forms.Form):
@@ -22,7 +23,13 @@ class ReconcileForm(forms.Form):
     )
 
 
-class RunAgainForm(forms.Form):
+class ProvingForm(forms.Form):
+    """What somebody's passkey signed, where the action asks for it."""
+
+    assertion = forms.CharField(required=False, max_length=MAX_SIGNED, widget=forms.HiddenInput)
+
+
+class RunAgainForm(ProvingForm):
     """Why it may be sent once more."""
 
     reason = forms.CharField(
@@ -33,7 +40,7 @@ class RunAgainForm(forms.Form):
     )
 
 
-class ConfirmAgainForm(forms.Form):
+class ConfirmAgainForm(ProvingForm):
     """The order that is confirmed."""
 
     order = forms.CharField(max_length=40, widget=forms.HiddenInput)

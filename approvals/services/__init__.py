@@ -5,7 +5,7 @@ from approvals.services.alone import may_decide_alone
 from approvals.services.attending import assign, let_go, opened, snooze, take_up, wake
 from approvals.services.commenting import answer, comment
 from approvals.services.compensating import check_can_be_undone, compensate, undone_by
-from approvals.services.deciding import STEP_UP_NEEDED, approve, reject
+from approvals.services.deciding import approve, reject
 from approvals.services.delegating import delegate, revoke_delegation, substitutes_of
 from approvals.services.due import escalate_due, expire_due, remind_due, sweep
 from approvals.services.editing import edit
@@ -16,6 +16,7 @@ from approvals.services.policies import change_policy, move_policy, restore, sav
 from approvals.services.proposing import propose
 from approvals.services.quorums import warnings_of
 from approvals.services.reading import (
+    STEP_UP_NEEDED,
     asked,
     can_anybody_decide,
     eligible_reviewers,
@@ -29,7 +30,7 @@ from approvals.services.reading import (
 )
 from approvals.services.reconciling import look_again, reconcile
 from approvals.services.redefining import follow_tool
-from approvals.services.rerunning import confirm_again, open_order, order_again
+from approvals.services.rerunning import confirm_again, may_run_again, open_order, order_again
 from approvals.services.reviewing import reviewer_signals
 from approvals.services.saving import change_view, remove_view, save_view
 from approvals.services.selecting import active_rules
@@ -90,6 +91,7 @@ __all__ = [
     "look_again",
     "may_decide",
     "may_decide_alone",
+    "may_run_again",
     "must_step_up",
     "move_policy",
     "needs",

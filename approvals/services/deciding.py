@@ -20,7 +20,6 @@ from gateway.tenants.principals import Principal
 
 EXECUTE_WITHIN = timedelta(hours=24)
 MAX_COMMENT = 4000
-STEP_UP_NEEDED = "step_up_needed"
 
 
 def approve(
@@ -61,12 +60,7 @@ def _may_approve_too(action: Action, by: Principal) -> bool:
 def _approve(action: Action, by: Principal, *, comment: str) -> None:
     if found := reading.unreadable(action.arguments):
         raise Refused(found.code, found.detail)
-    if reading.must_step_up(action, by):
-        raise Denied(
-            STEP_UP_NEEDED,
-            "This action asks you to prove just now that you are there: approve it on the desk, "
-            "which asks for your passkey, code or password. A key cannot do so.",
-        )
+    reading.check_is_there(action, by)
     vote = cast(action, by, decision="approve", comment=comment)
     _record(action, AuditAction.VOTE_CAST, vote, by, before=action.status)
     if reading.progress(action).satisfied:

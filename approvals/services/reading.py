@@ -31,6 +31,7 @@ from gateway.tenants.freshness import Authentication
 from gateway.tenants.models import Member, User
 from gateway.tenants.principals import Principal
 
+STEP_UP_NEEDED = "step_up_needed"
 # What a substitute may overcome by what is lent to them; nothing overcomes four eyes.
 LENDABLE = frozenset({"not_routed", "not_your_stage"})
 _VOTES = Prepared(
@@ -155,6 +156,16 @@ def must_step_up(action: Action, by: Principal) -> bool:
         return True
     now = timezone.now()
     return not tenants.proves(by.user, by.authentication, digest=action.digest, now=now)
+
+
+def check_is_there(action: Action, by: Principal) -> None:
+    """Raises Denied where this person has to prove first that they are there."""
+    if must_step_up(action, by):
+        raise Denied(
+            STEP_UP_NEEDED,
+            "This action asks you to prove just now that you are there: do so on the desk, "
+            "which asks for your passkey, code or password. A key cannot do so.",
+        )
 
 
 def was_there(vote: Approval) -> bool:

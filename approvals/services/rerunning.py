@@ -2,7 +2,8 @@
 
 The first looks at the service and orders it, the second looks as well and confirms. Digest,
 requirement and votes stay what they were; the claim looks at all of them once more. Whatever keeps
-the action from being sent then leaves it as unknown as it was.
+the action from being sent then leaves it as unknown as it was. Where the rule asks voters to prove
+that they are there, it asks these two as well.
 """
 
 from datetime import timedelta
@@ -30,14 +31,16 @@ def order_again(*, action: Action, by: Principal, reason: str) -> RunAgain:
     """Order an action of unknown outcome to be sent once more; nothing happens until somebody else
     confirms it.
 
-    Raises Refused without a reason, Denied (who may not), StaleState, Conflict where it is ordered.
+    Raises Refused without a reason, Denied (who may not, or has to prove first that they are there,
+    as for the votes), StaleState, Conflict where it is ordered.
     """
     if not reason.strip() or len(reason) > MAX_REASON:
         detail = f"Say what you saw at the service, in at most {MAX_REASON} characters."
         raise Refused("reason_missing", detail)
     with attempt(action):
         locked = lock(action)
-        user = _may_run_again(locked, by)
+        user = may_run_again(locked, by)
+        reading.check_is_there(locked, by)
         if given := open_order(locked):
             detail = "It is ordered already: somebody else than who ordered it confirms it."
             raise Conflict("already_ordered", detail, order=given.public_id)
@@ -54,12 +57,13 @@ def confirm_again(*, action: Action, by: Principal, order: str) -> Action:
     """
     with attempt(action):
         locked = lock(action)
-        user = _may_run_again(locked, by)
+        user = may_run_again(locked, by)
         given = open_order(locked)
         if given is None or given.public_id != order:
             raise Conflict("no_such_order", "This order to run it again is not open: look again.")
         if given.ordered_by_id == user.pk:
             raise Denied("second_person", "Somebody else than who ordered it confirms it.")
+        reading.check_is_there(locked, by)
         given.confirmed_by, given.confirmed_at = user, timezone.now()
         given.after_attempt = locked.attempts
         given.save(update_fields=["confirmed_by", "confirmed_at", "after_attempt"])
@@ -85,7 +89,8 @@ def is_ordered_after(action: Action, attempt_number: int) -> bool:
     return given.exists()
 
 
-def _may_run_again(action: Action, by: Principal) -> User:
+def may_run_again(action: Action, by: Principal) -> User:
+    """The person, who may order it or confirm it; raises Denied, or StaleState once it is settled."""
     if not by.is_member or by.user is None or not by.has(RECONCILE):
         raise Denied("not_permitted", "Your roles do not let you run it again.")
     if by.user.public_id in reading.people_behind(action):

@@ -14,6 +14,7 @@ from approvals.models import Action
 from approvals.states import ActionStatus
 from approvals.views.answers import ask, carry_out, find_action, refused, to_page
 from approvals.views.rows import place
+from approvals.views.signing import signed
 from gateway.lib.errors import DomainError
 from gateway.lib.html import is_fragment, page
 from gateway.tenants.principals import Principal, of_browser
@@ -60,11 +61,13 @@ def run_again(request: Any, action: str) -> HttpResponse:
     form = RunAgainForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return ask(request, found, form, kind="run_again")
-    reason = form.cleaned_data["reason"]
-    return carry_out(
-        request, found, lambda row, by: services.order_again(action=row, by=by, reason=reason),
-        said=gettext("Ordered, not confirmed yet"),
-    )  # fmt: skip
+    data = form.cleaned_data
+
+    def order_it(row: Action, by: Principal) -> object:
+        by = signed(by, digest=row.digest, assertion=data["assertion"])
+        return services.order_again(action=row, by=by, reason=data["reason"])
+
+    return carry_out(request, found, order_it, said=gettext("Ordered, not confirmed yet"))
 
 
 def _confirm_again(request: Any, found: Action, order: Any) -> HttpResponse:
@@ -72,11 +75,13 @@ def _confirm_again(request: Any, found: Action, order: Any) -> HttpResponse:
     form = ConfirmAgainForm(request.POST or None, initial=initial)
     if request.method != "POST" or not form.is_valid():
         return ask(request, found, form, kind="run_again")
-    given = form.cleaned_data["order"]
-    return carry_out(
-        request, found, lambda row, by: services.confirm_again(action=row, by=by, order=given),
-        said=gettext("Runs again"),
-    )  # fmt: skip
+    data = form.cleaned_data
+
+    def confirm(row: Action, by: Principal) -> object:
+        by = signed(by, digest=row.digest, assertion=data["assertion"])
+        return services.confirm_again(action=row, by=by, order=data["order"])
+
+    return carry_out(request, found, confirm, said=gettext("Runs again"))
 
 
 @page("approvals.view_action")

@@ -119,9 +119,10 @@ class Powers:
 
 
 def step_up_url(action: Action) -> str:
-    """The page that asks who the person is and leads back to the approval."""
+    """The page that asks who the person is and leads back to the question."""
     place = action.environment
-    back = reverse("approvals:approve", args=(place.tenant.slug, place.slug, action.public_id))
+    asked = "run_again" if action.status == ActionStatus.UNKNOWN else "approve"
+    back = reverse(f"approvals:{asked}", args=(place.tenant.slug, place.slug, action.public_id))
     return f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}"
 
 

@@ -6,6 +6,7 @@ from django.http import HttpResponse, JsonResponse
 
 from approvals import services
 from approvals.models import Action
+from approvals.states import ActionStatus
 from approvals.views.answers import find_action, to_page
 from gateway.lib.errors import Denied
 from gateway.lib.html import page
@@ -34,7 +35,10 @@ def signed(by: Principal, *, digest: str, assertion: str) -> Principal:
 
 
 def _check(action: Action, by: Principal) -> None:
-    """Raises Denied for who decides neither with the others nor alone."""
+    """Raises Denied for who decides neither with the others nor alone, nor runs it again."""
+    if action.status == ActionStatus.UNKNOWN:
+        services.may_run_again(action, by)
+        return
     try:
         services.may_decide(action, by)
     except Denied:

@@ -1,14 +1,21 @@
 """The desk's pages of outcomes: what is known of an attempt, settling it, again, and undoing."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
+from django.utils import timezone
 
 from approvals.models import Action
+from approvals.services import approve, save_policy
 from approvals.states import ActionStatus
 from gateway.connectors.fake import FakeConnector
+from gateway.tenants.freshness import Authentication
 from tests.approvals.execution.test_looking_up import work
 from tests.desk import HTMX, at, signed_in, text
+from tests.factories.factors import with_passkey
 from tests.invariants.scene import Scene, fakes, scene
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +82,42 @@ def test_one_orders_to_run_it_again_and_somebody_else_confirms(here: Scene, acti
     action.refresh_from_db()
     assert action.status == ActionStatus.APPROVED
     assert "confirmed that it runs again" in text(admin.get(page(action)))
+
+
+def test_where_the_rule_asks_for_proof_both_people_give_it_first(service: FakeConnector) -> None:
+    here = scene(operation="lose", retry_class="unsafe")
+    rules = [{"name": "all", "when": "true", "verdict": "require_approval", "step_up": True}]
+    save_policy(here.environment, name="rules", rules=rules, comment="For a test.")
+    asked = here.ask()
+    proof = Authentication(timezone.now(), ("password",))
+    by = replace(here.people.principal(here.people.may), authentication=proof)
+    approve(action=asked, by=by, digest=asked.digest)
+    action = work(asked)
+    operator, admin = here.people.operator, here.people.admin
+
+    form = text(signed_in(operator).get(page(action, "run_again")))
+    assert "This asks for your password first" in form
+    assert "<textarea" not in form
+    led = signed_in(operator).post(page(action, "run_again"), {"reason": "No trace."})
+    assert quote(page(action, "run_again"), safe="") in led["Location"]
+    assert not action.orders.exists()
+
+    passkeys = {person.pk: with_passkey(person) for person in (operator, admin)}
+    for person in (operator, admin):
+        browser = signed_in(person)
+        form = text(browser.get(page(action, "run_again")))
+        assert f'data-options-from="{page(action, "challenge")}"' in form
+        given = browser.post(page(action, "challenge")).json()
+        credential = passkeys[person.pk].sign(given["publicKey"])
+        assertion = json.dumps({"challenge": given["challenge"], "credential": credential})
+        order = action.orders.first()
+        posted = {"order": order.public_id} if order else {"reason": "No trace."}
+        unsigned = browser.post(page(action, "run_again"), posted)
+        assert "reauthenticate" in unsigned["Location"]
+        answer = browser.post(page(action, "run_again"), {**posted, "assertion": assertion})
+        assert answer.status_code == 302
+    action.refresh_from_db()
+    assert action.status == ActionStatus.APPROVED
 
 
 def test_an_older_page_cannot_confirm_what_is_ordered_no_more(here: Scene, action: Action) -> None:
