@@ -90,7 +90,7 @@ def is_ordered_after(action: Action, attempt_number: int) -> bool:
 
 
 def may_run_again(action: Action, by: Principal) -> User:
-    """The person, who may order it or confirm it; raises Denied, or StaleState once it is settled."""
+    """The person, who may order or confirm it; raises Denied, or StaleState once it is settled."""
     if not by.is_member or by.user is None or not by.has(RECONCILE):
         raise Denied("not_permitted", "Your roles do not let you run it again.")
     if by.user.public_id in reading.people_behind(action):
