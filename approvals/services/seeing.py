@@ -74,8 +74,12 @@ def _sensitive(wish: Wish, preview: Preview | None) -> dict[str, Any]:
 
 
 def _history(action: Action, now: datetime) -> dict[str, Any]:
-    """How this agent used this tool before: one statement over the last day and the first use."""
+    """How this agent used this tool before: one statement over the last day and the first use.
+
+    Without the action itself, which is among its rows where it is edited.
+    """
     ours = Action.objects.filter(agent_id=action.agent_id, tool_name=action.tool_name)
+    ours = ours.exclude(pk=action.pk)
     used = ours.exclude(status=ActionStatus.INVALID).order_by("created_at")
     today = Q(created_at__gte=now - DAY)
     seen = ours.filter(today | Q(pk=Subquery(used.values("pk")[:1]))).aggregate(

@@ -72,7 +72,7 @@ class CreateSupportTicketFactory(ShopToolFactory):
             priority={"enum": ["low", "normal", "high", "urgent"]},
         )
     )
-    effect = "Open a {{ priority }} priority ticket for {{ customer_id }}: {{ subject }}"
+    effect = "Open a ticket of {{ priority }} priority for {{ customer_id }}: {{ subject }}"
     affected = '["customer:" + args.customer_id]'
 
 

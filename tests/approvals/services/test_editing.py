@@ -62,6 +62,13 @@ def test_an_edit_is_a_new_version_that_nobody_has_voted_on(here: Scene) -> None:
     assert edited.agent == action.agent
 
 
+def test_an_edited_first_use_is_judged_as_the_first_use_still(here: Scene) -> None:
+    rule(here, "history.is_first_use && history.calls_24h == 0", "require_approval")
+    action = here.ask()
+    edited = changed(here, action)
+    assert (action.rule, edited.rule, edited.status) == ("a rule", "a rule", ActionStatus.PENDING)
+
+
 def test_what_was_proposed_and_what_it_became_are_both_kept(here: Scene) -> None:
     action = here.ask(reason="The customer asked.")
     edited = changed(here, action, comment="Politer.")
