@@ -12,7 +12,7 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import connections, transaction
-from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, TimeLimit
 
@@ -109,6 +109,29 @@ class JobContext(Middleware):
     after_skip_message = after_process_message
 
 
+class RefillingConsumer(_RedisConsumer):
+    """Fetches once a third of what it may hold is done.
+
+    dramatiq's own fetches one message for each that is done, as soon as it is: a script in Redis,
+    and with it a fifth of what a busy worker has time for.
+    """
+
+    @property
+    def outstanding_message_count(self) -> int:
+        """How many messages are held; from two thirds on it counts as full."""
+        count = int(super().outstanding_message_count)
+        return count if 3 * count <= 2 * self.prefetch else self.prefetch
+
+
+class RefillingBroker(RedisBroker):
+    """dramatiq's broker, whose consumers fetch several messages at a time."""
+
+    @property
+    def consumer_class(self) -> type[_RedisConsumer]:
+        """What reads a queue."""
+        return RefillingConsumer
+
+
 def _make_broker() -> dramatiq.Broker:
     middleware: list[Middleware] = [
         TimeLimit(),
@@ -119,7 +142,7 @@ def _make_broker() -> dramatiq.Broker:
     ]
     if settings.TASK_BROKER == "stub":
         return StubBroker(middleware=middleware)
-    return RedisBroker(
+    return RefillingBroker(
         client=redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2),
         middleware=middleware,
         namespace=NAMESPACE,

@@ -34,23 +34,30 @@ HERE, MISSED, LOST = "here", "missed", "lost"
 News = dict[str, Any]
 
 
-def publish(topic: str, news: News) -> None:
-    """Tell every listener of the topic once the current transaction is committed.
+def publish(topic: str, news: News, *, and_to: str = "") -> None:
+    """Tell every listener of the topic, and of a second one, once the transaction is committed.
 
     Losing news loses nothing: whoever listens reads the rows again after a pause.
     """
-    transaction.on_commit(lambda: _send(topic, news), robust=True)
+    topics = (topic, and_to) if and_to else (topic,)
+    transaction.on_commit(lambda: _send(topics, news), robust=True)
 
 
-def _send(topic: str, news: News) -> None:
+def _send(topics: tuple[str, ...], news: News) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
-    message = {"type": "news", "topic": topic, "news": news, "mark": _new_mark()}
     try:
-        async_to_sync(layer.group_send)(GROUP, message)
+        # A worker's threads have no loop: each call makes one, and with it a connection.
+        async_to_sync(_send_each)(layer, topics, news)
     except Exception as error:  # whatever the layer's driver raises: news may be lost, work may not
-        log.warning("news_lost", topic=topic, error=repr(error))
+        log.warning("news_lost", topic=topics[0], error=repr(error))
+
+
+async def _send_each(layer: Any, topics: tuple[str, ...], news: News) -> None:
+    for topic in topics:
+        message = {"type": "news", "topic": topic, "news": news, "mark": _new_mark()}
+        await layer.group_send(GROUP, message)
 
 
 def _new_mark() -> str:

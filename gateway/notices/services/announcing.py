@@ -44,5 +44,4 @@ def announce(kind: str, pk: str) -> None:
 def _tell(row: Announcing, kind: str) -> None:
     news = {"kind": kind, "id": row.public_id, "version": row.row_version, "status": row.status}
     log.info(kind, id=row.public_id, status=row.status, version=row.row_version)
-    live.publish(row.environment.live_topic, news)
-    live.publish(f"{kind}.{row.pk}", news)
+    live.publish(row.environment.live_topic, news, and_to=f"{kind}.{row.pk}")

@@ -54,3 +54,20 @@ def test_one_sweep_at_most_waits(queue: Queue) -> None:
 def test_without_a_queue_nobody_is_held_back(queue: Queue) -> None:
     queue.stop()
     assert not bells.is_behind(JobName.SWEEP)
+
+
+def test_messages_are_fetched_several_at_a_time_once_a_third_is_done(queue: Queue) -> None:
+    for number in range(12):
+        bells.ring_now(JobName.EXECUTE_ACTION, str(number))
+    consumer = bells.broker.consume(QUEUES[JobName.EXECUTE_ACTION], prefetch=6, timeout=1)
+    held = [next(consumer) for _ in range(6)]
+    assert waiting(queue, JobName.EXECUTE_ACTION) == 6
+
+    consumer.ack(held[0])
+    assert next(consumer) is None
+    assert waiting(queue, JobName.EXECUTE_ACTION) == 6
+
+    consumer.ack(held[1])
+    assert [next(consumer).args for _ in range(2)] == [("6",), ("7",)]
+    assert next(consumer) is None
+    assert waiting(queue, JobName.EXECUTE_ACTION) == 4
