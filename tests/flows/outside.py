@@ -83,7 +83,12 @@ def outside() -> Iterator[Outside]:
         def _serve(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Received(self.command, self.path, headers, self.rfile.read(length))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                # Its sender was killed between head and body: no request at all (RFC 9112, 8).
+                self.close_connection = True
+                return
+            request = Received(self.command, self.path, headers, body)
             status, value = service.take(request)
             content = json.dumps(value).encode()
             self.send_response(status)
