@@ -107,6 +107,8 @@ def test_where_the_rule_asks_for_proof_both_people_give_it_first(service: FakeCo
         browser = signed_in(person)
         form = text(browser.get(page(action, "run_again")))
         assert f'data-options-from="{page(action, "challenge")}"' in form
+        assert ("Sign and order it" in form) is (person == operator)
+        assert ("Sign and run it again" in form) is (person == admin)
         given = browser.post(page(action, "challenge")).json()
         credential = passkeys[person.pk].sign(given["publicKey"])
         assertion = json.dumps({"challenge": given["challenge"], "credential": credential})
