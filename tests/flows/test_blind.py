@@ -32,9 +32,9 @@ EXIT_WITHIN_S = 30.0
 HIT_WITHIN_S = 6.0
 DETACH_WITHIN_S = 2.0
 CALLS = ("pwrite64", "fdatasync", "sendto", "recvfrom", "write", "pread64", "fcntl")
-# Releasing a lock never fails on a local disk (fcntl(2) knows no EIO); where it does, SQLite goes on
-# while the kernel still holds the lock, and nobody else gets at the database before that process
-# comes by again.
+# Releasing a lock never fails on a local disk (fcntl(2) knows no EIO). Where it does, SQLite goes
+# on while the kernel holds the lock, and nobody else gets at the database before that process comes
+# by again.
 CALLS_THAT_FAIL = tuple(call for call in CALLS if call != "fcntl")
 # The entrance takes what came together with few calls, a worker makes many for each action.
 MOST_CALLS = {"intake": 10, "worker": 40, "scheduler": 40}
@@ -116,10 +116,11 @@ def is_traced(pid: int) -> bool:
 def test_any_system_call_may_be_the_last_or_fail(
     here: Stage, kind: str, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lot, is_kill = random.Random(f"{SEED} {kind} {how}"), how.startswith("signal")
+    lot = random.Random(f"{SEED} {kind} {how}")
+    calls = CALLS if how.startswith("signal") else CALLS_THAT_FAIL
     here.account.kills = here.account.events = hits = 0
     for _ in range(TAMPERS):
-        call, nth = lot.choice(CALLS if is_kill else CALLS_THAT_FAIL), lot.randint(1, MOST_CALLS[kind])
+        call, nth = lot.choice(calls), lot.randint(1, MOST_CALLS[kind])
         pid = here.pid(kind)
         tracer = ExitStack()
 
