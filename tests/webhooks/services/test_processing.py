@@ -306,13 +306,13 @@ def test_chunk_is_processed_in_the_order_of_arrival_with_few_statements(
 
 def test_desk_is_told_after_the_commit(source, monkeypatch, settle):
     told = []
-    monkeypatch.setattr("gateway.lib.live._send", lambda topic, news: told.append((topic, news)))
+    monkeypatch.setattr("gateway.lib.live._send", lambda topics, news: told.append((topics, news)))
     event = event_of(source)
     services.process_chunk()
     settle()
 
-    topic = source.environment.live_topic
-    assert (topic, {"kind": "event", "id": event.public_id}) in told
+    topics = (source.environment.live_topic,)
+    assert (topics, {"kind": "event", "id": event.public_id}) in told
 
 
 @pytest.mark.skipif("connection.vendor == 'sqlite'")
@@ -386,10 +386,10 @@ def test_claim_and_end_of_many_events_take_few_statements(source, django_assert_
 
 def test_desk_is_told_once_for_a_chunk(source, monkeypatch, settle):
     told = []
-    monkeypatch.setattr("gateway.lib.live._send", lambda topic, news: told.append(topic))
+    monkeypatch.setattr("gateway.lib.live._send", lambda topics, news: told.append(topics))
     for _ in range(5):
         event_of(source)
     services.process_chunk()
     settle()
 
-    assert told == [source.environment.live_topic]
+    assert told == [(source.environment.live_topic,)]
