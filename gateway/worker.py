@@ -18,7 +18,7 @@ if not apps.ready:  # `manage.py` and tests import the tasks as well
 # dramatiq's default of a second adds 375 ms to the first message after a pause; read at its import.
 os.environ.setdefault("dramatiq_worker_timeout", "100")  # noqa: SIM112 - dramatiq spells it so
 # Three for each thread: one is under way and one waits for it while others are fetched.
-os.environ.setdefault("dramatiq_queue_prefetch", "24")  # noqa: SIM112
+os.environ.setdefault("dramatiq_queue_prefetch", "24")  # noqa: SIM112 - as above
 if not apps.ready:
     django.setup()
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from approvals.forms.counted import ANY, ENDINGS, NEVER, VOTES, counted_as
-from approvals.forms.outcomes import MAX_SIGNED
+from approvals.forms.outcomes import ProvingForm
 from approvals.models import Approval, BreakGlass
 from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.signals import QUICK_S
@@ -62,10 +62,8 @@ class DecisionForm(forms.Form):
         super().__init__(*args, **{"auto_id": f"{type(self).__name__.lower()}_%s", **kw})
 
 
-class ApprovingForm(DecisionForm):
-    """A decision that lets something happen; `assertion` is what a passkey signed for it."""
-
-    assertion = forms.CharField(required=False, widget=forms.HiddenInput, max_length=MAX_SIGNED)
+class ApprovingForm(ProvingForm, DecisionForm):
+    """A decision that lets something happen; a passkey may have signed for it."""
 
 
 class ApproveForm(ApprovingForm):

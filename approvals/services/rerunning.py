@@ -53,7 +53,8 @@ def order_again(*, action: Action, by: Principal, reason: str) -> RunAgain:
 def confirm_again(*, action: Action, by: Principal, order: str) -> Action:
     """Confirm the order of this id: the action is approved once more and runs.
 
-    Raises Denied (also for who ordered it), StaleState (settled, or another order by now).
+    Raises Denied (also for who ordered it, or has to prove first that they are there), StaleState
+    (settled), Conflict (another order by now).
     """
     with attempt(action):
         locked = lock(action)
