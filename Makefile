@@ -76,6 +76,7 @@ browser:
 vendors: $(DEV)
 	@$(PY) tests/vendor/install.py
 	@$(PY) -m tests.vendor.described
+	@$(PY) -m tests.vendor.pieces
 
 # Large, and only a long test asks it.
 lighthouse: $(DEV)

@@ -19,6 +19,18 @@ const isQuiet = async (check) => {
   }
 };
 
+// n8n's nodes ask the workflow that they are part of: here one that holds this delivery.
+const checkedByN8n = async (node, { secret, headers, body, address }) => {
+  const file = `${address}/package/dist/nodes/${node}/${node}TriggerHelpers.js`;
+  const { verifySignature } = await import(file);
+  const request = { header: (name) => headers[name], rawBody: Buffer.from(body) };
+  return verifySignature.call({
+    getRequestObject: () => request,
+    getHeaderData: () => headers,
+    getWorkflowStaticData: () => ({ webhookSecret: secret }),
+  });
+};
+
 const questions = {
   async github_signs({ secret, body }) {
     const { sign } = await import("@octokit/webhooks-methods");
@@ -63,6 +75,26 @@ const questions = {
     const receiver = new AwsLambdaReceiver({ webhooksSecretToken: secret });
     const answer = await receiver.start()({ headers, body, isBase64Encoded: false }, {}, () => {});
     return { status: answer.statusCode, body: answer.body };
+  },
+
+  async calendly(question) {
+    return checkedByN8n("Calendly", question);
+  },
+
+  async typeform(question) {
+    return checkedByN8n("Typeform", question);
+  },
+
+  async zendesk(question) {
+    return checkedByN8n("Zendesk", question);
+  },
+
+  async vercel({ secret, headers, body, address }) {
+    const file = `${address}/package/dist/runtime/server/lib/validators/vercel.js`;
+    const { isValidVercelWebhook } = await import(file);
+    const req = new Request("https://hooks.example", { method: "POST", body });
+    const settings = { webhook: { vercel: { secretKey: secret } } };
+    return isValidVercelWebhook({ req, node: { req: { headers } }, settings });
   },
 
   // What is wrong with a value by Discord's own description; a member it does not know is wrong.

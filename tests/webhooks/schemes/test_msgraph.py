@@ -35,7 +35,6 @@ def batch(*items: object, **more: object) -> Given:
     return Given("msgraph", (STATE, OTHER), body, {"content-type": JSON})
 
 
-@pytest.mark.proves("Microsoft's published description: nothing is signed", "msgraph")
 def test_batch_is_accepted_and_has_no_id_of_its_own():
     delivery = batch(item(), item(OTHER)).verified()
 

@@ -125,7 +125,7 @@ MSGRAPH = Scheme(
     ),
     check=msgraph.check,
     sign=msgraph.sign,
-    proof="Microsoft's published description: nothing is signed",
+    proof="the notification in Microsoft's documentation",
 )
 
 LANGSMITH = Scheme(

@@ -100,7 +100,7 @@ CALENDLY = Scheme(
     timestamp="field:t",
     id_fallback=Fallback.DIGEST,
     types=("body:event",),
-    proof="Calendly's published description, checked with hmac",
+    proof="n8n-nodes-base (npm), not Calendly's own",
 )
 
 MUX = Scheme(
@@ -126,7 +126,7 @@ TYPEFORM = Scheme(
     ids=("body:event_id",),
     id_fallback=Fallback.DIGEST,
     types=("body:event_type",),
-    proof="Typeform's published description, checked with hmac",
+    proof="n8n-nodes-base (npm), not Typeform's own",
 )
 
 DROPBOX = Scheme(
@@ -140,7 +140,7 @@ DROPBOX = Scheme(
     note=gettext_noop(
         "Every notification is an event of its own, because Dropbox gives them no id."
     ),
-    proof="Dropbox's published description, checked with hmac",
+    proof="a notification that Dropbox's dropbox_hook sent",
 )
 
 BOX = Scheme(

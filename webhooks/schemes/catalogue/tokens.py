@@ -17,7 +17,7 @@ GITLAB_TOKEN = Scheme(
     id_fallback=Fallback.DIGEST,
     types=("header:x-gitlab-event", "body:object_kind"),
     warning=WARNING,
-    proof="GitLab's published description, checked by hand",
+    proof="gidgetlab (PyPI), not GitLab's own",
 )
 
 GOOGLE_DRIVE = Scheme(
@@ -33,7 +33,7 @@ GOOGLE_DRIVE = Scheme(
         "The secret is the token that was given when the channel was opened; channels expire."
     ),
     warning=WARNING,
-    proof="Google's published description, checked by hand",
+    proof="the notification in Google's documentation",
 )
 
 LANGGRAPH = Scheme(
@@ -49,7 +49,7 @@ LANGGRAPH = Scheme(
         "Set X-Webhook-Token among the webhook headers of the server's configuration."
     ),
     warning=WARNING,
-    proof="LangGraph's published description, checked by hand",
+    proof="a delivery of langgraph-api 0.16.7 (PyPI)",
 )
 
 STATIC_TOKEN = Scheme(

@@ -113,7 +113,7 @@ SENTRY = Scheme(
     ids=("header:request-id",),
     id_fallback=Fallback.DIGEST,
     types=("header:sentry-hook-resource",),
-    proof="Sentry's published description, checked with hmac",
+    proof="an event that sentry 23.7.1 (PyPI) signed",
 )
 
 VERCEL = Scheme(
@@ -124,7 +124,7 @@ VERCEL = Scheme(
     ids=("body:id",),
     id_fallback=Fallback.DIGEST,
     types=("body:type",),
-    proof="Vercel's published description, checked with hmac",
+    proof="nuxt-webhook-validators (npm), not Vercel's own",
 )
 
 JIRA = Scheme(
@@ -149,7 +149,7 @@ ZENDESK = Scheme(
     ids=("header:x-zendesk-webhook-invocation-id",),
     id_fallback=Fallback.DIGEST,
     types=("body:type",),
-    proof="Zendesk's published description, checked with hmac",
+    proof="n8n-nodes-base (npm), not Zendesk's own",
 )
 
 INTERCOM = Scheme(
@@ -161,7 +161,7 @@ INTERCOM = Scheme(
     ids=("body:id",),
     id_fallback=Fallback.DIGEST,
     types=("body:topic",),
-    proof="Intercom's published description, checked with hmac",
+    proof="what Intercom's example in intercom-webhooks calculated",
 )
 
 ZOOM = Scheme(
