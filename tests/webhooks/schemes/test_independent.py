@@ -1,15 +1,17 @@
 """Third parties' packages that check a provider's webhooks, of which the provider publishes none.
 
 They take what we sign, or the token that we show, and refuse it changed. Less than a vendor's own
-word, but not ours: whoever wrote them read the same description and tried it on real deliveries.
+word, but not ours: whoever wrote them read the provider's description without us.
 """
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.vendor import pieces
+from tests.vendor.node import Node
 from tests.webhooks.schemes.keys import KEY, keys_of, verify
 from webhooks.schemes.base import Reason, Unverified
 from webhooks.schemes.catalogue import SCHEMES
@@ -37,22 +39,50 @@ def signed(name: str, sent_at: float) -> dict[str, str]:
     return headers
 
 
-def asked(node, name: str, piece: pieces.Piece, headers: dict[str, str], body: str) -> bool:
+def asked(
+    node: Node,
+    name: str,
+    piece: pieces.Piece,
+    headers: dict[str, str],
+    body: str,
+    *,
+    secret: str = SECRET,
+) -> bool:
     """Whether the package takes this delivery."""
     address = pieces.address(piece)
-    return node.ask(name, secret=SECRET, headers=headers, body=body, address=address)
+    return node.ask(name, secret=secret, headers=headers, body=body, address=address)
 
 
 @pytest.mark.proves("n8n-nodes-base (npm), not Zendesk's own", "zendesk")
 def test_n8n_takes_what_we_sign_as_zendesk_and_refuses_it_changed(node, now):
-    # An earlier edition of Zendesk's page has the body first and the time after it; n8n, like the
-    # present one in its words and in its code, has the time first.
     headers = signed("zendesk", now)
     later = headers | {"x-zendesk-webhook-signature-timestamp": "2026-09-30T18:23:45Z"}
 
     assert asked(node, "zendesk", pieces.N8N, headers, BODY)
     assert not asked(node, "zendesk", pieces.N8N, headers, CHANGED)
     assert not asked(node, "zendesk", pieces.N8N, later, BODY)
+
+
+# The example of an earlier edition of Zendesk's page on verifying: its signature fits the body with
+# the time after it. The present edition, in its words and in its code, has the time first.
+FORMER_SECRET = "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA="
+FORMER_BODY = '{"say": "hello"}'
+FORMER_HEADERS = {
+    "x-zendesk-webhook-signature": "tRDSF7URY8BLCDlaBcQ7FHu051Zk+aAB0NKMP53teMw=",
+    "x-zendesk-webhook-signature-timestamp": "2021-07-25T10:00:00Z",
+}
+
+
+def test_n8n_and_we_both_refuse_the_order_of_zendesks_former_example(node):
+    """Of Zendesk's two orders we take the one that n8n takes, too."""
+    scheme = SCHEMES["zendesk"]
+    wire = [(n.encode(), v.encode()) for n, v in FORMER_HEADERS.items()]
+    sent_at = datetime(2021, 7, 25, 10, tzinfo=UTC).timestamp()
+
+    assert not asked(node, "zendesk", pieces.N8N, FORMER_HEADERS, FORMER_BODY, secret=FORMER_SECRET)
+    with pytest.raises(Unverified) as caught:
+        verify(scheme, [FORMER_SECRET.encode()], wire, FORMER_BODY.encode(), now=sent_at)
+    assert caught.value.reason is Reason.WRONG_SIGNATURE
 
 
 @pytest.mark.proves("n8n-nodes-base (npm), not Calendly's own", "calendly")
