@@ -1,5 +1,6 @@
 """What `doctor` looks at: one finding a check, each with what to do where something is wrong."""
 
+import sqlite3
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -122,7 +123,7 @@ def _settings_of_sqlite() -> Iterator[Finding]:
         mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
         synchronous = cursor.execute("PRAGMA synchronous").fetchone()[0]
     safe = mode == "wal" and synchronous >= 2
-    text = f"journal {mode}, synchronous {synchronous}"
+    text = f"{sqlite3.sqlite_version}, journal {mode}, synchronous {synchronous}"
     yield Finding(Grade.OK if safe else Grade.WRONG, "sqlite", text)
     yield Finding(
         _when_in_production(True),

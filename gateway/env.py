@@ -17,6 +17,9 @@ PREFIX = "COUNTERSIGN_"
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off", ""}
 
+# JSON functions built in (3.38), and changes that answer with their row (3.35).
+OLDEST_SQLITE = (3, 38, 0)
+
 
 class BadSetting(Exception):
     """An environment variable is missing or does not parse; the message names it."""
@@ -137,6 +140,16 @@ def _write_once(path: Path, value: str) -> None:
 def random_key() -> str:
     """32 random bytes in hex: a SECRET_KEY, an AES-256 key or an Ed25519 seed."""
     return secrets.token_hex(32)
+
+
+def check_sqlite(version: tuple[int, ...]) -> None:
+    """Raises BadSetting where the library that Python brings is too old for our statements."""
+    if version < OLDEST_SQLITE:
+        found, wanted = (".".join(map(str, each)) for each in (version, OLDEST_SQLITE))
+        raise BadSetting(
+            f"Python's SQLite is {found}, and {wanted} or newer is needed: take a newer Python "
+            "image or system, or name a PostgreSQL in DATABASE_URL."
+        )
 
 
 def database(url: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """All settings, each through a typed reader of `env.py`; README lists each name once."""
 
+import sqlite3
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -157,6 +158,7 @@ DATABASES = {
     "default": env.database(_migrates and MIGRATION_DATABASE_URL or DATABASE_URL),
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    env.check_sqlite(sqlite3.sqlite_version_info)
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",

@@ -6,21 +6,21 @@ Whoever holds the newest attempt's number may finish it; a lost worker's attempt
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from approvals.execution.finishing import LEASE, move_final
 from approvals.execution.looking import may_go_on
-from approvals.models import Action, Execution, KillSwitch
-from approvals.services import rechecking, redefining, stopping, targets, trail
+from approvals.models import Action, Execution
+from approvals.services import not_stopped, rechecking, redefining, stopping, targets, trail
 from approvals.states import ActionStatus, ExecutionStatus
 from audit import context
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import StaleState
 from gateway.lib.prepared import Prepared
-from gateway.lib.states import move
+from gateway.lib.states import move, move_quietly
 from gateway.lib.work import backoff_s
 from gateway.tools import services as tools
 
@@ -139,8 +139,8 @@ def _claim(action: Action) -> Execution | None:
     """None where a kill switch was turned on since the action was looked at."""
     before = action.status
     try:
-        move(
-            action, ActionStatus.EXECUTING, only_if=~Exists(KillSwitch.objects.over(action)),
+        move_quietly(
+            action, ActionStatus.EXECUTING, only_if=not_stopped(action),
             lease_until=Now() + LEASE, due_at=None, attempts=F("attempts") + 1,
         )  # fmt: skip
     except StaleState:

@@ -25,8 +25,7 @@ from gateway.connectors.base import Outcome, OutcomeStatus
 from gateway.http.errors import NOT_OUR_TURN
 from gateway.lib.broker import JobName, ring
 from gateway.lib.errors import StaleState
-from gateway.lib.prepared import Prepared
-from gateway.lib.states import move
+from gateway.lib.states import hold, move
 from gateway.lib.work import backoff_s
 
 log = structlog.get_logger(__name__)
@@ -47,14 +46,6 @@ CLOSED_AS = {
     ExecutionStatus.FAILED: AuditAction.EXECUTION_FAILED,
     ExecutionStatus.UNKNOWN: AuditAction.EXECUTION_UNKNOWN,
 }
-_LOCKED = Prepared(
-    lambda key: (
-        Action.objects.select_for_update(of=("self",))
-        .select_related("environment__tenant", "agent__owner__user", "tool_version__tool")
-        .filter(pk=key)
-    ),
-    key=Action._meta.pk,
-)
 
 
 def finish(execution: Execution, outcome: Outcome | NotSent) -> None:
@@ -63,11 +54,11 @@ def finish(execution: Execution, outcome: Outcome | NotSent) -> None:
     if isinstance(outcome, NotSent) and outcome.reason == "target_drifted":
         again = drifting.asked_anew(execution.action, outcome.preview)
     with transaction.atomic():
-        (action,) = _LOCKED(key=execution.action_id)
+        action = execution.action
+        hold(action)
         if action.attempts != execution.attempt or action.status != ActionStatus.EXECUTING:
             log.warning("late_result_refused", action=action.public_id, attempt=execution.attempt)
             return
-        execution.action = action
         lost = lost_before(execution)
         if isinstance(outcome, NotSent):
             _release(execution, outcome, lost=lost)

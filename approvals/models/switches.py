@@ -7,7 +7,6 @@ from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Concat
 from django.utils.translation import gettext
 
-from approvals.models.actions import Action
 from gateway.lib.rows import EnvironmentRow, ScopedQuerySet
 from gateway.tenants.models import User
 
@@ -21,11 +20,6 @@ class KillSwitchQuerySet(ScopedQuerySet):
     def on(self) -> "KillSwitchQuerySet":
         """Those that stop something now."""
         return self.filter(turned_off_at=None)
-
-    def over(self, action: Action) -> "KillSwitchQuerySet":
-        """Those that stop this action now."""
-        scopes = [ENVIRONMENT, f"{AGENT}{action.agent.slug}", f"{TOOL}{action.tool_name}"]
-        return self.of(action.environment_id, *scopes)
 
     def of(self, environment: Any, *scopes: Any) -> "KillSwitchQuerySet":
         """Those that stop one of these scopes of an environment now."""

@@ -36,6 +36,7 @@ from approvals.services.saving import change_view, remove_view, save_view
 from approvals.services.selecting import active_rules
 from approvals.services.switching import (
     is_agent_stopped,
+    not_stopped,
     set_kill_switch,
     stopped_here,
     stopping,
@@ -94,6 +95,7 @@ __all__ = [
     "may_run_again",
     "must_step_up",
     "move_policy",
+    "not_stopped",
     "needs",
     "not_aside",
     "next_voters",

@@ -10,6 +10,7 @@ from approvals.services import binding, reading, trail
 from approvals.services.alone import may_decide_alone
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
+from gateway.lib.changing import change
 from gateway.lib.errors import StaleState
 from gateway.lib.states import announce, announcement
 from gateway.lib.unit_of_work import unit_of_work
@@ -113,8 +114,6 @@ def touch(action: Action, **columns: Any) -> None:
 
     Raises StaleState where the status is no longer the one it was read with.
     """
-    same = Action.objects.filter(pk=action.pk, status=action.status)
-    if same.update(**columns, **announcement(action)) != 1:
+    if not change(action, action.status, **columns, **announcement(action)):
         raise StaleState("The action changed meanwhile: look again.", status=action.status)
-    action.refresh_from_db()
     announce(action)

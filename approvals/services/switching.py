@@ -4,7 +4,10 @@ Every claim asks for it in the statement that takes the action (`executor`), so 
 tell to anybody: from the commit on, no process claims any more.
 """
 
+from typing import Any
+
 from django.db import IntegrityError, transaction
+from django.db.models import Exists
 from django.utils import timezone
 
 from approvals.models import Action, KillSwitch
@@ -15,6 +18,7 @@ from audit.actions import AuditAction
 from audit.context import Target
 from gateway.agents.models import Agent
 from gateway.lib.broker import JobName, ring
+from gateway.lib.changing import Condition, Held
 from gateway.lib.errors import Conflict, Denied, Refused
 from gateway.lib.prepared import Prepared
 from gateway.lib.unit_of_work import unit_of_work
@@ -25,13 +29,18 @@ from gateway.tools.models import Tool
 USE = "approvals.use_kill_switch"
 MAX_REASON = 2000
 _SCOPE = KillSwitch._meta.get_field("scope")
+_KINDS: dict[str, Any] = {"environment": Environment._meta.pk, "agent": _SCOPE, "tool": _SCOPE}
 _STOPPING = Prepared(
     lambda environment, agent, tool: KillSwitch.objects.of(
         environment, ENVIRONMENT, agent, tool
     ).select_related("turned_on_by"),
-    environment=Environment._meta.pk,
-    agent=_SCOPE,
-    tool=_SCOPE,
+    **_KINDS,
+)
+_NOT_STOPPED = Condition(
+    lambda environment, agent, tool: (
+        ~Exists(KillSwitch.objects.of(environment, ENVIRONMENT, agent, tool))
+    ),
+    **_KINDS,
 )
 
 
@@ -61,10 +70,20 @@ def set_kill_switch(
 
 def stopping(action: Action) -> list[KillSwitch]:
     """The switches that keep this action from being claimed now."""
-    return _STOPPING(
-        environment=action.environment_id, agent=f"{AGENT}{action.agent.slug}",
-        tool=f"{TOOL}{action.tool_name}",
-    )  # fmt: skip
+    return _STOPPING(**_scopes_of(action))
+
+
+def not_stopped(action: Action) -> Held:
+    """That none does, as a condition of the statement which takes the action."""
+    return _NOT_STOPPED(**_scopes_of(action))
+
+
+def _scopes_of(action: Action) -> dict[str, Any]:
+    return {
+        "environment": action.environment_id,
+        "agent": f"{AGENT}{action.agent.slug}",
+        "tool": f"{TOOL}{action.tool_name}",
+    }
 
 
 def stopped_here(environment: Environment) -> list[KillSwitch]:

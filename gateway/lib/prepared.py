@@ -43,13 +43,13 @@ class Prepared(Generic[M]):
         Raises TransactionManagementError where rows are to be locked outside a transaction.
         """
         if self._composed is None:
-            stand_ins = {name: _StandIn(name, kind) for name, kind in self._kinds.items()}
+            stand_ins = {name: StandIn(name, kind) for name, kind in self._kinds.items()}
             self._composed = _Composed.of(self._build(**stand_ins))
         return self._composed.rows(values)
 
 
-class _StandIn(Value):
-    """Where a value will be; it stands among the parameters of the composed statement."""
+class StandIn(Value):
+    """Where a value will be; it stands among the parameters of a composed statement."""
 
     def __init__(self, name: str, kind: Any) -> None:
         super().__init__(name, output_field=kind)
@@ -59,7 +59,20 @@ class _StandIn(Value):
 
     def of(self, values: dict[str, Any], connection: Any) -> Any:
         """Its value, as the database's driver wants it."""
-        return self.output_field.get_db_prep_value(values[self.value], connection)
+        field, value = self.output_field, values[self.value]
+        if isinstance(value, models.Model):
+            value = value.pk
+        if self.for_save:
+            return field.get_db_prep_save(value, connection=connection)
+        return field.get_db_prep_value(value, connection)
+
+
+def fill(statement: Statement, values: dict[str, Any], connection: Any) -> Statement:
+    """The statement with these values in the places of its stand-ins."""
+    sql, parameters = statement
+    return sql, tuple(
+        one.of(values, connection) if isinstance(one, StandIn) else one for one in parameters
+    )
 
 
 class _Composed:
@@ -107,14 +120,7 @@ class _Compiler(SQLCompiler):
         filled.connection = connections[self.connection.alias]
         if self.query.select_for_update and filled.connection.get_autocommit():
             raise TransactionManagementError("Rows are locked inside a transaction only.")
-        sql, parameters = self.statement or ("", ())
-        filled.statement = (
-            sql,
-            tuple(
-                one.of(values, filled.connection) if isinstance(one, _StandIn) else one
-                for one in parameters
-            ),
-        )
+        filled.statement = fill(self.statement or ("", ()), values, filled.connection)
         return filled
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:

@@ -11,6 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from gateway.lib.broker import JobName, ring
+from gateway.lib.changing import change, keep
 from gateway.lib.errors import StaleState
 from gateway.lib.prepared import Prepared
 
@@ -65,32 +66,35 @@ def move(row: Any, to: str, *, only_if: Any = None, **fields: Any) -> None:
     status it was read with or the condition does not hold. The instance is refreshed with what was
     written.
     """
-    old = row.status
-    _check(type(row).machine, (old,), to)
-    changed = type(row)._default_manager.filter(pk=row.pk, status=old)
-    if only_if is not None:
-        changed = changed.filter(only_if)
-    if changed.update(status=to, **fields, **announcement(row)) != 1:
-        raise StaleState(f"{row} is no longer {old}: it changed meanwhile.", row=str(row))
-    refresh(row)
+    move_quietly(row, to, only_if=only_if, **fields)
     announce(row)
 
 
-def refresh(row: Any) -> None:
-    """Read the row's own columns again; related rows that it holds stay while they are its own."""
+def move_quietly(row: Any, to: str, *, only_if: Any = None, **fields: Any) -> None:
+    """The same for a state that is usually over in a moment: its news wait for the sweep.
+
+    The next state's announcement takes them along where it comes before.
+    """
+    old = row.status
+    _check(type(row).machine, (old,), to)
+    if not change(row, old, only_if, status=to, **fields, **announcement(row)):
+        raise StaleState(f"{row} is no longer {old}: it changed meanwhile.", row=str(row))
+
+
+def hold(row: Any) -> None:
+    """Lock the row, and read its own columns again; related rows stay while they are its own."""
     model: Any = type(row)
-    found = _by_key(model)(key=row.pk)
+    found = _locked(model)(key=row.pk)
     if not found:
         raise model.DoesNotExist(f"{row} is gone.")
-    for field in row._meta.concrete_fields:
-        # A related row that is another one now is forgotten by the same assignment.
-        setattr(row, field.attname, getattr(found[0], field.attname))
-    row._prefetched_objects_cache = {}
+    keep(row, [getattr(found[0], field.attname) for field in row._meta.concrete_fields])
 
 
 @cache
-def _by_key(model: type[models.Model]) -> Prepared[Any]:
-    return Prepared(lambda key: model._base_manager.filter(pk=key), key=model._meta.pk)
+def _locked(model: type[models.Model]) -> Prepared[Any]:
+    return Prepared(
+        lambda key: model._base_manager.filter(pk=key).select_for_update(), key=model._meta.pk
+    )
 
 
 def move_many(queryset: models.QuerySet[Any], old: str, to: str, **fields: Any) -> list[uuid.UUID]:

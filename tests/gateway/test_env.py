@@ -19,6 +19,13 @@ def test_a_variable_wins_over_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert env.text(NAME) == "from the variable"
 
 
+@pytest.mark.parametrize("version", [(3, 34, 1), (3, 37, 2)])
+def test_an_sqlite_that_is_too_old_is_refused_with_what_to_do(version: tuple[int, ...]) -> None:
+    with pytest.raises(env.BadSetting, match="or newer is needed: take a newer Python"):
+        env.check_sqlite(version)
+    env.check_sqlite((3, 38, 0))
+
+
 def test_a_missing_value_and_an_unreadable_file_name_the_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

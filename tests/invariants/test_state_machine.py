@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from approvals.execution import claiming, looking
-from approvals.models.switches import KillSwitchQuerySet
 from approvals.services import reading, rechecking, withdrawing
 from gateway.connectors.fake import FakeConnector
 from gateway.tenants.roles import Role
@@ -56,7 +55,7 @@ def requesters_may_decide(patch: pytest.MonkeyPatch) -> None:
 
 
 def kill_switches_stop_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(KillSwitchQuerySet, "over", lambda rows, action: rows.none())
+    patch.setattr(claiming, "not_stopped", lambda action: None)
     patch.setattr(claiming, "stopping", lambda action: [])
 
 

@@ -17,8 +17,14 @@ from gateway.budgets.scopes import Subjects
 from gateway.budgets.services import alerting
 from gateway.budgets.services.standings import Standing, look, refusal
 from gateway.budgets.states import UsageStatus
+from gateway.lib.prepared import Prepared
 from gateway.lib.states import move_many
 from gateway.tenants.models import Environment
+
+_RESERVED = Prepared(
+    lambda ref: UsageEntry.objects.filter(ref=ref, status=UsageStatus.RESERVED).order_by()[:1],
+    ref=UsageEntry._meta.get_field("ref"),
+)
 
 
 def reserve(environment: Environment, ref: str, standings: Iterable[Standing]) -> None:
@@ -104,8 +110,14 @@ def release(*refs: str) -> None:
     _end(refs, UsageStatus.RELEASED)
 
 
-@transaction.atomic
 def _end(refs: Sequence[str], to: UsageStatus) -> None:
+    # Most actions have nothing set aside; what an action has was set aside before it was approved.
+    if any(_RESERVED(ref=ref) for ref in refs):
+        _end_all(refs, to)
+
+
+@transaction.atomic
+def _end_all(refs: Sequence[str], to: UsageStatus) -> None:
     moved = move_many(UsageEntry.objects.filter(ref__in=refs), UsageStatus.RESERVED, to)
     if not moved:
         return

@@ -1,11 +1,16 @@
 """What a change of an action or run sets off: the run follows, reports open, desks are told."""
 
+from typing import Any
+
 import structlog
+from django.db.models import Q
 
 from approvals.models import Action
 from audit import context
 from gateway.budgets.models import BudgetAlert
 from gateway.lib import live
+from gateway.lib.changing import Condition, change
+from gateway.lib.prepared import Prepared
 from gateway.notices.services import filing
 from gateway.runs import services as runs
 from gateway.runs.models import Run
@@ -16,20 +21,32 @@ KINDS: dict[str, type[Announcing]] = {
     model.announces: model for model in (Action, Run, BudgetAlert)
 }
 
+_ANNOUNCED: dict[str, Prepared[Any]] = {
+    kind: Prepared(
+        lambda key, model=model: model.objects.select_related("environment__tenant").filter(
+            pk=key, announce_due_at__isnull=False
+        ),
+        key=model._meta.pk,
+    )
+    for kind, model in KINDS.items()
+}
+_SAME = {
+    kind: Condition(
+        lambda version: Q(row_version=version), version=model._meta.get_field("row_version")
+    )
+    for kind, model in KINDS.items()
+}
+
 
 def announce(kind: str, pk: str) -> None:
     """Handle one announcement; the mark is cleared only for the version that was handled.
 
     Every part may be repeated without harm, so a crash in between costs nothing.
     """
-    model = KINDS[kind]
-    row: Announcing | None = (
-        model.objects.select_related("environment__tenant")
-        .filter(pk=pk, announce_due_at__isnull=False)
-        .first()
-    )
-    if row is None:
+    found = _ANNOUNCED[kind](key=pk)
+    if not found:
         return
+    (row,) = found
     context.adopt(row.correlation_id)
     if isinstance(row, Action):
         runs.action_changed(row)
@@ -38,7 +55,7 @@ def announce(kind: str, pk: str) -> None:
     _tell(row, kind)
     if isinstance(row, Action):
         filing.follow(row)
-    model.objects.filter(pk=row.pk, row_version=row.row_version).update(announce_due_at=None)
+    change(row, None, _SAME[kind](version=row.row_version), announce_due_at=None)
 
 
 def _tell(row: Announcing, kind: str) -> None:

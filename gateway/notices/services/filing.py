@@ -14,6 +14,7 @@ from approvals.models import Action, Delegation
 from approvals.states import ActionStatus
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
+from gateway.lib.prepared import Prepared
 from gateway.lib.states import move_many
 from gateway.notices.media import Medium, Occasion, risk_of
 from gateway.notices.models import Browser, Chat, ChatIdentity, Notice, Preference
@@ -25,6 +26,12 @@ from gateway.tenants.models import Environment, Member, Tenant, User
 GIVE_UP_AFTER = timedelta(hours=24)
 # Occasion, medium and member (none: a room) of what was filed for one version.
 Known = set[tuple[str, str, UUID | None]]
+_ANY = Prepared(
+    lambda action: (
+        Notice.objects.filter(action=action).exclude(occasion=Occasion.CLOSED).order_by()[:1]
+    ),
+    action=Action._meta.pk,
+)
 
 
 def follow(action: Action) -> None:
@@ -42,7 +49,10 @@ def withdraw(action: Action) -> None:
     notices = Notice.objects.filter(action=action).exclude(occasion=Occasion.CLOSED)
     if action.status == ActionStatus.PENDING:
         notices = notices.exclude(action_version=action.version)
-    if not notices.exists():
+        is_any = notices.exists()
+    else:
+        is_any = bool(_ANY(action=action.pk))
+    if not is_any:
         return
     move_many(
         notices, NoticeStatus.DUE, NoticeStatus.WITHDRAWN, due_at=None, reason="no_longer_open"
