@@ -16,7 +16,7 @@ from approvals.services.binding import requirement_of
 from approvals.services.locking import lock, touch
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
-from gateway.lib.broker import JobName, ring_again
+from gateway.lib.broker import JobName, ring_again, ring_each_again
 from gateway.lib.errors import StaleState
 from gateway.lib.states import move
 from gateway.lib.work import FREE
@@ -27,18 +27,16 @@ CHUNK = 200
 def sweep() -> int:
     """Do what time asks for and ring again for whatever is due; how many rows it touched."""
     touched = expire_due() + escalate_due() + remind_due()
-    for pk in due_to_execute().values_list("pk", flat=True)[:CHUNK]:
-        ring_again(JobName.EXECUTE_ACTION, str(pk))
-        touched += 1
+    due = list(due_to_execute().values_list("pk", flat=True)[:CHUNK])
+    ring_each_again(JobName.EXECUTE_ACTION, [(str(pk),) for pk in due])
     changed = redefining.behind().values_list("tool_version__tool", flat=True)
     for tool_pk in set(changed[:CHUNK]):
         ring_again(JobName.FOLLOW_TOOL, str(tool_pk))
         touched += 1
     unannounced = Action.objects.filter(announce_due_at__lte=Now())
-    for pk in unannounced.values_list("pk", flat=True)[:CHUNK]:
-        ring_again(JobName.ANNOUNCE, Action.announces, str(pk))
-        touched += 1
-    return touched
+    untold = list(unannounced.values_list("pk", flat=True)[:CHUNK])
+    ring_each_again(JobName.ANNOUNCE, [(Action.announces, str(pk)) for pk in untold])
+    return touched + len(due) + len(untold)
 
 
 def expire_due() -> int:

@@ -3,7 +3,7 @@
 `ring` sends after the commit and swallows broker errors, because the sweep finds every due row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -26,6 +26,8 @@ NAMESPACE = "countersign"
 # What a sweep adds to a queue ends here: workers that are behind hear of every due row anyway, and
 # bells for the same rows, again each second, would take the time that the work needs.
 MOST_WAITING = 200
+# Of the rows that a sweep finds, however many messages there are: they may be about others.
+ALWAYS_RUNG = 10
 # Between two looks at a queue of delayed messages that is empty, times that of the others.
 PATIENCE_WITH_DELAYED = 5
 # A sweep that waits will see what the next one would.
@@ -202,15 +204,29 @@ def ring_again(name: JobName, *ids: str) -> None:
         ring(name, *ids)
 
 
+def ring_each_again(name: JobName, rows: Sequence[Sequence[str]]) -> None:
+    """The same for many rows, the most urgent first: for as many as the queue is short of.
+
+    Most rows of a backlog have their message, and a second one is work for nothing.
+    """
+    waiting = _waiting(name)
+    most = min(max(len(rows) - waiting, ALWAYS_RUNG), MOST_WAITING - waiting)
+    for ids in rows[: max(0, most)]:
+        ring(name, *ids)
+
+
 def is_behind(name: JobName) -> bool:
     """Whether so much waits in the job's queue that ringing once more would only delay it."""
+    return _waiting(name) >= (MOST_SWEEPS if name == JobName.SWEEP else MOST_WAITING)
+
+
+def _waiting(name: JobName) -> int:
     if not isinstance(broker, RedisBroker):
-        return False
-    most = MOST_SWEEPS if name == JobName.SWEEP else MOST_WAITING
+        return 0
     try:
-        return int(broker.client.llen(f"{NAMESPACE}:{QUEUES[name]}")) >= most
+        return int(broker.client.llen(f"{NAMESPACE}:{QUEUES[name]}"))
     except redis.RedisError:
-        return False  # the ring itself says what is wrong
+        return 0  # the ring itself says what is wrong
 
 
 def is_reachable() -> bool:

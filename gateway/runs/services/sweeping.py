@@ -3,7 +3,7 @@
 from django.db.models.functions import Now
 
 from gateway.lib import work
-from gateway.lib.broker import JobName, ring_again
+from gateway.lib.broker import JobName, ring_again, ring_each_again
 from gateway.runs.models import Report, Run
 from gateway.runs.services import capping
 from gateway.runs.states import ReportStatus, RunStatus
@@ -27,6 +27,5 @@ def sweep() -> int:
         ring_again(name, pk)
     unannounced = Run.objects.filter(announce_due_at__lte=Now()).values_list("pk", flat=True)
     found = list(unannounced[:CHUNK])
-    for pk in found:
-        ring_again(JobName.ANNOUNCE, Run.announces, str(pk))
+    ring_each_again(JobName.ANNOUNCE, [(Run.announces, str(pk)) for pk in found])
     return timed_out + len(rings) + len(found)

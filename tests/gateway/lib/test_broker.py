@@ -45,6 +45,33 @@ def test_a_queue_that_forgot_everything_is_filled_again(queue: Queue) -> None:
     assert waiting(queue, JobName.ANNOUNCE) == 1
 
 
+def test_rows_that_have_their_message_get_no_second_one(queue: Queue) -> None:
+    rows = [(str(number),) for number in range(50)]
+    for number in range(30):
+        bells.ring(JobName.EXECUTE_ACTION, str(number))
+    bells.ring_each_again(JobName.EXECUTE_ACTION, rows)
+    assert waiting(queue, JobName.EXECUTE_ACTION) == 50
+    outages.command(queue.socket, "FLUSHALL")
+    bells.ring_each_again(JobName.EXECUTE_ACTION, rows)
+    assert waiting(queue, JobName.EXECUTE_ACTION) == 50
+
+
+def test_the_most_urgent_rows_are_rung_for_whatever_waits(queue: Queue) -> None:
+    for number in range(100):
+        bells.ring(JobName.ANNOUNCE, "action", str(number))
+    bells.ring_each_again(JobName.EXECUTE_ACTION, [(f"due {n}",) for n in range(50)])
+    messages = b"".join(bells.broker.client.hvals(f"{bells.NAMESPACE}:actions.msgs")).decode()  # type: ignore[attr-defined]
+    rung = [n for n in range(50) if f'"due {n}"' in messages]
+    assert rung == list(range(bells.ALWAYS_RUNG))
+
+
+def test_many_rows_fill_a_queue_no_further_than_to_its_bound(queue: Queue) -> None:
+    for _ in range(2):
+        rows = [(str(number),) for number in range(2 * MOST_WAITING)]
+        bells.ring_each_again(JobName.EXECUTE_ACTION, rows)
+        assert waiting(queue, JobName.EXECUTE_ACTION) == MOST_WAITING
+
+
 def test_one_sweep_at_most_waits(queue: Queue) -> None:
     assert not bells.is_behind(JobName.SWEEP)
     bells.ring_now(JobName.SWEEP)
