@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis import RedisError
 
 from gateway.lib.shared import Change, change_here
@@ -36,11 +36,27 @@ class _Away:
     until = 0.0
 
 
+class KeptClient(RedisCacheClient):
+    """Django's makes a client for every question, which takes longer than asking it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._kept: dict[bool, Any] = {}
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        """The client to read or to write with; it only holds a pool."""
+        made = self._kept.get(write)
+        if made is None:
+            made = self._kept[write] = super().get_client(key, write=write)
+        return made
+
+
 class RedisOrMemoryCache(RedisCache):
     """Django's Redis cache with a second one in the process behind it."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
+        self._class = KeptClient
         self._memory = LocMemCache("while-redis-is-away", {})
 
     def add(self, *args: Any, **options: Any) -> Any:
