@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench import gate, report
 from bench.book import FIGURES, LARGE, Book
+from bench.calm import Calm
 from bench.gate import GATE
 from bench.goals import goals
 from bench.peers import hook
@@ -47,7 +48,7 @@ def main() -> int:
     place = Place(folder)
     where = report.surroundings(options)
     try:
-        book = _measure(place, options)
+        book, calm = _measure(place, options)
     finally:
         place.close()
         if options.keep:
@@ -55,17 +56,18 @@ def main() -> int:
         else:
             shutil.rmtree(folder, ignore_errors=True)
     found = goals(book, options.databases)
+    where = f"{where}\n{calm.line()}"
     report.write(book, found, where=where, is_markdown=options.markdown)
     return 1 if any(goal.is_failed for goal in found) else 0
 
 
-def _measure(place: Place, options: argparse.Namespace) -> Book:
+def _measure(place: Place, options: argparse.Namespace) -> tuple[Book, Calm]:
     place.prepare(options.databases, [OURS, *({DRF} & set(options.peers))])
     measuring = Measuring(place, options)
     with place.queue():
         for number in range(1, options.rounds + 1):
             measuring.round(number)
-    return measuring.book
+    return measuring.book, measuring.calm
 
 
 def _options() -> argparse.Namespace:
@@ -74,6 +76,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--markdown", action="store_true", help="print what the README holds")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5)
+    parser.add_argument(
+        "--patience", type=float, default=300.0,
+        help="seconds to wait in all for moments without others' work on the processors",
+    )  # fmt: skip
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--sizes", type=_numbers, default=[1024, 8192])
     parser.add_argument("--servers", type=_words, default=["uvicorn", "daphne"])

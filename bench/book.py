@@ -22,6 +22,8 @@ class Measured:
     p99_ms: float = 0.0
     peak_mb: float = 0.0
     cpu_us: float = 0.0
+    # Events a second of the peer in the slices between; 0 where it was measured in its own step.
+    beside_per_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Book:
         """Round by round, how many times the peer's value; None where either is missing."""
         pairs = list(zip(rows, peers, strict=False))
         found = [value(row) / value(peer) for row, peer in pairs if value(peer)]
+        return Spread.of(found) if found else None
+
+    def beside(self, rows: list[Measured]) -> Spread | None:
+        """Round by round, how many times what the peer did in the slices between."""
+        found = [row.per_s / row.beside_per_s for row in rows if row.beside_per_s]
         return Spread.of(found) if found else None
 
 

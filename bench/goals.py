@@ -121,7 +121,9 @@ def _on(database: str, book: Book) -> Iterator[Goal]:
     on = TITLES[database]
     for one in COMPARISONS:
         rows, peers = (of.rows(book, database) for of in (one.ours, one.peer))
-        if found := book.ratio(rows, peers, one.value):
+        is_beside = one.peer.server == FASTAPI.server and one.value is per_s
+        beside = book.beside(rows) if is_beside else None
+        if found := beside or book.ratio(rows, peers, one.value):
             yield Goal(f"{on}: {one.text}", found, "×", one.wanted, one.floor, one.is_most)
     drain = Of("uvicorn", DRAIN).rows(book, database)
     if found := book.spread(drain, per_s):

@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from bench.book import BURST, DRAIN, DUPLICATES, FIXED, LARGE, Book, Measured
+from bench.calm import Calm
 from bench.drain import drained_per_s
 from bench.goals import MAXIMAL, SMALL
 from bench.limits import commits_per_s
@@ -15,6 +18,9 @@ from bench.peers import hook
 from bench.places import Place
 from bench.servers import Candidate, Running, running
 
+PEER = Candidate("fastapi")
+# A burst of ours is measured in so many slices, each beside one of FastAPI's.
+SLICES = 3
 RATE_PER_S = 200.0
 FIXED_S = 3.0
 # Those at the fixed rate, and before them what warms up.
@@ -65,9 +71,15 @@ class Measuring:
         self.place = place
         self.options = options
         self.book = Book()
+        self.calm = Calm(options.patience)
 
     def round(self, number: int) -> None:
         """Measure every candidate once."""
+        with running(PEER, self.place) as peer:
+            self.peer = peer
+            self._steps(number)
+
+    def _steps(self, number: int) -> None:
         for step in steps(self.options, number):
             if step.candidate.server == "limit":
                 self._limit(number, step)
@@ -86,20 +98,45 @@ class Measuring:
             )
             if not is_taken:
                 continue
-            before = server.cpu_s()
             job = self._job(step.candidate, figure, server=server, size=size, known=answers)
-            found = _load(job)
+            if figure == BURST and step.candidate.is_ours:
+                found, beside = self._sliced(server, job)
+            else:
+                found, beside = self._taken(server, job), 0.0
             answers = found["answers"] if figure == BURST else answers
-            spent = (server.cpu_s() - before) / max(1, found["answers"]) * 1e6
             measured = Measured(
-                found["per_s"], found["p50_ms"], found["p99_ms"], server.peak_mb(), spent
-            )
+                found["per_s"], found["p50_ms"], found["p99_ms"], server.peak_mb(),
+                found["cpu_us"], beside,
+            )  # fmt: skip
             # The backlog that a worker drains comes in like anything else, but is no figure.
             title = "filling" if figure == DRAIN else figure
             self._say(number, step.candidate, title, size=size, measured=measured,
                       note=_note(job, found))  # fmt: skip
             if figure != DRAIN:
                 self.book.add(step.candidate, figure, size=size, measured=measured)
+
+    def _taken(self, server: Running, job: dict[str, Any]) -> dict[str, Any]:
+        before = server.cpu_s()
+        found = _load(job)
+        found["cpu_us"] = (server.cpu_s() - before) / max(1, found["answers"]) * 1e6
+        return found
+
+    def _sliced(self, server: Running, job: dict[str, Any]) -> tuple[dict[str, Any], float]:
+        """Ours in slices, each next to one of FastAPI's, and the rate that those stand for.
+
+        Other people's work comes and goes within seconds: what is to be compared has to be close.
+        """
+        ours, ratios = [], []
+        for number in range(SLICES):
+            with server.worker_stopped():
+                self.calm.wait()
+                peer = _load(job | {"port": self.peer.port})
+            # What is sent again and again later is what the first slice sent.
+            own = job if number == 0 else job | {"run": f"{job['run']}-{number}"}
+            ours.append(self._taken(server, own))
+            ratios.append(ours[-1]["per_s"] / peer["per_s"])
+        found = _together(ours)
+        return found, found["per_s"] / statistics.median(ratios)
 
     def _job(
         self, candidate: Candidate, figure: str, *, server: Running, size: int, known: int
@@ -162,6 +199,17 @@ def _load(job: dict[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.load", json.dumps(job)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     return dict(json.loads(done.stdout))
+
+
+def _together(slices: list[dict[str, Any]]) -> dict[str, Any]:
+    """The slices as one: medians, with the codes of all and the answers of the first."""
+    medians = {
+        name: statistics.median(each[name] for each in slices)
+        for name in ("per_s", "p50_ms", "p99_ms", "cpu_us")
+    }
+    codes = sum((Counter(each["codes"]) for each in slices), Counter())
+    ran_dry = any(each["ran_dry"] for each in slices)
+    return {**medians, "codes": codes, "ran_dry": ran_dry, "answers": slices[0]["answers"]}
 
 
 def _note(job: dict[str, Any], found: dict[str, Any]) -> str:

@@ -11,10 +11,9 @@ import django
 
 from bench.book import BURST, DUPLICATES, FIXED, Book, Measured, Spread, p99_ms, per_s
 from bench.goals import Goal
-from bench.plan import RATE_PER_S
+from bench.plan import PEER, RATE_PER_S
 from bench.servers import Candidate
 
-PEER = Candidate("fastapi")
 HEADS = ("candidate", "events/s", "p50 ms", "p99 ms", "CPU µs", "peak MB")
 GOAL_HEADS = ("goal", "median", "lowest–highest", "wanted", "verdict")
 TITLES = {BURST: "new events", DUPLICATES: "known events", FIXED: f"{RATE_PER_S:.0f} a second"}
@@ -52,11 +51,18 @@ def _tables(book: Book) -> Iterator[tuple[str, Cells, list[Cells]]]:
         # At a rate that everybody holds only the waiting differs.
         told, value = ("p99 × FastAPI's", p99_ms) if figure == FIXED else ("× FastAPI", per_s)
         rows = [
-            (*_row(each, found), _times(book.ratio(found, peers, value)))
+            (
+                *_row(each, found),
+                _times(_beside(book, found, figure) or book.ratio(found, peers, value)),
+            )
             for each in candidates
             if (found := book.get(each, figure, size))
         ]
         yield f"{TITLES[figure]}, {size} bytes", (*HEADS, told), rows
+
+
+def _beside(book: Book, rows: list[Measured], figure: str) -> Spread | None:
+    return book.beside(rows) if figure == BURST else None
 
 
 def _row(candidate: Candidate, rows: list[Measured]) -> Cells:

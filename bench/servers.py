@@ -1,6 +1,7 @@
 """Starts each candidate exactly as the product does, on a socket that listens already."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -59,6 +60,19 @@ class Running:
 
     port: int
     process: subprocess.Popen[bytes]
+    worker: subprocess.Popen[bytes] | None = None
+
+    @contextmanager
+    def worker_stopped(self) -> Iterator[None]:
+        """The worker beside it does nothing meanwhile, where there is one."""
+        if self.worker is None:
+            yield
+            return
+        self.worker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.worker.send_signal(signal.SIGCONT)
 
     def peak_mb(self) -> float:
         """The most memory that the server process ever held, in MB."""
@@ -94,7 +108,7 @@ def running(candidate: Candidate, place: Place) -> Iterator[Running]:
                 _wait(server)
                 yield server
                 return
-            with worker(environment, place):
+            with worker(environment, place) as server.worker:
                 _wait(server)
                 yield server
 
