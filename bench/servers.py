@@ -75,20 +75,32 @@ class Running:
             self.worker.send_signal(signal.SIGCONT)
 
     def peak_mb(self) -> float:
-        """The most memory that the server process ever held, in MB."""
-        status = Path(f"/proc/{self.process.pid}/status")
-        if not status.exists():
-            return 0.0
-        line = next(ln for ln in status.read_text().splitlines() if ln.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
+        """The most memory that the server and its own processes ever held, in MB."""
+        found = [_status(pid).get("VmHWM", "0 kB") for pid in self._family()]
+        return sum(int(one.split()[0]) for one in found) / 1024
 
     def cpu_s(self) -> float:
-        """Processor time that the server process used so far, in seconds."""
-        stat = Path(f"/proc/{self.process.pid}/stat")
-        if not stat.exists():
-            return 0.0
-        fields = stat.read_text().rpartition(")")[2].split()
+        """Processor time that the server and its own processes used so far, in seconds."""
+        return sum(map(_cpu_s, self._family()))
+
+    def _family(self) -> list[int]:
+        own = Path(f"/proc/{self.process.pid}/task")
+        children = [(task / "children").read_text() for task in own.glob("*")]
+        return [self.process.pid, *(int(pid) for text in children for pid in text.split())]
+
+
+def _status(pid: int) -> dict[str, str]:
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return {}
+
+
+def _cpu_s(pid: int) -> float:
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 @contextmanager
