@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 from django.db import connections
 from standardwebhooks import Webhook
 
@@ -99,9 +98,7 @@ async def _close(intake: Intake) -> None:
     for thread in vars(intake).values():
         if isinstance(thread, ThreadPoolExecutor):
             await asyncio.get_running_loop().run_in_executor(thread, connections.close_all)
-    connection = getattr(intake.group.store, "connection", None)
-    if isinstance(connection, psycopg.AsyncConnection):
-        await connection.close()
+    await intake.group.store.close()
 
 
 async def _post(

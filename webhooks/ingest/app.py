@@ -273,6 +273,7 @@ class Intake:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
         await self.flush()
+        await self.group.store.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -16,18 +16,25 @@ log = structlog.get_logger(__name__)
 MAX_PENDING = 2000
 # Drivers and databases copy what they are given, some of them twice.
 MAX_BATCH_BYTES = 1024 * 1024
+# Small batches are best committed one by one: while one is, the next grows. So many bytes take the
+# database longer than they take us, and it should find them when it is ready.
+MAX_UNDER_WAY = 2
+SECOND_BYTES = 48 * 1024
 # By `Arrival.key`, so that two processes never lock the same rows in different orders.
 ORDER = attrgetter("entry.source_hex", "event_id")
 
 
 class Group:
-    """The pending list of one event loop: one batch in flight, and no waiting on purpose."""
+    """The pending list of one event loop: a batch or two under way, and no waiting on purpose."""
 
     def __init__(self, store: Store, bell: Bell) -> None:
         self.store = store
         self.bell = bell
         self.pending: list[Arrival] = []
-        self.task: asyncio.Task[None] | None = None
+        self.pending_bytes = 0
+        self.under_way = 0
+        # The loop keeps no reference to its tasks.
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def is_full(self) -> bool:
@@ -42,9 +49,15 @@ class Group:
         reach(Point.VERIFIED)
         arrival.done = done
         self.pending.append(arrival)
-        if self.task is None:
+        self.pending_bytes += len(arrival.body)
+        if not self.under_way or (
+            self.under_way < MAX_UNDER_WAY and self.pending_bytes >= SECOND_BYTES
+        ):
             # The task begins after everything that is ready in this turn: the batch is cut then.
-            self.task = asyncio.ensure_future(self._run())
+            self.under_way += 1
+            task = asyncio.ensure_future(self._run())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def store_one(self, arrival: Arrival) -> None:
         """Wait for the commit of this arrival; without an outcome it was not stored."""
@@ -57,8 +70,7 @@ class Group:
         loop = asyncio.get_running_loop()
         try:
             while self.pending:
-                count = _first(self.pending)
-                batch, self.pending = self.pending[:count], self.pending[count:]
+                batch = self._cut()
                 if len(batch) > 1:
                     batch.sort(key=ORDER)
                 await self._commit(batch)
@@ -66,7 +78,13 @@ class Group:
                 # In the loop's next step: the database has the next batch by then.
                 loop.call_soon(self._settle, batch)
         finally:
-            self.task = None
+            self.under_way -= 1
+
+    def _cut(self) -> list[Arrival]:
+        count = _first(self.pending)
+        batch, self.pending = self.pending[:count], self.pending[count:]
+        self.pending_bytes = sum(len(arrival.body) for arrival in self.pending)
+        return batch
 
     def _settle(self, batch: list[Arrival]) -> None:
         for arrival in batch:

@@ -11,11 +11,14 @@ POOL_OPTIONS = {"pool", "assume_role", "isolation_level", "server_side_binding"}
 
 
 class PostgresStore:
-    """psycopg's asyncio connection, kept open: raw parameters, binary, prepared at once."""
+    """psycopg's asyncio connections, kept open: raw parameters, binary, prepared at once.
+
+    As many as batches are committed at the same time.
+    """
 
     def __init__(self, database: dict[str, Any]) -> None:
         self.arguments = connection_arguments(database)
-        self.connection: psycopg.AsyncConnection[Any] | None = None
+        self._idle: list[psycopg.AsyncConnection[Any]] = []
         self.looks_first = False
 
     async def commit(self, batch: list[Arrival]) -> None:
@@ -26,7 +29,8 @@ class PostgresStore:
             await self._commit(batch)
 
     async def _commit(self, batch: list[Arrival]) -> None:
-        cursor = (await self._connected()).cursor(binary=True)
+        connection = self._idle.pop() if self._idle else await self._connected()
+        cursor = connection.cursor(binary=True)
         steps = storing(batch, looks_first=self.looks_first)
         try:
             step = next(steps)
@@ -34,6 +38,9 @@ class PostgresStore:
                 step = steps.send(await self._run(cursor, step))
         except StopIteration:
             self.looks_first = are_mostly_known(batch)
+        finally:
+            if not connection.closed:
+                self._idle.append(connection)
 
     @staticmethod
     async def _run(cursor: psycopg.AsyncCursor[Any], step: Insert | Find) -> Any:
@@ -45,16 +52,20 @@ class PostgresStore:
         await cursor.execute(Postgres.find(count), Postgres.keys(step.arrivals))
         return [(source.hex, event_id, row) for source, event_id, row in await cursor.fetchall()]
 
+    async def close(self) -> None:
+        """Close the connections."""
+        while self._idle:
+            await self._idle.pop().close()
+
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        if self.connection is None or self.connection.closed:
-            self.connection = await psycopg.AsyncConnection.connect(
-                **self.arguments,
-                autocommit=True,
-                prepare_threshold=0,
-                cursor_factory=psycopg.AsyncRawCursor,
-            )
-            self.connection.prepared_max = 2 * MAX_ROWS
-        return self.connection
+        connection: psycopg.AsyncConnection[Any] = await psycopg.AsyncConnection.connect(
+            **self.arguments,
+            autocommit=True,
+            prepare_threshold=0,
+            cursor_factory=psycopg.AsyncRawCursor,
+        )
+        connection.prepared_max = 2 * MAX_ROWS
+        return connection
 
 
 def connection_arguments(database: dict[str, Any]) -> dict[str, Any]:

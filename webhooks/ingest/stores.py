@@ -1,36 +1,42 @@
-"""Ways to run the statements: PostgreSQL in the event loop, SQLite in a thread, Django's own.
+"""Ways to run the statements: PostgreSQL's and SQLite's for the event loop, Django's own.
 
 Each takes a batch and returns once it is committed, every arrival with its outcome.
 """
 
 import asyncio
 import json
-import queue
+import marshal
+import socket
 import sqlite3
+import subprocess
+import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from webhooks.ingest import writer
 from webhooks.ingest.arrival import Arrival
 from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Sqlite, are_mostly_known, storing
 
-BUSY_S = 5.0
-# SQLite's own waiting grows to 100 ms a try, so that whoever asks more often starves the others.
-# Senders wait for this one, workers wait for nobody: it asks most often.
-BUSY_PAUSE_S = 0.001
+ANSWER_BYTES = 64 * 1024
+# What it commits may have to wait for others.
+ENDS_WITHIN_S = 2 * writer.BUSY_S
 
 
 class Store(Protocol):
-    """Commits batches; one at a time."""
+    """Commits batches; several may be under way."""
 
     async def commit(self, batch: list[Arrival]) -> None:
         """Store the batch durably; each arrival gets its outcome. Raises what the driver does."""
         ...
+
+    async def close(self) -> None:
+        """Leave nothing open; called once nothing is under way."""
 
 
 def make_store() -> Store:
@@ -45,85 +51,146 @@ def make_store() -> Store:
 
 
 class SqliteStore:
-    """One thread with one connection for the process's life, fed by a queue.
+    """A process with one connection, which commits one statement a batch; see `writer`.
 
-    A batch is one autocommit statement: few steps mean few waits for the interpreter's lock.
-    A connection opened for each request would checkpoint the log at every close.
+    It is started with the first batch, and anew where it is gone.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.work: queue.SimpleQueue[tuple[list[Arrival], asyncio.Future[None]]] = (
-            queue.SimpleQueue()
-        )
-        self.connection: sqlite3.Connection | None = None
         self.looks_first = False
-        threading.Thread(target=self._write, name="intake-writer", daemon=True).start()
+        self._writer: Writer | None = None
 
     async def commit(self, batch: list[Arrival]) -> None:
-        """Store the batch in the writer's thread."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.work.put((batch, done))
-        await done
+        """Store the batch; a writer that is lost is started again once."""
+        try:
+            await self._commit(batch)
+        except ConnectionError:
+            await self._commit(batch)
 
-    def _write(self) -> None:
-        while True:
-            batch, done = self.work.get()
-            settle: Callable[..., None] = done.set_result
-            outcome: BaseException | None = None
-            try:
-                self._commit(batch)
-            except Exception as error:  # handed to whoever waits, whatever it is
-                settle, outcome = done.set_exception, error
-            try:
-                done.get_loop().call_soon_threadsafe(settle, outcome)
-            except RuntimeError:  # the loop is closed: nobody waits any more
-                continue
+    async def _commit(self, batch: list[Arrival]) -> None:
+        if self._writer is None or self._writer.is_closed:
+            self._writer = Writer(self.path)
+        steps = storing(batch, looks_first=self.looks_first)
+        try:
+            step = next(steps)
+            while True:
+                step = steps.send(_read(step, *await self._writer.execute(*_statement(step))))
+        except StopIteration:
+            self.looks_first = are_mostly_known(batch)
 
-    def _commit(self, batch: list[Arrival]) -> None:
-        if self.connection is None:
-            self.connection = open_sqlite(self.path)
-        give_up = time.monotonic() + BUSY_S
-        while True:
-            try:
-                run(self.connection.execute, batch, looks_first=self.looks_first)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                    raise
-                time.sleep(BUSY_PAUSE_S)
+    async def close(self) -> None:
+        """End the writer, once it has committed what it was given."""
+        if self._writer is not None:
+            self._writer.hang_up()
+            await asyncio.to_thread(self._writer.wait)
+
+
+class Writer:
+    """The other end of the writing process."""
+
+    def __init__(self, path: str) -> None:
+        self.line, theirs = socket.socketpair()
+        with theirs:
+            # A whole batch fits: it is sent in one go, without waiting to be read.
+            self.line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_ROWS * 4096)
+            self.line.setblocking(False)
+            self.process = subprocess.Popen(  # noqa: S603 - a file of ours, and our own setting
+                # Without site-packages: it starts within a blink, and stays small.
+                [sys.executable, "-I", "-S", writer.__file__, str(theirs.fileno()), path],
+                stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+            )  # fmt: skip
+        self.is_closed = False
+        # Answers come in the order of the questions, which are sent whole.
+        self._sending, self._reading = asyncio.Lock(), asyncio.Lock()
+        self._heard = b""
+        self._numbers: dict[str, int] = {}
+
+    async def execute(self, text: str, values: list[Any]) -> tuple[int, Any]:
+        """Execute one statement, committed when this returns: the count of rows, the first row.
+
+        Raises what sqlite3 did there, ValueError for values that it does not take, ConnectionError
+        where the process is gone.
+        """
+        try:
+            answer = await self._ask(text, values)
+        except BaseException:
+            # Broken off between question and answer: the next would read this one's.
+            self.hang_up()
+            raise
+        if isinstance(answer[0], str):
+            raise getattr(sqlite3, answer[0], ValueError)(answer[1])
+        return answer
+
+    async def _ask(self, text: str, values: list[Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        async with self._sending:
+            number = self._numbers.get(text)
+            if number is None:
+                self._numbers[text] = len(self._numbers)
+                pieces = writer.request(self._numbers[text], text, values)
             else:
-                self.looks_first = are_mostly_known(batch)
-                return
+                pieces = writer.request(number, None, values)
+            for piece in pieces:
+                await loop.sock_sendall(self.line, piece)
+        async with self._reading:
+            return await self._answer(loop)
+
+    async def _answer(self, loop: asyncio.AbstractEventLoop) -> Any:
+        while len(self._heard) < _whole(self._heard):
+            more = await loop.sock_recv(self.line, ANSWER_BYTES)
+            if not more:
+                raise ConnectionResetError("The process that commits to SQLite is gone.")
+            self._heard += more
+        end = _whole(self._heard)
+        answer, self._heard = self._heard[writer.LENGTH.size : end], self._heard[end:]
+        return marshal.loads(answer)  # noqa: S302 - our own process
+
+    def hang_up(self) -> None:
+        """Let the process end once it has committed what it was given; who waits hears of it."""
+        if not self.is_closed:
+            self.is_closed = True
+            with suppress(OSError):
+                self.line.shutdown(socket.SHUT_RDWR)
+            # Somebody has to take note of its end; it may still have to wait for the database.
+            threading.Thread(target=self.process.wait, daemon=True).start()
+
+    def wait(self) -> None:
+        """Until the process has ended."""
+        self.process.wait(ENDS_WITHIN_S)
+        self.line.close()
 
 
-def open_sqlite(path: str) -> sqlite3.Connection:
-    """A connection whose every commit is on the disk before it returns."""
-    opened = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=2 * MAX_ROWS)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        opened.execute(f"PRAGMA {pragma}")
-    return opened
+def _whole(heard: bytes) -> int:
+    """How long the first answer is with its length in front; more than is there until that is."""
+    size = writer.LENGTH.size
+    return size + writer.LENGTH.unpack(heard[:size])[0] if len(heard) > size else size + 1
 
 
-def run(
-    execute: Callable[..., sqlite3.Cursor], batch: list[Arrival], *, looks_first: bool = False
-) -> None:
-    """Run the statements on an SQLite connection."""
-    steps = storing(batch, looks_first=looks_first)
+def _statement(step: Insert | Find) -> tuple[str, list[Any]]:
+    count = len(step.arrivals)
+    if isinstance(step, Insert):
+        return Sqlite.insert(count, step.status), Sqlite.values(step.arrivals, step.status)
+    return Sqlite.find(count), Sqlite.keys(step.arrivals)
+
+
+def _read(step: Insert | Find, count: int, row: Any) -> Any:
+    if isinstance(step, Insert):
+        return count
+    return [(source, event_id, uuid.UUID(hex=key)) for source, event_id, key in json.loads(row[0])]
+
+
+def run(execute: Callable[..., sqlite3.Cursor], batch: list[Arrival]) -> None:
+    """Run the statements on an SQLite connection of Django's."""
+    steps = storing(batch)
     try:
         step = next(steps)
         while True:
-            step = steps.send(_sqlite_step(execute, step))
+            cursor = execute(*_statement(step))
+            row = cursor.fetchone() if cursor.description else None
+            step = steps.send(_read(step, cursor.rowcount, row))
     except StopIteration:
         return
-
-
-def _sqlite_step(execute: Callable[..., sqlite3.Cursor], step: Insert | Find) -> Any:
-    count = len(step.arrivals)
-    if isinstance(step, Insert):
-        values = Sqlite.values(step.arrivals, step.status)
-        return execute(Sqlite.insert(count, step.status), values).rowcount
-    (found,) = execute(Sqlite.find(count), Sqlite.keys(step.arrivals)).fetchone()
-    return [(source, event_id, uuid.UUID(hex=row)) for source, event_id, row in json.loads(found)]
 
 
 def commit_by_django(batch: list[Arrival]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from webhooks.ingest import group as grouping
 from webhooks.ingest.arrival import Arrival, Outcome
-from webhooks.ingest.group import Group
+from webhooks.ingest.group import SECOND_BYTES, Group
 
 
 class Store:
@@ -14,11 +14,13 @@ class Store:
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
+        self.begun: list[list[str]] = []
         self.batches: list[list[str]] = []
         self.bad: set[str] = set()
         self.is_down = False
 
     async def commit(self, batch: list[Arrival]) -> None:
+        self.begun.append([a.event_id for a in batch])
         await self.open.wait()
         self.batches.append([a.event_id for a in batch])
         if self.is_down:
@@ -77,12 +79,42 @@ def test_what_arrives_in_one_turn_is_one_sorted_batch_and_one_bell(group):
     assert group.bell.rung == 1
 
 
+@pytest.mark.parametrize(
+    ("body_bytes", "begun"),
+    [
+        (SECOND_BYTES // 5, [["a"]]),
+        (SECOND_BYTES // 2, [["a"], ["b", "c"]]),
+    ],
+)
+def test_a_second_batch_is_under_way_once_it_is_worth_it_and_never_a_third(
+    loop, group, body_bytes, begun
+):
+    group.store.open.clear()
+    late = arrivals("a", "b", "c", "d", "e")
+    for arrival in late[1:]:
+        arrival.body = bytes(body_bytes)
+
+    async def run() -> None:
+        tasks = []
+        for some in (late[:1], late[1:3], late[3:]):
+            tasks += [asyncio.ensure_future(group.store_one(a)) for a in some]
+            for _ in range(5):
+                await asyncio.sleep(0)
+        assert group.store.begun == begun
+        group.store.open.set()
+        await asyncio.gather(*tasks)
+
+    loop.run_until_complete(run())
+    assert [a.outcome for a in late] == [Outcome.ACCEPTED] * 5
+    assert sorted(sum(group.store.batches, [])) == list("abcde")
+
+
 def test_what_arrives_during_a_commit_goes_into_the_next(group, loop):
     group.store.open.clear()
 
     async def run() -> None:
         first = asyncio.ensure_future(group.store_one(arrivals("a")[0]))
-        while group.pending or group.task is None:
+        while group.pending or not group.under_way:
             await asyncio.sleep(0)
         rest = [asyncio.ensure_future(group.store_one(a)) for a in arrivals("b", "c")]
         await asyncio.sleep(0)

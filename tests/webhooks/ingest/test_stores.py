@@ -10,7 +10,7 @@ from django.db import connection
 
 from gateway.lib import ids
 from tests.factories.webhooks import EventFactory, SourceFactory
-from webhooks.ingest import statements, stores
+from webhooks.ingest import statements, stores, writer
 from webhooks.ingest.arrival import Arrival, Outcome
 from webhooks.ingest.sources import Entry, entry_of
 from webhooks.models import Event
@@ -149,7 +149,7 @@ def test_known_events_that_keep_coming_wait_for_no_writer(entry, monkeypatch):
 
     assert asyncio.run(send()) == [Outcome.ACCEPTED] * 2
     assert asyncio.run(send()) == [Outcome.DUPLICATE] * 2
-    with closing(stores.open_sqlite(str(connection.settings_dict["NAME"]))) as other:
+    with closing(writer.open_sqlite(str(connection.settings_dict["NAME"]))) as other:
         other.execute("BEGIN IMMEDIATE")
         assert asyncio.run(send()) == [Outcome.DUPLICATE] * 2
 

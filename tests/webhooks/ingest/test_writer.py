@@ -1,0 +1,146 @@
+"""The process that commits to SQLite: what it is given is stored whole, whatever becomes of it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from django.db import connection
+
+from tests.factories.webhooks import SourceFactory
+from tests.webhooks.ingest.test_stores import arrival
+from webhooks.ingest import stores, writer
+from webhooks.ingest.arrival import Arrival, Outcome
+from webhooks.ingest.bell import Bell
+from webhooks.ingest.group import Group
+from webhooks.ingest.sources import Entry, entry_of
+from webhooks.ingest.stores import SqliteStore
+from webhooks.models import Event
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL is its own process"),
+]
+WITHIN_S = 20
+
+
+@pytest.fixture
+def entry() -> Entry:
+    return entry_of(SourceFactory())
+
+
+@pytest.fixture
+def store() -> Iterator[SqliteStore]:
+    made = SqliteStore(str(connection.settings_dict["NAME"]))
+    yield made
+    asyncio.run(made.close())
+
+
+def commit(store: SqliteStore, *batches: list[Arrival]) -> None:
+    async def all_at_once() -> None:
+        await asyncio.gather(*(store.commit(batch) for batch in batches))
+
+    asyncio.run(asyncio.wait_for(all_at_once(), WITHIN_S))
+
+
+def process(store: SqliteStore) -> stores.Writer:
+    assert store._writer is not None
+    return store._writer
+
+
+def test_bodies_of_every_length_arrive_as_they_were(store, entry):
+    edges = [writer.LARGE_BYTES, writer.JOINED_BYTES, 1024 * 1024]
+    lengths = [0, 1, *(edge + more for edge in edges for more in (-1, 0, 1))]
+    batch = [arrival(entry, f"msg_{n}", body=os.urandom(n)) for n in lengths]
+    commit(store, batch)
+    stored = {event.event_id: bytes(event.body) for event in Event.objects.all()}
+    assert stored == {one.event_id: one.body for one in batch}
+
+
+def test_batches_under_way_together_get_each_its_own_answer(store, entry):
+    commit(store, [arrival(entry, "known")])
+    batches = [
+        [arrival(entry, f"{number}-{n}", body=os.urandom(40_000)) for n in range(number)]
+        + [arrival(entry, "known")]
+        for number in range(12)
+    ]
+    commit(store, *batches)
+    for number, batch in enumerate(batches):
+        outcomes = [one.outcome for one in batch]
+        assert outcomes == [Outcome.ACCEPTED] * number + [Outcome.DUPLICATE]
+    assert Event.objects.count() == 1 + sum(range(12))
+
+
+def test_a_writer_that_was_killed_is_replaced_and_the_batch_is_stored(store, entry):
+    commit(store, [arrival(entry, "a")])
+    first = process(store)
+    first.process.kill()
+    batches = [[arrival(entry, "b")], [arrival(entry, "c")], [arrival(entry, "a")]]
+    commit(store, *batches)
+    assert process(store) is not first
+    assert [batch[0].outcome for batch in batches] == [
+        Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.DUPLICATE,
+    ]  # fmt: skip
+
+
+def test_a_commit_that_is_given_up_disturbs_no_later_one(store, entry):
+    commit(store, [arrival(entry, "a")])
+
+    async def give_up() -> None:
+        task = asyncio.ensure_future(store.commit([arrival(entry, "b")]))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(give_up())
+    after = arrival(entry, "c")
+    commit(store, [after])
+    assert after.outcome is Outcome.ACCEPTED
+
+
+def test_what_the_database_says_is_raised_here(tmp_path, entry):
+    store = SqliteStore(str(tmp_path / "no folder" / "db"))
+    with pytest.raises(stores.sqlite3.OperationalError, match="unable to open"):
+        commit(store, [arrival(entry, "a")])
+    asyncio.run(store.close())
+
+
+def test_a_value_that_no_database_takes_costs_no_other_event(store, entry):
+    batch = [arrival(entry, name) for name in ("a", "b", "c")]
+    batch[1].event_type = "\ud800"
+    group = Group(store, Bell())
+
+    async def deliver() -> None:
+        await asyncio.gather(*(group.store_one(one) for one in batch))
+
+    asyncio.run(asyncio.wait_for(deliver(), WITHIN_S))
+    assert [one.outcome for one in batch] == [Outcome.ACCEPTED, None, Outcome.ACCEPTED]
+    assert set(Event.objects.values_list("event_id", flat=True)) == {"a", "c"}
+
+
+def test_it_waits_for_another_writer_and_is_not_stopped_by_what_stops_the_intake(store, entry):
+    commit(store, [arrival(entry, "a")])
+    late = arrival(entry, "b")
+
+    async def wait() -> None:
+        with closing(writer.open_sqlite(store.path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            task = asyncio.ensure_future(store.commit([late]))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                process(store).process.send_signal(number)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(task), 0.1)
+            other.execute("ROLLBACK")
+            await asyncio.wait_for(task, WITHIN_S)
+
+    asyncio.run(wait())
+    assert late.outcome is Outcome.ACCEPTED
+
+
+def test_it_ends_when_the_intake_is_gone(store, entry):
+    commit(store, [arrival(entry, "a")])
+    process(store).line.close()
+    assert process(store).process.wait(WITHIN_S) == 0

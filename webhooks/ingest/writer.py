@@ -1,0 +1,122 @@
+"""The process that commits events to SQLite: a statement in, an answer out. Standard library only.
+
+A thread would do the same, but it and the event loop would wait for the interpreter's lock in turns
+(docs/decisions.md). `stores.SqliteStore` starts this file by its path and speaks to it over a
+socket; when the other end is gone, so is this process, after what it is just committing.
+
+A request is its length, then in `marshal`'s form (both ends are one Python): the statement's
+number, its text where the number is new, the values, and which of them follow as raw bytes, with
+their lengths. An answer is its length, then the count of rows and the first row, or an error's name
+and words.
+"""
+
+import marshal
+import signal
+import socket
+import sqlite3
+import struct
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+LENGTH = struct.Struct("<I")
+# Values from this length on travel beside the request: `marshal` would copy them several times.
+LARGE_BYTES = 2 * 1024
+# They are sent in one go, unless they are so many bytes that one more copy counts.
+JOINED_BYTES = 256 * 1024
+CACHED_STATEMENTS = 400
+BUSY_S = 5.0
+# SQLite's own waiting grows to 100 ms a try, so that whoever asks more often starves the others.
+# Senders wait for this one, workers wait for nobody: it asks most often.
+BUSY_PAUSE_S = 0.001
+
+# The values that travel beside a request: place and length of each.
+Beside = list[tuple[int, int]]
+
+
+def request(number: int, text: str | None, values: Sequence[Any]) -> list[bytes]:
+    """A request as it travels, in pieces to be sent one after the other."""
+    inside, beside, large = list(values), [], []
+    for place, value in enumerate(values):
+        if isinstance(value, bytes) and len(value) >= LARGE_BYTES:
+            inside[place] = None
+            beside.append((place, len(value)))
+            large.append(value)
+    packed = marshal.dumps((number, text, inside, beside))
+    head = LENGTH.pack(len(packed))
+    if sum(map(len, large)) > JOINED_BYTES:
+        return [head + packed, *large]
+    return [b"".join([head, packed, *large])]
+
+
+def open_sqlite(path: str) -> sqlite3.Connection:
+    """A connection whose every commit is on the disk before it returns."""
+    opened = sqlite3.connect(
+        path, timeout=0, isolation_level=None, cached_statements=CACHED_STATEMENTS
+    )
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        opened.execute(f"PRAGMA {pragma}")
+    return opened
+
+
+def serve(line: socket.socket, path: str) -> None:
+    """Answer until the other end is gone."""
+    opened: sqlite3.Connection | None = None
+    texts: dict[int, str] = {}
+    while head := _read(line, LENGTH.size, may_end=True):
+        packed = _read(line, *LENGTH.unpack(head))
+        number, text, values, beside = marshal.loads(packed)  # noqa: S302 - our own process
+        for place, length in beside:
+            values[place] = _read(line, length)
+        if text is not None:
+            texts[number] = text
+        answer: tuple[int | str, Any]
+        try:
+            opened = opened or open_sqlite(path)
+            answer = _executed(opened, texts[number], values)
+        except Exception as error:  # whatever it is, the other end decides what follows
+            answer = (type(error).__name__, str(error))
+        told = marshal.dumps(answer)
+        line.sendall(LENGTH.pack(len(told)) + told)
+
+
+def _executed(opened: sqlite3.Connection, text: str, values: list[Any]) -> tuple[int, Any]:
+    give_up = time.monotonic() + BUSY_S
+    while True:
+        try:
+            cursor = opened.execute(text, values)
+            return cursor.rowcount, cursor.fetchone() if cursor.description else None
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(BUSY_PAUSE_S)
+
+
+def _read(line: socket.socket, length: int, *, may_end: bool = False) -> bytearray:
+    """So many bytes; none where the other end hung up before the first and may do so."""
+    found = bytearray(length)
+    view = memoryview(found)
+    while len(view):
+        count = line.recv_into(view)
+        if not count and may_end and len(view) == length:
+            return bytearray()
+        if not count:
+            raise ConnectionResetError("The other end hung up in the middle of a request.")
+        view = view[count:]
+    return found
+
+
+def main() -> None:
+    """Serve on the socket and the database that the arguments name."""
+    # The intake is told to stop, and stops this one by hanging up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    except OSError:  # the other end is gone while we answer
+        return
+
+
+if __name__ == "__main__":
+    main()
