@@ -27,6 +27,8 @@ from webhooks.states import EventStatus
 
 log = structlog.get_logger(__name__)
 CHUNK = 500
+# In one transaction where the database has one writer: between two the intake gets its turn.
+WRITTEN = 100
 # Larger bodies are claimed like other events, which bounds what is in memory at once.
 MAX_BYTES = 16 * 1024
 # Held from reading rows to their end where a database cannot skip what another thread has read:
@@ -59,7 +61,7 @@ def record_chunk() -> int:
     can_skip = connection.features.has_select_for_update_skip_locked
     with transaction.atomic() if can_skip else TURN:
         rows = list(limiting.locked(_due(plain)).values_list(*COLUMNS)[:CHUNK])
-        ended = _end(_by_ending(rows, plain))
+        ended = _end(_by_ending(rows, plain), at_once=CHUNK if can_skip else WRITTEN)
     if ended:
         _tell(plain.values(), rows[-1][0])
     return ended
@@ -110,15 +112,11 @@ def _type_in(source: Source, body: Any, headers: Any, delivery: uuid.UUID | None
     return type_of(source, bytes(body), kind)
 
 
-@transaction.atomic
-def _end(endings: Endings) -> int:
+def _end(endings: Endings, *, at_once: int = CHUNK) -> int:
     """Move those that are still waiting; whoever claimed one meanwhile keeps it. How many moved."""
     total = 0
     for ending, pks in endings.items():
-        ended = move_all(
-            Event.objects.filter(pk__in=pks), EventStatus.RECEIVED, EventStatus.PROCESSED,
-            due_at=None, reason="", attempts=F("attempts") + 1, **ending._asdict(),
-        )  # fmt: skip
+        ended = sum(_move(pks[at : at + at_once], ending) for at in range(0, len(pks), at_once))
         total += ended
         if ended:
             # One line for all of them; the intake has written one for each.
@@ -132,6 +130,13 @@ def _end(endings: Endings) -> int:
                 last=last,
             )
     return total
+
+
+def _move(pks: list[uuid.UUID], ending: Ending) -> int:
+    return move_all(
+        Event.objects.filter(pk__in=pks), EventStatus.RECEIVED, EventStatus.PROCESSED,
+        due_at=None, reason="", attempts=F("attempts") + 1, **ending._asdict(),
+    )  # fmt: skip
 
 
 def _tell(sources: Iterable[Source], last: uuid.UUID) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gateway.lib.states import move
@@ -207,3 +208,16 @@ def test_where_rows_cannot_be_skipped_one_thread_records_after_the_other(monkeyp
     for thread in threads:
         thread.join()
     assert counts == [2, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL has more than one writer")
+def test_between_two_short_transactions_the_intake_gets_its_turn(source, monkeypatch):
+    monkeypatch.setattr(recording, "WRITTEN", 2)
+    for _ in range(5):
+        event_of(source, event_type="order.paid")
+    with CaptureQueriesContext(connection) as asked:
+        assert recording.record_chunk() == 5
+    said = [each["sql"].split()[0] for each in asked]
+    assert said.count("UPDATE") == 3
+    assert "BEGIN" not in said
