@@ -9,6 +9,7 @@ import pytest
 from django.core.cache import cache
 from django.db.backends.sqlite3.creation import DatabaseCreation
 from django.test import TransactionTestCase
+from hypothesis import settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from audit import context
@@ -21,6 +22,9 @@ from tests.vendor import install
 from tests.vendor.install import ABSENT as NO_VENDORS
 from tests.vendor.node import Node, started
 
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 LEFT_OUT = ("long", "release")
 DATABASE = {"db", "transactional_db", "django_db_setup"}
 CHROMIUM = Path("/usr/bin/chromium")
