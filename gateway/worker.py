@@ -41,7 +41,8 @@ THREADS = 8
 SHUTDOWN_MS = 3_500
 BEAT_S = 5.0
 # Senders and people wait for the entrances; what a worker has to do is in the database. Where they
-# share processors, a worker takes about a third of what an entrance takes beside it.
+# share processors, a worker takes about a third of what an entrance takes beside it. Whoever starts
+# workers by dramatiq's own command decides for themselves.
 NICE = 5
 
 

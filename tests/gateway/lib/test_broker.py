@@ -60,7 +60,8 @@ def test_the_most_urgent_rows_are_rung_for_whatever_waits(queue: Queue) -> None:
     for number in range(100):
         bells.ring(JobName.ANNOUNCE, "action", str(number))
     bells.ring_each_again(JobName.EXECUTE_ACTION, [(f"due {n}",) for n in range(50)])
-    messages = b"".join(bells.broker.client.hvals(f"{bells.NAMESPACE}:actions.msgs")).decode()  # type: ignore[attr-defined]
+    client = bells.broker.client  # type: ignore[attr-defined]  # Redis's broker, by the fixture
+    messages = b"".join(client.hvals(f"{bells.NAMESPACE}:actions.msgs")).decode()
     rung = [n for n in range(50) if f'"due {n}"' in messages]
     assert rung == list(range(bells.ALWAYS_RUNG))
 
