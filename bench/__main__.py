@@ -49,6 +49,7 @@ def main() -> int:
     where = report.surroundings(options)
     try:
         book, calm = _measure(place, options)
+        where = f"{where}\n{place.line()}" if place.postgres else where
     finally:
         place.close()
         if options.keep:

