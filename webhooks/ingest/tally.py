@@ -2,8 +2,10 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import sleep
 
 import structlog
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -17,6 +19,10 @@ MAX_WANTED = 100
 # Of one source, fetched or not.
 MAX_DOCUMENTS = 20
 DOCUMENT_AGE_S = 300
+# Events whose copies are counted in one transaction, for which deliveries wait on SQLite; and the
+# time between two, in which a delivery that waits gets its turn.
+COUNTED = 100
+PAUSE_S = 0.002
 
 Refused = tuple[uuid.UUID | None, str]
 
@@ -57,22 +63,39 @@ class Tally:
 
 
 def write(tally: Tally, now: datetime) -> None:
-    """Add the counts to the rows, in one transaction."""
+    """Add the counts to the rows; what is written leaves the tally.
+
+    Raises DatabaseError where the rest could not be written.
+    """
+    events = sorted(tally.copies)  # so that two processes never lock rows in different orders
     with transaction.atomic():
-        named = {source_id for source_id, _ in (*tally.refused, *tally.wanted) if source_id}
-        # Counts of a source that is gone would fail every time, and all others with them.
-        known = {None, *Source.objects.filter(pk__in=named).values_list("pk", flat=True)}
-        for (source_id, reason), count in tally.refused.items():
-            if source_id in known:
-                _count_refusal(source_id, reason, count=count, now=now)
-        for secret_id, seconds in tally.used.items():
-            Secret.objects.filter(pk=secret_id).update(last_used_at=_moment(seconds))
-        for source_id, seconds in tally.heard.items():
-            Source.objects.filter(pk=source_id).update(last_event_at=_moment(seconds))
-        _count_copies(tally.copies)
-        for source_id, url in tally.wanted:
-            if source_id in known:
-                want(source_id, url, now)
+        _write_all_but_copies(tally, now)
+        _write_copies(tally.copies, events[:COUNTED])
+    for written in (tally.refused, tally.used, tally.heard, tally.wanted):
+        written.clear()
+    _forget(tally.copies, events[:COUNTED])
+    for start in range(COUNTED, len(events), COUNTED):
+        sleep(PAUSE_S)
+        part = events[start : start + COUNTED]
+        with transaction.atomic():
+            _write_copies(tally.copies, part)
+        _forget(tally.copies, part)
+
+
+def _write_all_but_copies(tally: Tally, now: datetime) -> None:
+    named = {source_id for source_id, _ in (*tally.refused, *tally.wanted) if source_id}
+    # Counts of a source that is gone would fail every time, and all others with them.
+    known = {None, *Source.objects.filter(pk__in=named).values_list("pk", flat=True)}
+    for (source_id, reason), count in tally.refused.items():
+        if source_id in known:
+            _count_refusal(source_id, reason, count=count, now=now)
+    for secret_id, seconds in tally.used.items():
+        Secret.objects.filter(pk=secret_id).update(last_used_at=_moment(seconds))
+    for source_id, seconds in tally.heard.items():
+        Source.objects.filter(pk=source_id).update(last_event_at=_moment(seconds))
+    for source_id, url in tally.wanted:
+        if source_id in known:
+            want(source_id, url, now)
 
 
 def want(source_id: uuid.UUID, url: str, now: datetime) -> None:
@@ -120,19 +143,20 @@ def _count_refusal(source_id: uuid.UUID | None, reason: str, *, count: int, now:
         row.update(count=F("count") + count, last_at=now)
 
 
-def _count_copies(copies: Counter[uuid.UUID]) -> None:
-    if not copies:
+def _write_copies(copies: Counter[uuid.UUID], events: Sequence[uuid.UUID]) -> None:
+    if not events:
         return
     is_native = connection.features.has_native_uuid_field
-    # Sorted, so that two processes never lock the same rows in different orders.
-    rows = [
-        (count, event_id if is_native else event_id.hex)
-        for event_id, count in sorted(copies.items())
-    ]
+    rows = [(copies[event], event if is_native else event.hex) for event in events]
     with connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE webhooks_event SET duplicates = duplicates + %s WHERE id = %s", rows
         )
+
+
+def _forget(copies: Counter[uuid.UUID], events: Sequence[uuid.UUID]) -> None:
+    for event in events:
+        del copies[event]
 
 
 def _moment(seconds: float) -> datetime:
