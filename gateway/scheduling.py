@@ -2,10 +2,10 @@
 
 import os
 import socket
-import threading
 import time
 import uuid
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 from django.db import DatabaseError, close_old_connections, transaction
@@ -24,6 +24,13 @@ TICK_S = 1.0
 LEASE_S = 5
 PRUNE_EVERY_S = 3_600
 NAME = "scheduler"
+
+
+class Stopping(Protocol):
+    """What ends the scheduler."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait so many seconds, less where it is to end; whether it is."""
 
 
 def holder() -> str:
@@ -47,7 +54,7 @@ def release(me: str) -> None:
     Lease.objects.filter(name=NAME, holder=me).update(until=Now())
 
 
-def run(stopping: threading.Event) -> None:
+def run(stopping: Stopping) -> None:
     """Tick until asked to stop. A tick only wakes: every deadline is a row, so none is lost."""
     me = holder()
     sequencer: Sequencer | None = None

@@ -5,7 +5,6 @@ Importing this module declares every task, so `dramatiq gateway.worker` works to
 """
 
 import os
-import signal
 import threading
 
 import django
@@ -34,6 +33,7 @@ import webhooks.tasks  # noqa: E402, F401
 from gateway.lib import heartbeat  # noqa: E402
 from gateway.lib.broker import QUEUES, broker  # noqa: E402
 from gateway.processes.children import end_with  # noqa: E402
+from gateway.processes.signals import Signals  # noqa: E402
 
 log = structlog.get_logger(__name__)
 THREADS = 8
@@ -88,14 +88,12 @@ if __name__ != "__main__":
 def main() -> None:
     """Work until SIGTERM or SIGINT; what is under way is finished or left to its lease."""
     os.nice(NICE)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    signals = Signals()
     broker.emit_after("process_boot")
     worker = dramatiq.Worker(broker, worker_threads=THREADS)
     worker.start()
     log.info("worker_started", threads=THREADS, queues=sorted(set(QUEUES.values())))
-    stopping.wait()
+    signals.wait()
     worker.stop(timeout=SHUTDOWN_MS)
     broker.close()
     log.info("worker_stopped")

@@ -8,7 +8,6 @@ Restarts what ends, stops in order. Standard library only.
 import http.client
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
 from gateway.processes.children import Adopted, Child, Spec, environment
+from gateway.processes.signals import Signals
 
 LOOK_EVERY_S = 0.5
 WHILE_STARTING_S = 0.05
@@ -123,7 +123,7 @@ class Tree:
         self.children = [self._child(spec) for spec in plan.specs]
         self.began = time.monotonic()
         self.is_ready = False
-        self.stop_asked = 0
+        self.signals = Signals(SIGNALS, wakes=[signal.SIGCHLD])
         self.exit_code = 0
 
     def _child(self, spec: Spec) -> Child:
@@ -132,32 +132,22 @@ class Tree:
 
     def run(self) -> int:
         """Keep everything running until a signal asks to stop; the exit code."""
-        wakes, waker = os.pipe()
-        os.set_blocking(waker, False)
-        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        for number in SIGNALS:
-            signal.signal(number, self._ask_to_stop)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # only to wake
-        while not self.stop_asked:
+        while not self.signals.asked:
             self._look()
             if not self.is_ready:
                 self._look_whether_ready()
             if self.plan.parent and os.getppid() != self.plan.parent:
-                self._ask_to_stop()
-            self._sleep(wakes)
+                self.signals.ask()
+            self._sleep()
         self.stop()
         return self.exit_code
 
-    def _ask_to_stop(self, *_: Any) -> None:
-        self.stop_asked += 1
-
-    def _sleep(self, wakes: int) -> None:
+    def _sleep(self) -> None:
         pause = LOOK_EVERY_S if self.is_ready else WHILE_STARTING_S
         waiting = [child.restart_at for child in self.children if child.process is None]
         if waiting:
             pause = max(0.0, min(pause, min(waiting) - time.monotonic()))
-        if select.select([wakes], [], [], pause)[0]:
-            os.read(wakes, 4096)
+        self.signals.sleep(pause)
 
     def _look(self) -> None:
         self.watcher.look()
@@ -166,7 +156,7 @@ class Tree:
             if (code := child.ended()) is not None:
                 self.watcher.forget(group)
                 self._report(child, code)
-            if child.is_due() and not self.stop_asked and self._may_start(child):
+            if child.is_due() and not self.signals.asked and self._may_start(child):
                 child.start()
                 assert child.process is not None
                 self.watcher.add(child.process.pid)
@@ -182,7 +172,7 @@ class Tree:
     def _give_up(self, reason: str) -> None:
         say("start_failed", reason=reason)
         self.exit_code = 1
-        self.stop_asked += 1
+        self.signals.ask()
 
     def _look_whether_ready(self) -> None:
         if answers(*self.plan.ready_at):
@@ -205,7 +195,7 @@ class Tree:
         while running := [child for child in children if child.process]:
             for child in running:
                 spent = time.monotonic() - began > child.spec.grace_s
-                if spent or self.stop_asked > 1:
+                if spent or self.signals.asked > 1:
                     child.signal(signal.SIGKILL)
                 group = child.process.pid if child.process else 0
                 if child.ended() is not None:

@@ -1,12 +1,11 @@
 """`manage.py scheduler`: the ticks that wake sweeps."""
 
-import signal
-import threading
 from typing import Any
 
 from django.core.management import BaseCommand
 
 from gateway import scheduling
+from gateway.processes.signals import Signals
 
 
 class Command(BaseCommand):
@@ -17,7 +16,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT."""
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
-        scheduling.run(stopping)
+        scheduling.run(Signals())
