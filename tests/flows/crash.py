@@ -31,8 +31,10 @@ from tests.flows.tree import ROOT, free_ports, started, until
 TOOLS = {"write_note": IDEMPOTENT, "shout_note": UNSAFE}
 HOLD_EVERY = 10
 SENDERS = 8
+# Of a few hundred events; the release form has thousands, on a machine that may be busy.
 SEND_WITHIN_S = 90.0
 SETTLE_WITHIN_S = 180.0
+PER_EVENT_S = 0.3
 # So that several calls are under way when the worker dies.
 EFFECT_S = 0.02
 POINTS = list(Point)
@@ -102,6 +104,8 @@ class Stage:
     client: httpx.Client
     accepted: dict[int, str] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
+    # How many events came in together last.
+    lately: int = 0
 
     @property
     def orders(self) -> Any:
@@ -111,7 +115,7 @@ class Stage:
     def deliver(self, number: int) -> None:
         """As a provider does: the same event again until it is acknowledged."""
         body = _body(event(number))
-        give_up = time.monotonic() + SEND_WITHIN_S
+        give_up = time.monotonic() + SEND_WITHIN_S + self.lately * PER_EVENT_S
         while time.monotonic() < give_up:
             with suppress(httpx.HTTPError):
                 headers = signed(body, f"msg_{number}")
@@ -145,7 +149,8 @@ class Stage:
         self.order(point, nth)
 
         def strike() -> set[str]:
-            until(lambda: not self.orders.exists(), f"{kind} dies at {point}@{nth}", within_s=90)
+            until(lambda: not self.orders.exists(), f"{kind} dies at {point}@{nth}",
+                  within_s=SEND_WITHIN_S + self.lately * PER_EVENT_S)  # fmt: skip
             until(lambda: self.is_gone(kind, pid), f"{kind} is gone")
             return self.bury(point) if kind == "worker" else set()
 
@@ -153,6 +158,7 @@ class Stage:
 
     def struck(self, numbers: range, strike: Callable[[], set[str]]) -> set[str]:
         """Deliver these events and strike meanwhile; what of it all must end as unknown."""
+        self.lately = len(numbers)
         with ThreadPoolExecutor(SENDERS) as pool:
             sent = [pool.submit(self.deliver, number) for number in numbers]
             doubtful = strike()
@@ -199,7 +205,7 @@ class Stage:
         Without `doubtful` anything that must not be repeated may be unknown, and nothing else.
         """
         until(lambda: self.sql(OPEN_ROWS)[0][0] == 0, "everything is at its end",
-              within_s=SETTLE_WITHIN_S)  # fmt: skip
+              within_s=SETTLE_WITHIN_S + self.lately * PER_EVENT_S)  # fmt: skip
         actions = self.place.items("actions")
         self.look_at_events(actions)
         unknown = {one["id"] for one in actions if one["status"] == "unknown"}
