@@ -19,8 +19,8 @@ MAX_WANTED = 100
 # Of one source, fetched or not.
 MAX_DOCUMENTS = 20
 DOCUMENT_AGE_S = 300
-# Events whose copies are counted in one transaction, for which deliveries wait on SQLite; and the
-# time between two, in which a delivery that waits gets its turn.
+# Where a database has one writer, so many events' copies are counted in one transaction, for which
+# deliveries wait; and the time between two, in which one that waits gets its turn.
 COUNTED = 100
 PAUSE_S = 0.002
 
@@ -68,15 +68,17 @@ def write(tally: Tally, now: datetime) -> None:
     Raises DatabaseError where the rest could not be written.
     """
     events = sorted(tally.copies)  # so that two processes never lock rows in different orders
+    has_one_writer = not connection.features.has_select_for_update_skip_locked
+    at_once = COUNTED if has_one_writer else max(1, len(events))
     with transaction.atomic():
         _write_all_but_copies(tally, now)
-        _write_copies(tally.copies, events[:COUNTED])
+        _write_copies(tally.copies, events[:at_once])
     for written in (tally.refused, tally.used, tally.heard, tally.wanted):
         written.clear()
-    _forget(tally.copies, events[:COUNTED])
-    for start in range(COUNTED, len(events), COUNTED):
+    _forget(tally.copies, events[:at_once])
+    for start in range(at_once, len(events), at_once):
         sleep(PAUSE_S)
-        part = events[start : start + COUNTED]
+        part = events[start : start + at_once]
         with transaction.atomic():
             _write_copies(tally.copies, part)
         _forget(tally.copies, part)

@@ -138,7 +138,7 @@ def test_copies_that_cannot_all_be_written_are_each_counted_once(monkeypatch):
     tally.copies[events[3]] = -1  # which the column refuses
 
     assert not try_write(tally)
-    assert set(tally.copies) == set(events[2:])
+    assert events[3] in tally.copies
     tally.copies[events[3]] = 1
     assert try_write(tally)
 
