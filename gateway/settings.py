@@ -176,8 +176,8 @@ REDIS_URL = env.text("REDIS_URL", "") or EMBEDDED_REDIS_URL
 TASK_BROKER = "redis"
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL]},
+        "BACKEND": "gateway.lib.layer.ChannelLayer",
+        "CONFIG": {"host": REDIS_URL},
     }
 }
 CACHES = {

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, Q, Subquery
+from django.db.models import Count, Min, Q, Subquery, Value
 
 from approvals import sensitive
 from approvals.models import Action
@@ -11,12 +11,49 @@ from approvals.policy import facts
 from approvals.services.previewing import Preview
 from approvals.services.wishes import Wish
 from approvals.states import ActionStatus
+from gateway.agents.models import Agent
 from gateway.budgets import services as budgets
 from gateway.lib import wordlists
+from gateway.lib.prepared import Prepared
 from gateway.tenants.models import Environment
 
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
 REFUSALS = (ActionStatus.REJECTED, ActionStatus.DENIED)
+
+
+def _uses(*, agent: Any, tool: Any, itself: Any, target: Any, hour: Any, day: Any) -> Any:
+    """The counts over the last day and the first use, as one line of values, or as none at all."""
+    ours = Action.objects.filter(agent_id=agent, tool_name=tool).exclude(pk=itself)
+    used = ours.exclude(status=ActionStatus.INVALID).order_by("created_at")
+    today = Q(created_at__gte=day)
+    return (
+        ours.filter(today | Q(pk=Subquery(used.values("pk")[:1])))
+        .order_by()
+        .annotate(all=Value(1))
+        .values("all")
+        .annotate(
+            calls_1h=Count("pk", filter=Q(created_at__gte=hour)),
+            calls_24h=Count("pk", filter=today),
+            succeeded_24h=Count("pk", filter=today & Q(status=ActionStatus.SUCCEEDED)),
+            refused_24h=Count("pk", filter=today & Q(status__in=REFUSALS)),
+            same_target_24h=Count("pk", filter=today & Q(target=target)),
+            first=Min("created_at", filter=~Q(status=ActionStatus.INVALID)),
+        )
+        .values_list(*COUNTED, "first")
+    )
+
+
+COUNTED = ("calls_1h", "calls_24h", "succeeded_24h", "refused_24h", "same_target_24h")
+_CREATED = Action._meta.get_field("created_at")
+_USES = Prepared(
+    lambda **values: _uses(**values),
+    agent=Agent._meta.pk,
+    tool=Action._meta.get_field("tool_name"),
+    itself=Action._meta.pk,
+    target=Action._meta.get_field("target"),
+    hour=_CREATED,
+    day=_CREATED,
+)
 
 
 def facts_of(
@@ -78,17 +115,9 @@ def _history(action: Action, now: datetime) -> dict[str, Any]:
 
     Without the action itself, which is among its rows where it is edited.
     """
-    ours = Action.objects.filter(agent_id=action.agent_id, tool_name=action.tool_name)
-    ours = ours.exclude(pk=action.pk)
-    used = ours.exclude(status=ActionStatus.INVALID).order_by("created_at")
-    today = Q(created_at__gte=now - DAY)
-    seen = ours.filter(today | Q(pk=Subquery(used.values("pk")[:1]))).aggregate(
-        calls_1h=Count("pk", filter=Q(created_at__gte=now - HOUR)),
-        calls_24h=Count("pk", filter=today),
-        succeeded_24h=Count("pk", filter=today & Q(status=ActionStatus.SUCCEEDED)),
-        refused_24h=Count("pk", filter=today & Q(status__in=REFUSALS)),
-        same_target_24h=Count("pk", filter=today & Q(target=action.target)),
-        first=Min("created_at", filter=~Q(status=ActionStatus.INVALID)),
-    )
-    first = seen.pop("first")
-    return {**seen, "is_first_use": first is None}
+    found = _USES(
+        agent=action.agent_id, tool=action.tool_name, itself=action.pk, target=action.target,
+        hour=now - HOUR, day=now - DAY,
+    )  # fmt: skip
+    *counts, first = found[0] if found else (*(0 for _ in COUNTED), None)
+    return {**dict(zip(COUNTED, counts, strict=True)), "is_first_use": first is None}

@@ -18,6 +18,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from gateway.lib.layer import ChannelLayer
+
 log = structlog.get_logger(__name__)
 GROUP = "countersign.news"
 WAITING_NEWS = 100
@@ -47,16 +49,20 @@ def _send(topics: tuple[str, ...], news: News) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
+    messages = [
+        {"type": "news", "topic": topic, "news": news, "mark": _new_mark()} for topic in topics
+    ]
     try:
-        # A worker's threads have no loop: each call makes one, and with it a connection.
-        async_to_sync(_send_each)(layer, topics, news)
+        if isinstance(layer, ChannelLayer):
+            layer.group_send_at_once(GROUP, messages)
+        else:
+            async_to_sync(_send_each)(layer, messages)
     except Exception as error:  # whatever the layer's driver raises: news may be lost, work may not
         log.warning("news_lost", topic=topics[0], error=repr(error))
 
 
-async def _send_each(layer: Any, topics: tuple[str, ...], news: News) -> None:
-    for topic in topics:
-        message = {"type": "news", "topic": topic, "news": news, "mark": _new_mark()}
+async def _send_each(layer: Any, messages: list[News]) -> None:
+    for message in messages:
         await layer.group_send(GROUP, message)
 
 

@@ -20,15 +20,15 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.query import Query
 from django.db.transaction import TransactionManagementError
 
-M = TypeVar("M", bound=models.Model)
+M = TypeVar("M")
 # A statement, and its parameters: some of them stand-ins until there are values.
 Statement = tuple[str, tuple[Any, ...]]
 
 
 class Prepared(Generic[M]):
-    """One query of whole rows, for other values each time."""
+    """One query, for other values each time: of rows, or of what `values_list` takes from them."""
 
-    def __init__(self, build: Callable[..., models.QuerySet[M]], **kinds: Any) -> None:
+    def __init__(self, build: Callable[..., models.QuerySet[Any, M]], **kinds: Any) -> None:
         """`build` makes the queryset from stand-ins of its values; `kinds` are their fields.
 
         It is called once, so nothing else may vary: not the time, not the length of a list.
@@ -93,7 +93,9 @@ class _Composed:
     def rows(self, values: dict[str, Any]) -> list[Any]:
         """What the database answers for these values."""
         model, using = self.queryset.model, self.queryset.db
-        return list(models.QuerySet(model, _Query(model, self.compiler.filled(values)), using))
+        found: Any = models.QuerySet(model, _Query(model, self.compiler.filled(values)), using)
+        found._iterable_class = self.queryset._iterable_class
+        return list(found)
 
 
 class _Query(Query):

@@ -20,6 +20,7 @@ from audit import context
 from audit.context import Actor
 from gateway.lib import live
 from gateway.lib.errors import DomainError
+from gateway.lib.prepared import Prepared
 from gateway.lib.states import move, move_many
 from gateway.lib.work import backoff_s
 from gateway.runs.services import RunNotReady
@@ -33,6 +34,15 @@ from webhooks.states import EventStatus
 log = structlog.get_logger(__name__)
 MAX_ATTEMPTS = 10
 NOT_READY_S = 1.0
+_HELD = Prepared(
+    lambda key, attempts: (
+        Event.objects.select_for_update(of=("self",))
+        .select_related("environment__tenant")
+        .filter(pk=key, status=EventStatus.PROCESSING, attempts=attempts)
+    ),
+    key=Event._meta.pk,
+    attempts=Event._meta.get_field("attempts"),
+)
 # After this long a chunk is not gone on with, so that a slow event holds up few others.
 CHUNK_S = 10.0
 
@@ -187,8 +197,7 @@ def _fail(
 
 def _held(event: Event) -> Event | None:
     """The row, locked, if this worker's claim is still the newest one."""
-    rows = Event.objects.select_for_update(of=("self",)).select_related("environment__tenant")
-    return rows.filter(pk=event.pk, status=EventStatus.PROCESSING, attempts=event.attempts).first()
+    return next(iter(_HELD(key=event.pk, attempts=event.attempts)), None)
 
 
 def _tell(events: list[Event]) -> None:

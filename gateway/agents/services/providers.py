@@ -8,8 +8,16 @@ from audit.context import Target
 from gateway.agents.models import EVERY_TOOL, Agent, Provider
 from gateway.lib import sealing
 from gateway.lib.errors import Refused
+from gateway.lib.prepared import Prepared
 from gateway.providers import registry
 from gateway.tenants.models import Environment
+
+_OWN = Prepared(
+    lambda provider: (
+        Agent.objects.filter(provider=provider).select_related("owner").order_by("created_at")[:1]
+    ),
+    provider=Provider._meta.pk,
+)
 
 
 @transaction.atomic
@@ -68,9 +76,8 @@ def _place(provider: Provider) -> dict[str, str]:
 
 def agent_of_provider(provider: Provider) -> Agent:
     """The agent that a provider runs; one without gets its own, which may propose every tool."""
-    found = provider.agents.order_by("created_at").first()
-    if found is not None:
-        return found
+    if found := _OWN(provider=provider.pk):
+        return found[0]
     agent, _ = Agent.objects.get_or_create(
         environment=provider.environment,
         slug=provider.slug,

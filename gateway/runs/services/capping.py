@@ -17,6 +17,7 @@ from gateway.budgets import services as budgets
 from gateway.budgets.services import Standing
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
+from gateway.lib.changing import change
 from gateway.runs.models import Run
 from gateway.runs.services.timeline import append, locked, shift
 from gateway.runs.states import FINAL, RunStatus
@@ -53,7 +54,7 @@ def take_call(pk: Any) -> NoRoom | None:
     most = caps.smallest("max_tool_calls", run.agent.caps, run.constraints)
     if most is not None and run.calls >= most:
         return NoRoom(BUDGET_CODE, _end(run, "max_tool_calls", used=run.calls + 1, most=most))
-    Run.objects.filter(pk=pk).update(calls=F("calls") + 1)
+    change(run, None, calls=F("calls") + 1)
     return None
 
 

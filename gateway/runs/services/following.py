@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import models, transaction
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from approvals.models import Action
@@ -13,7 +15,8 @@ from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
 from gateway.lib.broker import JobName, ring
-from gateway.runs.models import Report, Run
+from gateway.lib.prepared import Prepared
+from gateway.runs.models import Report, Run, RunEvent
 from gateway.runs.services.timeline import append, locked, shift
 from gateway.runs.states import FINAL, RunStatus
 from gateway.tenants import principals
@@ -26,6 +29,24 @@ BUDGET_CODE, RATE_CODE = "budget_exceeded", "rate_limited"
 TOLD_BY_CODE = frozenset({BUDGET_CODE, RATE_CODE})
 TOLD_AT_ONCE = TOLD_BY_CODE | {"rejected", "expired", "not_permitted", "loop_detected"}
 RAN = frozenset({ActionStatus.SUCCEEDED, ActionStatus.FAILED})
+_STATUSES = Prepared(
+    lambda run: (
+        Action.objects.filter(run_id=run).order_by().values_list("status", flat=True).distinct()
+    ),
+    run=Run._meta.pk,
+)
+_NOTED = Prepared(
+    lambda run, kind, action: (
+        RunEvent.objects.filter(run=run, kind=kind)
+        .alias(about=Cast(KT("data__action"), models.TextField()))
+        .filter(about=action)
+        .values_list("data", flat=True)
+    ),
+    run=Run._meta.pk,
+    kind=RunEvent._meta.get_field("kind"),
+    action=models.TextField(),
+)
+_REPORT = Prepared(lambda action: Report.objects.filter(action=action), action=Action._meta.pk)
 
 
 def action_changed(action: Action) -> None:
@@ -56,15 +77,14 @@ def _note(run: Run, action: Action) -> None:
     if action.code in TOLD_AT_ONCE:
         data["code"] = action.code
     kind = f"action.{action.status}"
-    if not run.events.filter(
-        kind=kind, data__action=action.public_id, data__version=action.version
-    ):
+    noted = _NOTED(run=run.pk, kind=kind, action=action.public_id)
+    if all(line.get("version") != action.version for line in noted):
         append(run, kind, data, event=action.source_event)
 
 
 def _follow(run: Run) -> None:
     """One pending action: waiting for approval. One open: tool required. None: the agent's turn."""
-    statuses = set(Action.objects.filter(run_id=run.pk).values_list("status", flat=True))
+    statuses = set(_STATUSES(run=run.pk))
     if ActionStatus.PENDING in statuses:
         wanted = RunStatus.WAITING_APPROVAL
     elif statuses & OPEN:
@@ -90,17 +110,12 @@ def _owe_report(run: Run, action: Action) -> None:
     by_provider = action.requester_kind == PROVIDERS_CALL
     if run.status in FINAL or run.provider_run_id is None or not by_provider:
         return
-    report, created = Report.objects.get_or_create(
-        action=action,
-        defaults={
-            "run": run,
-            "call_id": action.call_id,
-            "answer": _answer(action),
-            "give_up_at": timezone.now() + REPORT_FOR,
-            "due_at": timezone.now(),
-        },
-    )
-    if created:
+    # The run is locked, so nobody opens it in between.
+    if not _REPORT(action=action.pk):
+        report = Report.objects.create(
+            action=action, run=run, call_id=action.call_id, answer=_answer(action),
+            give_up_at=timezone.now() + REPORT_FOR, due_at=timezone.now(),
+        )  # fmt: skip
         audit.record(
             AuditAction.REPORT_OPENED, target=Target("report", report.public_id),
             scope=run.environment.audit_scope, meta={"action": action.public_id},

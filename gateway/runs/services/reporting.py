@@ -13,9 +13,10 @@ from gateway.http.errors import OutsideError
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
 from gateway.lib.failpoints import Point, reach
+from gateway.lib.prepared import Prepared
 from gateway.lib.states import move
 from gateway.providers.base import RunUpdate, ToolAnswer, ToolError
-from gateway.runs.models import Report
+from gateway.runs.models import Report, Run
 from gateway.runs.services import updating
 from gateway.runs.services.provider_calls import provider_call
 from gateway.runs.services.timeline import append, locked
@@ -24,6 +25,14 @@ from gateway.runs.states import FINAL, ReportStatus
 log = structlog.get_logger(__name__)
 LEASE_S = 60
 OPEN = (ReportStatus.DUE, ReportStatus.SENDING)
+_FIRST_OPEN = Prepared(
+    lambda run: (
+        Report.objects.filter(run=run, status__in=OPEN)
+        .select_related("action")
+        .order_by("action__id")[:1]
+    ),
+    run=Run._meta.pk,
+)
 
 
 def report_run(run_pk: str) -> None:
@@ -36,12 +45,13 @@ def report_run(run_pk: str) -> None:
 
 def _claim(run_pk: str) -> Report | None:
     """The run's next report; None while another one is under way or none is due."""
+    if not _FIRST_OPEN(run=run_pk):
+        return None  # without waiting for the run's lock; what opens later rings again
     with transaction.atomic():
         run = locked(run_pk)
-        reports = Report.objects.filter(run=run, status__in=OPEN).order_by("action__id")
-        first = reports.select_related("action").first()
-        if first is None:
+        if not (found := _FIRST_OPEN(run=run_pk)):
             return None
+        (first,) = found
         now = timezone.now()
         if first.status == ReportStatus.SENDING:
             if first.lease_until and first.lease_until > now:
@@ -111,6 +121,7 @@ def _delivered(report: Report) -> None:
             delivered_at=Now(),
             error="",
         )
+        fresh.run = run
         append(run, "report.delivered", {"call_id": report.call_id})
         _record(fresh, AuditAction.REPORT_DELIVERED)
 
@@ -122,6 +133,7 @@ def _later_or_dead(report: Report, error: OutsideError) -> None:
         fresh = Report.objects.get(pk=report.pk)
         if fresh.attempts != report.attempts or fresh.status != ReportStatus.SENDING:
             return
+        fresh.run = run
         if error.permanent or fresh.give_up_at <= timezone.now():
             move(fresh, ReportStatus.DEAD, due_at=None, lease_until=None, error=error.detail)
             append(run, "report.dead", {"call_id": report.call_id, "reason": error.reason})

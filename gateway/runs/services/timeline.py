@@ -2,35 +2,58 @@
 
 from typing import Any
 
-from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Actor, Target
+from audit.inserting import insert
 from gateway.lib import live
+from gateway.lib.prepared import Prepared
 from gateway.lib.states import move
 from gateway.runs.models import Run, RunEvent
 from gateway.runs.services.clocks import clock
 from gateway.runs.states import FINAL, RunStatus
 
-
-def locked(pk: Any) -> Run:
-    """The run, locked for this transaction."""
-    return (
+_LOCKED = Prepared(
+    lambda key: (
         Run.objects.select_for_update(of=("self",))
         .select_related("environment__tenant", "agent__owner__user", "provider")
-        .get(pk=pk)
-    )
+        .filter(pk=key)
+    ),
+    key=Run._meta.pk,
+)
+_LAST_LINE = Prepared(
+    lambda run: RunEvent.objects.filter(run=run).order_by("-number").only("number")[:1],
+    run=Run._meta.pk,
+)
+
+
+def locked(pk: Any) -> Run:
+    """The run, locked for this transaction, its parts in one and the same environment.
+
+    Raises Run.DoesNotExist.
+    """
+    found = _LOCKED(key=pk)
+    if not found:
+        raise Run.DoesNotExist(f"Run {pk} is gone.")
+    (run,) = found
+    for part in (run.agent, run.provider):
+        # Else each of them asks the database for it once more.
+        if part.environment_id == run.environment_id:
+            part.environment = run.environment
+    return run
 
 
 def append(run: Run, kind: str, data: dict[str, Any] | None = None, *, event: str = "") -> RunEvent:
     """Add a line to the timeline; the caller holds the run's lock."""
-    last = run.events.aggregate(last=Max("number"))["last"] or 0
-    line = RunEvent.objects.create(
-        run=run, number=last + 1, kind=kind, data=data or {}, source_event=event
-    )
+    last = next((line.number for line in _LAST_LINE(run=run.pk)), 0)
+    line = RunEvent(
+        run=run, number=last + 1, kind=kind, data=data or {}, source_event=event,
+        created_at=timezone.now(),
+    )  # fmt: skip
+    insert(line)
     live.publish(run.live_topic, {"kind": "run_event", "id": run.public_id, "number": line.number})
     return line
 

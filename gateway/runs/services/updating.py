@@ -15,11 +15,13 @@ from audit.actions import AuditAction
 from audit.context import Target
 from gateway.agents import services as agents
 from gateway.agents.models import Provider
+from gateway.lib.changing import change
 from gateway.lib.errors import Conflict
+from gateway.lib.prepared import Prepared
 from gateway.lib.states import announce
 from gateway.lib.strictjson import Marked
 from gateway.providers.base import RunUpdate, ToolCall
-from gateway.runs.models import Run
+from gateway.runs.models import Run, RunEvent
 from gateway.runs.services import capping, spending
 from gateway.runs.services.clocks import time_out_of
 from gateway.runs.services.timeline import append, locked, provider_actor, shift
@@ -33,6 +35,28 @@ PATH = {
     RunStatus.RUNNING: RunStatus.TOOL_REQUIRED,
 }
 STORED_KEYS = ("output", "error")
+_KNOWN = Prepared(
+    lambda provider, name: Run.objects.filter(provider=provider, provider_run_id=name),
+    provider=Provider._meta.pk,
+    name=Run._meta.get_field("provider_run_id"),
+)
+_STARTING = Prepared(
+    lambda provider, now: (
+        Run.objects.filter(provider=provider, status=RunStatus.QUEUED, lease_until__gt=now)
+        .only("pk")
+        .order_by()[:1]
+    ),
+    provider=Provider._meta.pk,
+    now=Run._meta.get_field("lease_until"),
+)
+_HEARD = Prepared(
+    lambda run, event, kind: (
+        RunEvent.objects.filter(run=run, source_event=event, kind=kind).only("pk").order_by()[:1]
+    ),
+    run=Run._meta.pk,
+    event=RunEvent._meta.get_field("source_event"),
+    kind=RunEvent._meta.get_field("kind"),
+)
 
 
 class RunNotReady(Exception):
@@ -71,7 +95,10 @@ def apply_update(
         held = locked(run.pk)
         _take_in(held, update, event=event_public_id)
     if held.status not in FINAL:
-        for call in update.calls:
+        for number, call in enumerate(update.calls):
+            if number:
+                # The call before this one was counted or has ended the run.
+                held.refresh_from_db(fields=["calls"])
             _propose(
                 held, call, event=event_public_id, event_sha256=event_sha256,
                 event_facts=event_facts or {},
@@ -83,13 +110,9 @@ def apply_update(
 
 
 def _find_or_open(provider: Provider, update: RunUpdate, *, correlation_id: str, event: str) -> Run:
-    found = Run.objects.filter(provider=provider, provider_run_id=update.run_id).first()
-    if found is not None:
-        return found
-    starting = Run.objects.filter(
-        provider=provider, status=RunStatus.QUEUED, lease_until__gt=timezone.now()
-    )
-    if starting.exists():
+    if found := _KNOWN(provider=provider.pk, name=update.run_id):
+        return found[0]
+    if _STARTING(provider=provider.pk, now=timezone.now()):
         raise RunNotReady(f"{provider} is starting a run; {update.run_id} may be that one.")
     return _open(provider, update, correlation_id=correlation_id, event=event)
 
@@ -124,7 +147,7 @@ def _open(provider: Provider, update: RunUpdate, *, correlation_id: str, event: 
 
 def _take_in(run: Run, update: RunUpdate, *, event: str) -> None:
     """The timeline line and the moves of one update; the run is locked."""
-    if event and run.events.filter(source_event=event, kind=_kind(update)).exists():
+    if event and _HEARD(run=run.pk, event=event, kind=_kind(update)):
         return
     used_up = spending.count(run, update.usage)
     if run.status in FINAL:
@@ -136,7 +159,7 @@ def _take_in(run: Run, update: RunUpdate, *, event: str) -> None:
     append(run, _kind(update), data, event=event)
     fields = _fields(update)
     if fields:
-        Run.objects.filter(pk=run.pk).update(**fields)
+        change(run, None, **fields)
     target = _target(run, update)
     while target and run.status != target:
         if run.status == RunStatus.WAITING_APPROVAL and target not in FINAL:
@@ -146,7 +169,6 @@ def _take_in(run: Run, update: RunUpdate, *, event: str) -> None:
             target if type(run).machine.allows(run.status, target) else PATH[RunStatus(run.status)]
         )
         shift(run, step, actor=provider_actor(run))
-    run.refresh_from_db()
     capping.keep_steps(run)
     capping.keep_budgets(run, used_up)
 
@@ -178,8 +200,6 @@ def _propose(
     run: Run, call: ToolCall, *, event: str, event_sha256: str, event_facts: dict[str, Any]
 ) -> None:
     """Take one tool call through the gate; a reused call id is told, not stored."""
-    # The call before this one, in the same update, was counted or has ended the run.
-    run.refresh_from_db(fields=["calls"])
     call_id = call.id or f"{event_sha256[:32] or event}:{call.index}"
     try:
         propose(

@@ -4,18 +4,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.connectors import registry
+from gateway.lib.prepared import Prepared
 from gateway.tenants.models import Environment
 from gateway.tools.models import Risk, SideEffect, Tool, ToolVersion
+
+_ENABLED = Prepared(
+    lambda environment, name: (
+        Tool.objects.within(environment)
+        .filter(name=name, is_enabled=True, archived_at=None)
+        .select_related("current__connection", "environment__tenant")
+        .order_by()[:1]
+    ),
+    environment=Environment._meta.pk,
+    name=Tool._meta.get_field("name"),
+)
 
 
 def enabled(environment: Environment, name: str) -> Tool | None:
     """The enabled tool of this name, with its current version, in one query."""
-    found: Tool | None = (
-        Tool.objects.within(environment)
-        .filter(name=name, is_enabled=True, archived_at=None)
-        .select_related("current__connection", "environment__tenant")
-        .first()
-    )
+    found = next(iter(_ENABLED(environment=environment.pk, name=name)), None)
     if found is not None and found.current is not None:
         # What is asked of the version leads back here without another query.
         found.current.tool = found
