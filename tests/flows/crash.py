@@ -43,11 +43,14 @@ AT_THE_ENTRANCE = POINTS[: POINTS.index(Point.TAKEN)]
 IN_DOUBT = {Point.PARTLY_SENT, Point.SENT, Point.ANSWER_READ}
 # How often a point is passed while so many events come in: not for each one where they go together.
 SELDOM = {Point.INSERTING: 16, Point.COMMITTED: 16, Point.ANSWERED: 40, Point.RUNG: 40}
+# Each by an index, because it is asked again and again while tens of thousands are there.
 OPEN_ROWS = """
 SELECT (SELECT count(*) FROM webhooks_event WHERE due_at IS NOT NULL)
+     + (SELECT count(*) FROM approvals_action WHERE announce_due_at IS NOT NULL)
+     + (SELECT count(*) FROM approvals_action WHERE status = 'approved')
      + (SELECT count(*) FROM approvals_action
-        WHERE status IN ('approved', 'executing') OR announce_due_at IS NOT NULL)
-     + (SELECT count(*) FROM runs_report WHERE status IN ('due', 'sending'))
+        WHERE environment_id IN (SELECT id FROM tenants_environment) AND status = 'executing')
+     + (SELECT count(*) FROM runs_report WHERE due_at IS NOT NULL)
 """
 UNDER_WAY = """
 SELECT a.id, a.tool_name, e.status FROM approvals_execution e
@@ -106,6 +109,8 @@ class Stage:
     account: Account = field(default_factory=Account)
     # How many events came in together last.
     lately: int = 0
+    # The actions as they were after each death so far, by their ids.
+    known: dict[str, Any] = field(default_factory=dict)
 
     @property
     def orders(self) -> Any:
@@ -205,8 +210,8 @@ class Stage:
         Without `doubtful` anything that must not be repeated may be unknown, and nothing else.
         """
         until(lambda: self.sql(OPEN_ROWS)[0][0] == 0, "everything is at its end",
-              within_s=SETTLE_WITHIN_S + self.lately * PER_EVENT_S)  # fmt: skip
-        actions = self.place.items("actions")
+              within_s=SETTLE_WITHIN_S + self.lately * PER_EVENT_S, poll_s=0.2)  # fmt: skip
+        actions = self.actions()
         self.look_at_events(actions)
         unknown = {one["id"] for one in actions if one["status"] == "unknown"}
         if doubtful is not None:
@@ -215,9 +220,24 @@ class Stage:
         effects = self.look_at_effects(actions)
         self.account.unknown_done += len(unknown & set(effects))
         for key in unknown:
-            self.reconcile(key, "succeeded" if key in effects else "failed")
+            outcome = "succeeded" if key in effects else "failed"
+            self.reconcile(key, outcome)
+            self.known[key]["status"] = outcome
         until(lambda: self.sql(OPEN_ROWS)[0][0] == 0, "the reconciled ones are reported")
         self.look_at_reports(actions)
+
+    def look_again(self) -> None:
+        """Read everything anew and compare it once more: nothing changed behind our back."""
+        self.known.clear()
+        self.settle(set())
+
+    def actions(self) -> list[Any]:
+        """All actions; those that came to their end at an earlier death as they were then."""
+        for page in self.place.pages("actions"):
+            if page and all(one["id"] in self.known for one in page):
+                break  # the newest come first
+            self.known |= {one["id"]: one for one in page if one["id"] not in self.known}
+        return list(self.known.values())
 
     def look_at_events(self, actions: list[Any]) -> None:
         """Accepted = stored = processed = one action each, and the held ones wait."""

@@ -43,13 +43,16 @@ class Place:
 
     def items(self, resource: str, **query: Any) -> list[Any]:
         """Every row of a list, over all its pages."""
-        found: list[Any] = []
+        return [row for page in self.pages(resource, **query) for row in page]
+
+    def pages(self, resource: str, **query: Any) -> Iterator[list[Any]]:
+        """The pages of a list, one after the other."""
         cursor: str | None = None
         while True:
             page = self.get(f"/{resource}", **query, **({"cursor": cursor} if cursor else {}))
-            found += page["items"]
+            yield page["items"]
             if not page["has_more"]:
-                return found
+                return
             cursor = page["next_cursor"]
 
     def settled(self, action_id: str, *, within_s: float = 30) -> Any:

@@ -27,6 +27,7 @@ def kill(
                 first = len(here.accepted)
                 numbers = range(first, first + count)
                 here.die(point, passes(point, count, lot), numbers)
+        here.look_again()
         with capsys.disabled():
             # T201: the figure of this run.
             print(f"\nT47 {', '.join(points)}: {here.account}")  # noqa: T201

@@ -48,7 +48,9 @@ CHILDREN = {
 T = TypeVar("T")
 
 
-def until(found: Callable[[], T | None], what: str, *, within_s: float = WAIT_S) -> T:
+def until(
+    found: Callable[[], T | None], what: str, *, within_s: float = WAIT_S, poll_s: float = POLL_S
+) -> T:
     """What the condition gives once it is true; raises AssertionError when the time is over."""
     give_up = time.monotonic() + within_s
     while True:
@@ -59,7 +61,7 @@ def until(found: Callable[[], T | None], what: str, *, within_s: float = WAIT_S)
             raise AssertionError(
                 f"{what}: not within {within_s:.0f} s; the last look gave {value!r}"
             )
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
 
 
 def free_ports(count: int) -> list[int]:
