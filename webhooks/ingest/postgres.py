@@ -1,24 +1,24 @@
 """The statements on PostgreSQL: on a connection of the event loop, and on one of Django's."""
 
+import uuid
 from typing import Any
 
 import psycopg
+from psycopg.pq.abc import PGresult
 
 from webhooks.ingest.arrival import Arrival
-from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Postgres, are_mostly_known, storing
+from webhooks.ingest.libpq import Line
+from webhooks.ingest.statements import Find, Insert, Postgres, Row, are_mostly_known, storing
 
 POOL_OPTIONS = {"pool", "assume_role", "isolation_level", "server_side_binding"}
 
 
 class PostgresStore:
-    """psycopg's asyncio connections, kept open: raw parameters, binary, prepared at once.
-
-    As many as batches are committed at the same time.
-    """
+    """Connections that are kept open: as many as batches are committed at the same time."""
 
     def __init__(self, database: dict[str, Any]) -> None:
         self.arguments = connection_arguments(database)
-        self._idle: list[psycopg.AsyncConnection[Any]] = []
+        self._idle: list[Line] = []
         self.looks_first = False
 
     async def commit(self, batch: list[Arrival]) -> None:
@@ -29,43 +29,44 @@ class PostgresStore:
             await self._commit(batch)
 
     async def _commit(self, batch: list[Arrival]) -> None:
-        connection = self._idle.pop() if self._idle else await self._connected()
-        cursor = connection.cursor(binary=True)
+        line = await self._line()
         steps = storing(batch, looks_first=self.looks_first)
         try:
             step = next(steps)
             while True:
-                step = steps.send(await self._run(cursor, step))
+                step = steps.send(await _run(line, step))
         except StopIteration:
             self.looks_first = are_mostly_known(batch)
         finally:
-            if not connection.closed:
-                self._idle.append(connection)
+            if not line.is_closed:
+                self._idle.append(line)
 
-    @staticmethod
-    async def _run(cursor: psycopg.AsyncCursor[Any], step: Insert | Find) -> Any:
-        count = len(step.arrivals)
-        if isinstance(step, Insert):
-            values = Postgres.values(step.arrivals, step.status)
-            await cursor.execute(Postgres.insert(count, step.status), values)
-            return cursor.rowcount
-        await cursor.execute(Postgres.find(count), Postgres.keys(step.arrivals))
-        return [(source.hex, event_id, row) for source, event_id, row in await cursor.fetchall()]
+    async def _line(self) -> Line:
+        while self._idle:
+            if not (line := self._idle.pop()).is_closed:
+                return line
+        return await Line.opened(self.arguments)
 
     async def close(self) -> None:
         """Close the connections."""
         while self._idle:
-            await self._idle.pop().close()
+            self._idle.pop().close()
 
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
-        connection: psycopg.AsyncConnection[Any] = await psycopg.AsyncConnection.connect(
-            **self.arguments,
-            autocommit=True,
-            prepare_threshold=0,
-            cursor_factory=psycopg.AsyncRawCursor,
-        )
-        connection.prepared_max = 2 * MAX_ROWS
-        return connection
+
+async def _run(line: Line, step: Insert | Find) -> Any:
+    count = len(step.arrivals)
+    if isinstance(step, Insert):
+        values = Postgres.encoded(step.arrivals, step.status)
+        result = await line.execute(Postgres.insert(count, step.status), values)
+        return result.command_tuples
+    result = await line.execute(Postgres.find(count), Postgres.encoded_keys(step.arrivals))
+    return [_found(result, row) for row in range(result.ntuples)]
+
+
+def _found(result: PGresult, row: int) -> Row:
+    """A row of `find`: the source, the event's id, and the id of its row."""
+    source, event_id, key = (result.get_value(row, column) or b"" for column in range(3))
+    return source.hex(), event_id.decode(), uuid.UUID(bytes=key)
 
 
 def connection_arguments(database: dict[str, Any]) -> dict[str, Any]:

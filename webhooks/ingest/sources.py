@@ -93,10 +93,14 @@ class Entry:
     documents: Mapping[str, bytes] = field(default_factory=dict)
     source_hex: str = ""
     environment_hex: str = ""
+    source_bytes: bytes = b""
+    environment_bytes: bytes = b""
 
     def __post_init__(self) -> None:
-        self.source_hex = self.source_id.hex
+        # Each event's row has both: in SQLite's form, and in PostgreSQL's.
+        self.source_hex, self.source_bytes = self.source_id.hex, self.source_id.bytes
         self.environment_hex = self.environment_id.hex
+        self.environment_bytes = self.environment_id.bytes
 
     def live_keys(self, now: float) -> list[Key]:
         """The keys that count at this time."""

@@ -1,0 +1,109 @@
+"""A connection of the event loop speaks to a real PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from webhooks.ingest.libpq import Line
+from webhooks.ingest.postgres import connection_arguments
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's protocol"),
+]
+LENGTH = b"SELECT length($1::bytea)"
+# More than a socket takes before somebody reads.
+LARGE = 32 * 1024 * 1024
+
+
+def on_a_line(work: Callable[[Line], Awaitable[Any]]) -> Any:
+    async def working() -> Any:
+        line = await Line.opened(connection_arguments(connection.settings_dict))
+        try:
+            return await work(line)
+        finally:
+            line.close()
+
+    return asyncio.run(asyncio.wait_for(working(), 60))
+
+
+async def length(line: Line, value: bytes) -> int:
+    result = await line.execute(LENGTH, [value])
+    return int.from_bytes(result.get_value(0, 0) or b"", "big")
+
+
+async def backend(line: Line) -> int:
+    result = await line.execute(b"SELECT pg_backend_pid()", [])
+    return int.from_bytes(result.get_value(0, 0) or b"", "big")
+
+
+def test_what_is_larger_than_the_socket_takes_arrives_whole():
+    async def work(line: Line) -> list[int]:
+        return [await length(line, b"x" * size) for size in (0, 1, LARGE, 5)]
+
+    assert on_a_line(work) == [0, 1, LARGE, 5]
+
+
+def test_a_statement_is_prepared_once():
+    async def work(line: Line) -> bytes | None:
+        for _ in range(3):
+            await length(line, b"x")
+        result = await line.execute(b"SELECT count(*)::text FROM pg_prepared_statements", [])
+        return result.get_value(0, 0)
+
+    assert on_a_line(work) == b"2"  # and this question itself
+
+
+def test_an_error_of_the_server_is_raised_and_the_connection_goes_on():
+    async def work(line: Line) -> int:
+        for text, error in (
+            (b"SELECT nothing", psycopg.errors.UndefinedColumn),
+            (b"SELECT 1/length($1::bytea)", psycopg.errors.DivisionByZero),
+        ):
+            with pytest.raises(error):
+                await line.execute(text, [b""] if b"$1" in text else [])
+        assert not line.is_closed
+        return await length(line, b"abc")
+
+    assert on_a_line(work) == 3
+
+
+def test_a_connection_that_the_server_ended_says_so_and_is_closed():
+    async def work(line: Line) -> bool:
+        pid = await backend(line)
+        with psycopg.connect(**connection_arguments(connection.settings_dict)) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        with pytest.raises(psycopg.OperationalError):
+            await length(line, b"x")
+        return line.is_closed
+
+    assert on_a_line(work)
+
+
+def test_an_idle_connection_that_the_server_ended_is_closed_by_itself():
+    async def work(line: Line) -> None:
+        pid = await backend(line)
+        with psycopg.connect(**connection_arguments(connection.settings_dict)) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        while not line.is_closed:
+            await asyncio.sleep(0)
+
+    on_a_line(work)
+
+
+def test_who_is_broken_off_leaves_no_answer_for_the_next():
+    async def work(line: Line) -> bool:
+        asked = asyncio.ensure_future(line.execute(b"SELECT pg_sleep(30)", []))
+        while not line.is_waiting:
+            await asyncio.sleep(0)
+        asked.cancel()
+        with suppress(asyncio.CancelledError):
+            await asked
+        return line.is_closed
+
+    assert on_a_line(work)

@@ -1,0 +1,125 @@
+"""One connection to PostgreSQL for the event loop, by libpq's own asynchronous calls.
+
+psycopg opens it and hands over its `pq` layer, the documented wrapper of libpq. Its cursors turn
+every parameter by a search for its type, and wait through a new event and timer each time: as much
+work as the rest of storing an event, for statements whose types never vary.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGresult
+
+OK = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
+
+
+class Line:
+    """A connection that executes one statement at a time, each text prepared at its first use."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._connection = connection  # which would close what it opened, were it forgotten
+        self._pq = connection.pgconn
+        self._loop = asyncio.get_running_loop()
+        self._socket = self._pq.socket
+        self._names: dict[bytes, bytes] = {}
+        self._formats: dict[int, list[int]] = {}
+        self._answer: asyncio.Future[PGresult] | None = None
+        self._last: PGresult | None = None
+        self.is_closed = False
+        self._loop.add_reader(self._socket, self._readable)
+
+    @classmethod
+    async def opened(cls, arguments: dict[str, Any]) -> "Line":
+        """A new connection. Raises psycopg.OperationalError where none can be had."""
+        return cls(await psycopg.AsyncConnection.connect(**arguments, autocommit=True))
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something was asked that has no answer yet."""
+        return self._answer is not None
+
+    async def execute(self, text: bytes, values: Sequence[bytes]) -> PGresult:
+        """What the server answers; parameters and answer are in PostgreSQL's binary form.
+
+        Raises psycopg.Error as the server says, OperationalError where the connection is gone.
+        """
+        try:
+            name = await self._prepared(text)
+            self._pq.send_query_prepared(name, values, self._binary(len(values)), Format.BINARY)
+            return await self._answered()
+        except (psycopg.OperationalError, asyncio.CancelledError):
+            # It is gone, or nobody reads what still comes: the next would take it for its own.
+            self.close()
+            raise
+
+    async def _prepared(self, text: bytes) -> bytes:
+        """The name of this statement; there are a few hundred texts in all."""
+        name = self._names.get(text)
+        if name is None:
+            name = b"s%d" % len(self._names)
+            self._pq.send_prepare(name, text)
+            await self._answered()
+            self._names[text] = name
+        return name
+
+    def _binary(self, count: int) -> list[int]:
+        formats = self._formats.get(count)
+        if formats is None:
+            formats = self._formats[count] = [Format.BINARY] * count
+        return formats
+
+    def close(self) -> None:
+        """Say goodbye; may be repeated."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._pq.finish()
+
+    async def _answered(self) -> PGresult:
+        self._answer = self._loop.create_future()
+        self._flush()
+        try:
+            result = await self._answer
+        finally:
+            self._answer = None
+        if result.status not in OK:
+            raise error_from_result(result)
+        return result
+
+    def _flush(self) -> None:
+        if self._pq.flush():
+            self._loop.add_writer(self._socket, self._writable)
+
+    def _writable(self) -> None:
+        try:
+            if not self._pq.flush():
+                self._loop.remove_writer(self._socket)
+        except psycopg.Error as error:
+            self._lose(error)
+
+    def _readable(self) -> None:
+        try:
+            self._pq.consume_input()
+            while not self._pq.is_busy():
+                result = self._pq.get_result()
+                if result is None:
+                    self._settle()
+                    return
+                self._last = result
+        except psycopg.Error as error:
+            self._lose(error)
+
+    def _settle(self) -> None:
+        last, self._last = self._last, None
+        if last is not None and self._answer is not None and not self._answer.done():
+            self._answer.set_result(last)
+
+    def _lose(self, error: psycopg.Error) -> None:
+        self.close()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
