@@ -1,5 +1,7 @@
 """How soon an approved action takes effect, and how many one worker executes, beside a bare loop.
 
+And how many events one worker brings from the webhook through gate, call and report to their end.
+
 A whole tree as `make run` starts it (SQLite, embedded queue, one worker) and a counting service in
 a process of its own. Three loops stand beside it, from ours to the barest: one calls the worker's
 transactions and the service without queue and news, one sends only their statements and a call
@@ -13,6 +15,7 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +28,7 @@ django.setup()  # before the factories, whose models need it
 
 from bench import replaying  # noqa: E402
 from tests.doubles.counting import Line, lines  # noqa: E402
-from tests.flows.crash import Stage, event, is_held, stage  # noqa: E402
+from tests.flows.crash import OPEN_ROWS, SENDERS, Stage, event, is_held, stage  # noqa: E402
 from tests.flows.scenes import send  # noqa: E402
 from tests.flows.tree import SQLITE, until  # noqa: E402
 
@@ -33,6 +36,7 @@ APPROVALS = 40
 BACKLOG = 200
 REPLAYED = 100
 ROUNDS = 3
+EVENTS = 200
 BARE_S = 3.0
 WITHIN_S = 300.0
 GOAL_MS, GOAL_RATIO, GOAL_PER_S = 300.0, 0.4, 40.0
@@ -58,6 +62,7 @@ class Effects:
     direct: list[float] = field(default_factory=list)
     same: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
+    through: list[float] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """What is printed."""
@@ -83,6 +88,9 @@ class Effects:
             f"(goal {GOAL_RATIO} ×: {_verdict(same >= GOAL_RATIO)}), rounds {_rounds(self.same)}",
             f"  beside a bare loop of the fewest rows, which checks nothing, at "
             f"{statistics.median(self.bare):.0f}/s: {least:.2f} × (told only)",
+            f"  from webhook to delivered report: {statistics.median(self.through):.0f} events/s, "
+            f"{statistics.median(self.through) / rate:.2f} × the execution alone (told only), "
+            f"rounds {_rounds(self.through)}",
         ]
 
 
@@ -98,6 +106,7 @@ def measure() -> Effects:
                 found.same.append(replaying.per_s(*ready, place=here.service.place))
                 found.direct.append(replaying.direct_per_s(*ready))
                 found.ours.append(worker_per_s(here, machine, number))
+                found.through.append(through_per_s(here, number))
     return found
 
 
@@ -147,6 +156,16 @@ def worker_per_s(here: Stage, machine: httpx.Client, number: int) -> float:
     at = sorted(one.at for one in lines(here.service.journal))[before:]
     cut = int(BACKLOG * EDGE)
     return (BACKLOG - 2 * cut) / (at[-cut] - at[cut])
+
+
+def through_per_s(here: Stage, number: int) -> float:
+    """Events that come in together; how fast all of them are at their end."""
+    first = APPROVALS * 10 + number * EVENTS
+    began = time.perf_counter()
+    with ThreadPoolExecutor(SENDERS) as pool:
+        list(pool.map(here.deliver, range(first, first + EVENTS)))
+    until(lambda: here.sql(OPEN_ROWS)[0][0] == 0, "all are at their end", within_s=WITHIN_S)
+    return EVENTS / (time.perf_counter() - began)
 
 
 def _switch(here: Stage, *, is_on: bool) -> None:

@@ -48,8 +48,9 @@ def installed() -> Path | None:
 
 
 def _newest() -> Path | None:
-    found = [path for path in INSTALLED.glob("*/bin") if (path / "initdb").exists()]
-    return max(found, key=lambda path: float(path.parent.name), default=None)
+    # Debian keeps each version in a folder of its number.
+    found = [path for path in INSTALLED.glob("[0-9]*/bin") if (path / "initdb").exists()]
+    return max(found, key=lambda path: int(path.parent.name.partition(".")[0]), default=None)
 
 
 class Installed:
