@@ -28,6 +28,7 @@ KEPT = (
         MEMBERS,
         personal={
             **CONTENT,
+            "target_key": "",
             "preview_error": "",
             "agent_reason": "",
             "tags": {},

@@ -105,6 +105,9 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     effect = models.TextField(blank=True)
     risk = models.CharField(max_length=20, choices=Risk.choices, blank=True)
     target = models.JSONField(default=list, help_text="Sorted kind:id texts.")
+    target_key = models.CharField(
+        max_length=64, blank=True, help_text="Keyed digest of the target; empty for none."
+    )
     affected = models.JSONField(default=list, help_text="[{kind, id, label}] from a live read.")
     before = models.JSONField(null=True, blank=True)
     after = models.JSONField(null=True, blank=True)
@@ -171,7 +174,11 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
                 name="action_repeats",
                 condition=models.Q(repeats_id__isnull=False),
             ),
-            models.Index(fields=["agent", "tool_name", "created_at"], name="action_agent_tool"),
+            # What the rules see of an agent's earlier calls is read from this alone.
+            models.Index(
+                fields=["agent", "tool_name", "created_at", "status", "target_key", "id"],
+                name="action_uses",
+            ),
             # Whether anybody let the agent use the tool before: one look for each row of a page.
             models.Index(
                 fields=["agent", "tool_name", "created_at"],

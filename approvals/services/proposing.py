@@ -127,6 +127,7 @@ def fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:
     version = action.tool_version
     action.rendered = canonical(wish.rendered).decode() if wish.rendered else ""
     action.effect, action.target = wish.effect, wish.target
+    action.target_key = targets.key_of(wish.target)
     action.risk = version.risk if version else ""
     connection = version.connection if version else None
     action.connection_revision = connection.revision if connection else None

@@ -11,9 +11,9 @@ from approvals.services.wishes import RunContext, Wish, requester_of
 
 # What follows from arguments and definition; number, digest, nonce and requirement come beside.
 COLUMNS = (
-    "tool_version", "arguments", "arguments_sha256", "rendered", "effect", "target", "risk",
-    "connection_revision", "before", "after", "affected", "previewed_at", "preview_error", "facts",
-    "trace", "policy_hash", "rule",
+    "tool_version", "arguments", "arguments_sha256", "rendered", "effect", "target", "target_key",
+    "risk", "connection_revision", "before", "after", "affected", "previewed_at", "preview_error",
+    "facts", "trace", "policy_hash", "rule",
 )  # fmt: skip
 
 

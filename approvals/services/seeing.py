@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, Q, Subquery, Value
+from django.db.models import Case, Count, Exists, Q, Value, When
 
 from approvals import sensitive
 from approvals.models import Action
 from approvals.policy import facts
+from approvals.services import targets
 from approvals.services.previewing import Preview
 from approvals.services.wishes import Wish
 from approvals.states import ActionStatus
@@ -21,36 +22,48 @@ HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
 REFUSALS = (ActionStatus.REJECTED, ActionStatus.DENIED)
 
 
+_CREATED = Action._meta.get_field("created_at")
+# What is counted, in this order; a line that begins with EVER says whether there was any use.
+COUNTED = ("calls_1h", "calls_24h", "succeeded_24h", "refused_24h", "same_target_24h")
+EVER = -1
+
+
 def _uses(*, agent: Any, tool: Any, itself: Any, target: Any, hour: Any, day: Any) -> Any:
-    """The counts over the last day and the first use, as one line of values, or as none at all."""
-    ours = Action.objects.filter(agent_id=agent, tool_name=tool).exclude(pk=itself)
-    used = ours.exclude(status=ActionStatus.INVALID).order_by("created_at")
-    today = Q(created_at__gte=day)
-    return (
-        ours.filter(today | Q(pk=Subquery(used.values("pk")[:1])))
-        .order_by()
+    """The counts of the last day as one line of values, or none at all; and the line EVER.
+
+    Both are read from an index alone: agents make thousands of calls a day, and each of them asks.
+    """
+    ours = Action.objects.filter(agent_id=agent, tool_name=tool).exclude(pk=itself).order_by()
+    counts = (
+        ours.filter(created_at__gte=day)
         .annotate(all=Value(1))
         .values("all")
         .annotate(
             calls_1h=Count("pk", filter=Q(created_at__gte=hour)),
-            calls_24h=Count("pk", filter=today),
-            succeeded_24h=Count("pk", filter=today & Q(status=ActionStatus.SUCCEEDED)),
-            refused_24h=Count("pk", filter=today & Q(status__in=REFUSALS)),
-            same_target_24h=Count("pk", filter=today & Q(target=target)),
-            first=Min("created_at", filter=~Q(status=ActionStatus.INVALID)),
+            calls_24h=Count("pk"),
+            succeeded_24h=Count("pk", filter=Q(status=ActionStatus.SUCCEEDED)),
+            refused_24h=Count("pk", filter=Q(status__in=REFUSALS)),
+            same_target_24h=Count("pk", filter=Q(target_key=target)),
         )
-        .values_list(*COUNTED, "first")
+        .values_list(*COUNTED)
     )
+    used = Case(When(Exists(ours.exclude(status=ActionStatus.INVALID)), then=1), default=0)
+    nought = {name: Value(0) for name in COUNTED[2:]}
+    ever = (
+        Agent.objects.filter(pk=agent)
+        .order_by()
+        .annotate(calls_1h=Value(EVER), calls_24h=used, **nought)
+        .values_list(*COUNTED)
+    )
+    return counts.union(ever, all=True)
 
 
-COUNTED = ("calls_1h", "calls_24h", "succeeded_24h", "refused_24h", "same_target_24h")
-_CREATED = Action._meta.get_field("created_at")
 _USES = Prepared(
-    lambda **values: _uses(**values),
+    _uses,
     agent=Agent._meta.pk,
     tool=Action._meta.get_field("tool_name"),
     itself=Action._meta.pk,
-    target=Action._meta.get_field("target"),
+    target=Action._meta.get_field("target_key"),
     hour=_CREATED,
     day=_CREATED,
 )
@@ -111,13 +124,18 @@ def _sensitive(wish: Wish, preview: Preview | None) -> dict[str, Any]:
 
 
 def _history(action: Action, now: datetime) -> dict[str, Any]:
-    """How this agent used this tool before: one statement over the last day and the first use.
+    """How this agent used this tool in the last day, and whether it ever did.
 
     Without the action itself, which is among its rows where it is edited.
     """
-    found = _USES(
-        agent=action.agent_id, tool=action.tool_name, itself=action.pk, target=action.target,
-        hour=now - HOUR, day=now - DAY,
+    lines = _USES(
+        agent=action.agent_id, tool=action.tool_name, itself=action.pk,
+        target=targets.key_of(action.target), hour=now - HOUR, day=now - DAY,
     )  # fmt: skip
-    *counts, first = found[0] if found else (*(0 for _ in COUNTED), None)
-    return {**dict(zip(COUNTED, counts, strict=True)), "is_first_use": first is None}
+    seen, was_used = dict.fromkeys(COUNTED, 0), False
+    for line in lines:
+        if line[0] == EVER:
+            was_used = bool(line[1])
+        else:
+            seen = dict(zip(COUNTED, line, strict=True))
+    return {**seen, "is_first_use": not was_used}

@@ -26,6 +26,11 @@ def entities_of(action: Action) -> list[str]:
     return sorted({_key(text) for text in action.target})
 
 
+def key_of(target: list[str]) -> str:
+    """What stands for a whole target where calls of the same one are counted; empty for none."""
+    return _key("\n".join(target)) if target else ""
+
+
 def note(action: Action) -> None:
     """Write down which entities a new action touches."""
     rows = [
