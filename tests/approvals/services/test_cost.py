@@ -36,3 +36,16 @@ def statements(caught: CaptureQueriesContext) -> list[str]:
     """What reads or writes; that which opens and closes the transaction does neither."""
     framing = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
     return [q["sql"][:120] for q in caught if not q["sql"].startswith(framing)]
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_what_the_agent_did_before_is_read_from_an_index_alone(here):
+    with CaptureQueriesContext(connection) as caught:
+        here.ask("look", arguments={"note": "hello"})
+    (asked,) = (q["sql"] for q in caught if 'AS "same_target_24h"' in q["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked}".replace("%", "%%"))
+        steps = [row[3] for row in cursor.fetchall() if row[3].startswith(("SEARCH", "SCAN"))]
+    read = [step for step in steps if "agents_agent" not in step]
+    assert len(read) == 2
+    assert all("USING COVERING INDEX action_uses" in step for step in read), steps
