@@ -45,4 +45,12 @@ class Migration(migrations.Migration):
                 name="action_uses",
             ),
         ),
+        migrations.AddIndex(
+            model_name="action",
+            index=models.Index(
+                condition=models.Q(("status", "executing")),
+                fields=["lease_until"],
+                name="action_leased",
+            ),
+        ),
     ]

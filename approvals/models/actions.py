@@ -208,6 +208,9 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
                 condition=models.Q(status="approved"),
             ),
             models.Index(
+                fields=["lease_until"], name="action_leased", condition=models.Q(status="executing")
+            ),
+            models.Index(
                 fields=["remind_due_at"],
                 name="action_remind",
                 condition=models.Q(status="pending", remind_due_at__isnull=False),

@@ -5,6 +5,7 @@ that still fits becomes a new version of itself, without the votes that were giv
 what does not fit any more is invalid, and the agent learns that it is not at fault.
 """
 
+import uuid
 from typing import Any
 
 from django.db import transaction
@@ -27,19 +28,31 @@ REASON = "The tool's definition changed"
 CODE = "definition_changed"
 
 
+# What is open and not begun, and by which partial index its rows are found.
+NOT_BEGUN = {ActionStatus.PENDING: "decide_by", ActionStatus.APPROVED: "execute_by"}
+
+
 def behind() -> QuerySet[Any]:
     """Open actions, not begun, that were judged under a definition that is not the present one."""
-    return (
-        Action.objects.filter(
-            FREE,
-            status__in=[ActionStatus.PENDING, ActionStatus.APPROVED],
-            tool_version__tool__is_enabled=True,
-            # What may have happened is never judged anew: its claim says what is wrong with it.
-            reopened_at=None,
-        )
-        .exclude(tool_version__tool__current=F("tool_version"))
-        .order_by("id")
-    )
+    return _behind().filter(status__in=list(NOT_BEGUN)).order_by("id")
+
+
+def tools_behind(limit: int) -> set[uuid.UUID]:
+    """The tools of such actions; so many actions of each status are looked at."""
+    found: set[uuid.UUID] = set()
+    for status, order in NOT_BEGUN.items():
+        rows = _behind().filter(status=status).order_by(order)
+        found.update(rows.values_list("tool_version__tool", flat=True)[:limit])
+    return found
+
+
+def _behind() -> QuerySet[Any]:
+    return Action.objects.filter(
+        FREE,
+        tool_version__tool__is_enabled=True,
+        # What may have happened is never judged anew: its claim says what is wrong with it.
+        reopened_at=None,
+    ).exclude(tool_version__tool__current=F("tool_version"))
 
 
 def is_behind(action: Action) -> bool:

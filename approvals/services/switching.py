@@ -142,8 +142,8 @@ def _turn_off(environment: Environment, scope: str, *, reason: str, by: Principa
     switch.off_reason = reason
     switch.save(update_fields=["turned_off_at", "turned_off_by", "off_reason"])
     _record(switch, AuditAction.KILL_SWITCH_OFF, by, before=True)
-    for pk in due.due_to_execute().filter(environment=environment)[: due.CHUNK].values_list("pk"):
-        ring(JobName.EXECUTE_ACTION, str(pk[0]))
+    for pk in due.due_to_execute(environment):
+        ring(JobName.EXECUTE_ACTION, str(pk))
     return switch
 
 

@@ -90,6 +90,11 @@ class Run(EnvironmentRow, DueColumns):
                 fields=["due_at"], name="run_due", condition=models.Q(due_at__isnull=False)
             ),
             models.Index(
+                fields=["cancel_due_at"],
+                name="run_cancel",
+                condition=models.Q(cancel_due_at__isnull=False),
+            ),
+            models.Index(
                 fields=["time_out_at"],
                 name="run_time_out",
                 condition=models.Q(time_out_at__isnull=False),

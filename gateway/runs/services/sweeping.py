@@ -18,14 +18,16 @@ def sweep() -> int:
     due_reports = work.due(
         Report.objects.filter(status__in=[ReportStatus.DUE, ReportStatus.SENDING])
     )
-    rings = [(JobName.START_RUN, str(pk)) for pk in due_runs.values_list("pk", flat=True)[:CHUNK]]
-    runs_owed = set(due_reports.values_list("run_id", flat=True)[:CHUNK])
+    queued = due_runs.order_by("due_at").values_list("pk", flat=True)[:CHUNK]
+    rings = [(JobName.START_RUN, str(pk)) for pk in queued]
+    runs_owed = set(due_reports.order_by("due_at").values_list("run_id", flat=True)[:CHUNK])
     rings += [(JobName.REPORT_RESULT, str(pk)) for pk in runs_owed]
-    untold = Run.objects.filter(cancel_due_at__lte=Now()).values_list("pk", flat=True)[:CHUNK]
-    rings += [(JobName.CANCEL_RUN, str(pk)) for pk in untold]
+    untold = Run.objects.filter(cancel_due_at__lte=Now()).order_by("cancel_due_at")
+    canceled = untold.values_list("pk", flat=True)[:CHUNK]
+    rings += [(JobName.CANCEL_RUN, str(pk)) for pk in canceled]
     for name, pk in rings:
         ring_again(name, pk)
-    unannounced = Run.objects.filter(announce_due_at__lte=Now()).values_list("pk", flat=True)
-    found = list(unannounced[:CHUNK])
+    unannounced = Run.objects.filter(announce_due_at__lte=Now()).order_by("announce_due_at")
+    found = list(unannounced.values_list("pk", flat=True)[:CHUNK])
     ring_each_again(JobName.ANNOUNCE, [(Run.announces, str(pk)) for pk in found])
     return timed_out + len(rings) + len(found)

@@ -27,6 +27,7 @@ from gateway.runs.services.clocks import time_out_of
 from gateway.runs.services.timeline import append, locked, provider_actor, shift
 from gateway.runs.states import FINAL, RunStatus
 from gateway.tenants import principals
+from gateway.tenants.models import Environment
 
 log = structlog.get_logger(__name__)
 # A provider may skip states; the run walks them in this order, in one transaction.
@@ -41,11 +42,14 @@ _KNOWN = Prepared(
     name=Run._meta.get_field("provider_run_id"),
 )
 _STARTING = Prepared(
-    lambda provider, now: (
-        Run.objects.filter(provider=provider, status=RunStatus.QUEUED, lease_until__gt=now)
+    lambda environment, provider, now: (
+        # The index of states begins with the environment.
+        Run.objects.within(environment)
+        .filter(provider=provider, status=RunStatus.QUEUED, lease_until__gt=now)
         .only("pk")
         .order_by()[:1]
     ),
+    environment=Environment._meta.pk,
     provider=Provider._meta.pk,
     now=Run._meta.get_field("lease_until"),
 )
@@ -112,7 +116,8 @@ def apply_update(
 def _find_or_open(provider: Provider, update: RunUpdate, *, correlation_id: str, event: str) -> Run:
     if found := _KNOWN(provider=provider.pk, name=update.run_id):
         return found[0]
-    if _STARTING(provider=provider.pk, now=timezone.now()):
+    place = provider.environment_id
+    if _STARTING(environment=place, provider=provider.pk, now=timezone.now()):
         raise RunNotReady(f"{provider} is starting a run; {update.run_id} may be that one.")
     return _open(provider, update, correlation_id=correlation_id, event=event)
 
