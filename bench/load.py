@@ -110,9 +110,9 @@ class Connection:
         if self.heard:
             data = self.heard + data
         end = data.find(b"\r\n\r\n")
-        # Of `Content-Length: `, in whatever case its first letters are.
-        at = data.find(b"ength: ", 0, end)
-        length = int(data[at + 7 : data.find(b"\r", at)]) if at >= 0 else 0
+        # Of `Content-Length:`, in whatever case its first letters are.
+        at = data.find(b"ength:", 0, end) if end >= 0 else -1
+        length = int(data[at + 6 : data.find(b"\r", at)]) if at >= 0 else 0
         if end < 0 or len(data) < end + 4 + length:
             self.heard = data
             return None
@@ -163,7 +163,9 @@ class Run:
                 due.append(now)
                 number += 1
             while free and due:
-                self._send(free.popleft(), due.popleft())
+                connection = free.popleft()
+                if connection.socket.fileno() in self.by_number:
+                    self._send(connection, due.popleft())
             next_at = begun + number / rate if number < wanted else give_up
             free += self._answered(max(0.0, next_at - time.perf_counter()))
         took = time.perf_counter() - begun
@@ -193,8 +195,12 @@ class Run:
         """The connections whose answer has come meanwhile."""
         for number, what in self.poll.poll(timeout_s):
             connection = self.by_number[number]
-            if what & select.EPOLLOUT and connection.send_on():
-                self.poll.modify(connection.socket, IN)
+            try:
+                if what & select.EPOLLOUT and connection.send_on():
+                    self.poll.modify(connection.socket, IN)
+            except OSError:
+                self._lose(connection)
+                continue
             if what & ~select.EPOLLOUT:
                 status = connection.answer()
                 if status:

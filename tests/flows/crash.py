@@ -236,7 +236,9 @@ class Stage:
         for page in self.place.pages("actions"):
             if page and all(one["id"] in self.known for one in page):
                 break  # the newest come first
-            self.known |= {one["id"]: one for one in page if one["id"] not in self.known}
+            for one in page:
+                known = self.known.setdefault(one["id"], one)
+                assert one["status"] == known["status"], "what has ended stays as it is"
         return list(self.known.values())
 
     def look_at_events(self, actions: list[Any]) -> None:

@@ -74,6 +74,7 @@ def test_twenty_polite_ends_under_load_lose_nothing(
 
     for _ in range(TERMS):
         here.settle(here.struck(numbers(here), strike))
+    here.look_again()
     requests = Counter(one.key for one in counting.lines(here.service.journal))
     assert max(requests.values()) <= 2
     with capsys.disabled():
@@ -139,5 +140,6 @@ def test_any_system_call_may_be_the_last_or_fail(
         tracer.enter_context(tampered(pid, call, how, nth))
         here.struck(numbers(here), strike)
         here.settle(None)
+    here.look_again()
     with capsys.disabled():
         print(f"\nT48 {kind} {how}: {hits} of {TAMPERS} died of it; {here.account}")  # noqa: T201
