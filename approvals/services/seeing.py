@@ -29,7 +29,7 @@ EVER = -1
 
 
 def _uses(*, agent: Any, tool: Any, itself: Any, target: Any, hour: Any, day: Any) -> Any:
-    """The counts of the last day as one line of values, or none at all; and the line EVER.
+    """The counts of the last day as one line of values, and the line EVER.
 
     Both are read from an index alone: agents make thousands of calls a day, and each of them asks.
     """

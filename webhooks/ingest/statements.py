@@ -192,7 +192,7 @@ class Postgres:
     def insert(cls, count: int, status: str) -> bytes:
         """The text that inserts so many rows; as bytes, which remember their hash.
 
-        The driver looks its prepared statement up by the whole text.
+        A connection knows its prepared statements by the whole text.
         """
         return _postgres_insert(count, status)
 
