@@ -1,6 +1,7 @@
 """The hand-written SQL agrees with the model, on the database the tests run on."""
 
 import asyncio
+import time
 import uuid
 from contextlib import closing
 from datetime import UTC, datetime
@@ -36,14 +37,20 @@ def entry() -> Entry:
     return entry_of(SourceFactory())
 
 
-def by_store(batch: list[Arrival]) -> None:
-    asyncio.run(stores.make_store().commit(batch))
+def by_store(batch: list[Arrival], *, looks_first: bool = False) -> None:
+    async def committing() -> None:
+        store = stores.make_store()
+        store.looks_first = looks_first
+        try:
+            await store.commit(batch)
+        finally:
+            await store.close()  # its sessions would keep the test's database from being removed
+
+    asyncio.run(committing())
 
 
 def by_store_that_looks_first(batch: list[Arrival]) -> None:
-    store = stores.make_store()
-    store.looks_first = True
-    asyncio.run(store.commit(batch))
+    by_store(batch, looks_first=True)
 
 
 ROADS = [by_store, by_store_that_looks_first, stores.commit_by_django]
@@ -152,6 +159,25 @@ def test_known_events_that_keep_coming_wait_for_no_writer(entry, monkeypatch):
     with closing(writer.open_sqlite(str(connection.settings_dict["NAME"]))) as other:
         other.execute("BEGIN IMMEDIATE")
         assert asyncio.run(send()) == [Outcome.DUPLICATE] * 2
+    asyncio.run(store.close())
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+def test_a_closed_store_leaves_no_session_with_the_server(commit, entry):
+    def sessions() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND backend_type = 'client backend'"
+            )
+            return cursor.fetchone()[0]
+
+    before = sessions()
+    commit([arrival(entry, "a")])
+    give_up = time.monotonic() + 10
+    while sessions() > before:  # the server takes a moment to see that its client has gone
+        assert time.monotonic() < give_up
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'")
