@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run bootstrap bootstrap-dev browser vendors lighthouse test test-sqlite test-postgres \
-	test-long test-release lint format bench demo screenshots messages
+	test-long test-release mutants lint format bench demo screenshots messages
 
 help:
 	@echo "make run           everything on http://localhost:$(PORT) until Ctrl-C (PORT=8123 make run)"
@@ -25,6 +25,7 @@ help:
 	@echo "make test          the whole suite: SQLite and PostgreSQL, real Redis, real browser"
 	@echo "make test-long     the tests that take minutes (PART=1/3 make test-long)"
 	@echo "make test-release  the tests that prove the figures of a release"
+	@echo "make mutants       small faults put into the core: which does no test find? (an hour)"
 	@echo "make lint          format, style, types, import contracts, migrations, secrets"
 	@echo "make bench         benchmarks beside their peers"
 	@echo "make screenshots   every page, both themes, three sizes"
@@ -66,6 +67,10 @@ test-long: $(DEV) browser vendors lighthouse
 
 test-release: $(DEV) browser vendors lighthouse
 	$(POSTGRES) $(TESTS) -m "long or release" --part=$(PART)
+
+# What was tried is kept in mutants/ and not tried again.
+mutants: $(DEV)
+	$(PY) -m tests.mutants
 
 # Debian's chromium where the machine lets us; without it the browser's tests are skipped, loudly.
 browser:

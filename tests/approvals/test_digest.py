@@ -9,7 +9,9 @@ from approvals.digest import (
     action_digest,
     public_key,
     sign_decision,
+    sign_grant,
     verify_decision,
+    verify_grant,
 )
 
 PARTS = DigestParts(
@@ -93,3 +95,29 @@ def test_statements_of_the_first_form_are_still_verified_and_pass_for_no_other()
     assert verify_decision(public_key(SEED), STATEMENT, old, version=1)
     assert not verify_decision(public_key(SEED), STATEMENT, old)
     assert not verify_decision(public_key(SEED), STATEMENT, old, version=3)
+
+
+GRANT = {"grant": "gra_1", "tool": "tol_1", "until": "2026-12-01T00:00:00Z"}
+FROZEN_GRANT = (
+    "9e403d2bec91253b185ddb24fc702cdcfb45eb82636a30d8faf1a36c98657451"
+    "a940f953e83d53ff7844f8fdf92d39077c475f605df99fd58e8670f9d8cf3006"
+)
+
+
+def test_grant_is_verified_by_the_public_key_and_fits_no_other():
+    signature = sign_grant(SEED, GRANT)
+    assert verify_grant(public_key(SEED), GRANT, signature)
+    assert not verify_grant(public_key(SEED), {**GRANT, "tool": "tol_2"}, signature)
+    assert not verify_grant(public_key("02" * 32), GRANT, signature)
+    assert not verify_grant(public_key(SEED), GRANT, "zz")
+
+
+def test_form_of_a_grant_is_frozen():
+    assert sign_grant(SEED, GRANT) == FROZEN_GRANT
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_signed_vote_passes_for_no_grant_and_a_grant_for_no_vote(version):
+    vote = sign_decision(SEED, GRANT, version=version)
+    assert not verify_grant(public_key(SEED), GRANT, vote)
+    assert not verify_decision(public_key(SEED), GRANT, sign_grant(SEED, GRANT), version=version)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import rfc8785
 
-from audit.canonical import NotCanonical, canonical, digest
+from audit.canonical import MAX_SAFE_INTEGER, NotCanonical, canonical, digest, parsed
 
 JCS = Path(__file__).parents[1] / "fixtures" / "jcs"
 
@@ -48,6 +48,21 @@ def test_bottomless_nesting_is_refused_and_does_not_crash():
 def test_digest_does_not_depend_on_the_order_of_keys():
     assert digest({"b": 1, "a": [1.0, None]}) == digest({"a": [1, None], "b": 1})
     assert digest({"a": 1}) != digest({"a": "1"})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, MAX_SAFE_INTEGER, -MAX_SAFE_INTEGER, 1e20, -1e20, 2.0**53, 0.5, 1e300, [{"a": 1e20}]],
+    ids=repr,
+)
+def test_canonical_text_is_read_back_to_the_same_text(value):
+    text = canonical(value).decode()
+    assert canonical(parsed(text)).decode() == text
+
+
+def test_a_whole_number_is_read_as_one_until_it_is_too_large_for_that():
+    assert [type(parsed(str(n))) for n in (MAX_SAFE_INTEGER, -MAX_SAFE_INTEGER)] == [int, int]
+    assert [type(parsed(str(n))) for n in (2**53, -(2**53))] == [float, float]
 
 
 # What is awkward: escapes, what sorts differently by UTF-16, what needs no rounding and what does.

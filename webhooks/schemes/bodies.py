@@ -42,7 +42,7 @@ def read_form(raw: bytes) -> dict[str, Any] | None:
         return None
     fields: dict[str, Any] = dict(pairs)
     if FORM_JSON in fields:
-        fields[FORM_JSON] = read_json(fields[FORM_JSON].encode("utf-8", "replace"))
+        fields[FORM_JSON] = read_json(fields[FORM_JSON].encode())
     return fields
 
 

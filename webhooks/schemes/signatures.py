@@ -4,7 +4,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -31,11 +31,8 @@ class Signer(NamedTuple):
     signs: bool = True
 
 
-def _by_hmac(name: str) -> Callable[[bytes, bytes, bytes], bool]:
-    def fits(key: bytes, content: bytes, signature: bytes) -> bool:
-        return hmac.compare_digest(hmac.digest(key, content, name), signature)
-
-    return fits
+def _by_hmac(name: str, key: bytes, content: bytes, signature: bytes) -> bool:
+    return hmac.compare_digest(hmac.digest(key, content, name), signature)
 
 
 def _by_hash(key: bytes, content: bytes, signature: bytes) -> bool:
@@ -94,9 +91,9 @@ def rsa_key(der: bytes) -> rsa.RSAPublicKey:
 
 
 SIGNERS = {
-    Algorithm.HMAC_SHA1: Signer(_by_hmac("sha1"), 20),
-    Algorithm.HMAC_SHA256: Signer(_by_hmac("sha256"), 32),
-    Algorithm.HMAC_SHA512: Signer(_by_hmac("sha512"), 64),
+    Algorithm.HMAC_SHA1: Signer(partial(_by_hmac, "sha1"), 20),
+    Algorithm.HMAC_SHA256: Signer(partial(_by_hmac, "sha256"), 32),
+    Algorithm.HMAC_SHA512: Signer(partial(_by_hmac, "sha512"), 64),
     Algorithm.SHA256: Signer(_by_hash, 32),
     Algorithm.ED25519: Signer(_by_ed25519, 64),
     Algorithm.ECDSA_P256: Signer(_by_ecdsa, 0),
