@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway.agents.models import Agent, Provider
 from gateway.lib import ids
+from gateway.lib.packing import PackedField
 from gateway.lib.rows import EnvironmentRow, Row, ScopedQuerySet
 from gateway.lib.states import Machine
 from gateway.lib.work import DueColumns
@@ -206,11 +207,7 @@ class Event(EnvironmentRow, DueColumns):
     # Neither is ever deleted, and the database's own check of them for every row would cost a
     # third of an insert and lock the source's row (docs/decisions.md).
     environment = models.ForeignKey(
-        Environment,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
+        Environment, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
     source = models.ForeignKey(
         Source, on_delete=models.PROTECT, related_name="events", db_index=False, db_constraint=False
@@ -220,7 +217,7 @@ class Event(EnvironmentRow, DueColumns):
     received_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     headers = models.BinaryField(null=True, help_text="`name: value` lines, as received.")
-    body = models.BinaryField(null=True)
+    body = PackedField(null=True)
     body_sha256 = models.CharField(max_length=SHA256_HEX_LENGTH)
     replay_digest = models.CharField(max_length=SHA256_HEX_LENGTH, null=True, blank=True)  # noqa: DJ001 - null leaves the unique index
     status = models.CharField(

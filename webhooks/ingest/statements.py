@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.lib.failpoints import Point, reach
+from gateway.lib.packing import packed
 from webhooks.ingest.arrival import Arrival, Outcome
 from webhooks.states import EventStatus
 
@@ -161,7 +162,7 @@ class Sqlite:
             digest = a.replay_digest if is_new else ""
             values += (
                 a.id.hex, a.entry.environment_hex, a.entry.source_hex, a.event_id, a.event_type,
-                sent_at, a.headers, a.body, a.body_sha256, digest or None, a.correlation_id,
+                sent_at, a.headers, packed(a.body), a.body_sha256, digest or None, a.correlation_id,
             )  # fmt: skip
         return values
 
@@ -210,7 +211,8 @@ class Postgres:
             digest = a.replay_digest if is_new else ""
             values += (
                 a.id, a.entry.environment_id, a.entry.source_id, a.event_id, a.event_type,
-                float(a.sent_at), a.headers, a.body, a.body_sha256, digest, a.correlation_id,
+                float(a.sent_at), a.headers, packed(a.body), a.body_sha256, digest,
+                a.correlation_id,
             )  # fmt: skip
         return values
 
@@ -228,7 +230,7 @@ class Postgres:
             digest = a.replay_digest if is_new else ""
             values += (
                 a.id.bytes, a.entry.environment_bytes, a.entry.source_bytes, a.event_id.encode(),
-                a.event_type.encode(), FLOAT8(a.sent_at), a.headers, a.body,
+                a.event_type.encode(), FLOAT8(a.sent_at), a.headers, packed(a.body),
                 a.body_sha256.encode(), digest.encode(), a.correlation_id.encode(),
             )  # fmt: skip
         return values

@@ -25,7 +25,8 @@ log = structlog.get_logger(__name__)
 CHUNK = 200
 # Where a large delivery was split, so much of a chunk is kept for whatever else is due.
 OTHERS = CHUNK // 2
-# Bodies of one chunk that are in memory at once.
+# Bodies of one chunk in memory at once, as they are stored: those that are packed are small
+# ones (`gateway.lib.packing`).
 CHUNK_BYTES = 8 * 1024 * 1024
 # Short, so that what a killed worker held is soon taken up again; a thread renews it meanwhile.
 LEASE_S = 5.0

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Length
 
 from gateway.lib import ids
+from gateway.lib.packing import packed
 from tests.factories.webhooks import EventFactory, SourceFactory
 from webhooks.ingest import statements, stores, writer
 from webhooks.ingest.arrival import Arrival, Outcome
@@ -92,6 +94,14 @@ def test_stored_row_is_what_the_model_would_have_stored(commit, entry):
                  "run_id", "pruned_at", "lease_until", "replay_digest")  # fmt: skip
     for name in untouched:
         assert getattr(stored, name) == getattr(made, name), name
+
+
+def test_a_body_of_some_length_is_packed_as_the_model_would(commit, entry):
+    body = b'{"name":"lamp"}' * 200
+    commit([arrival(entry, "msg_1", body=body)])
+
+    assert Event.objects.get().body == body
+    assert Event.objects.annotate(kept=Length("body")).get().kept == len(packed(body)) < 200
 
 
 def test_absent_values_are_null(commit, entry):

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from gateway.lib import packing
 from gateway.lib.states import move
 from tests.factories.agents import ProviderFactory
 from tests.factories.webhooks import EventFactory, RouteFactory, SourceFactory
@@ -104,7 +105,7 @@ def test_what_waits_for_another_moment_or_was_pruned_or_failed_is_not_recorded(s
         event_of(source, due_at=later),
         event_of(source, status=EventStatus.QUARANTINED, due_at=None),
         event_of(source, status=EventStatus.FAILED),
-        event_of(source, {"text": "x" * recording.MAX_BYTES}),
+        event_of(source, {"text": "x" * packing.MOST_BYTES}),
     ]
     pruned = event_of(source)
     Event.objects.filter(pk=pruned.pk).update(body=None)

@@ -5,7 +5,8 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, models, transaction
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from audit import published, sequencer
@@ -130,6 +131,23 @@ def test_an_event_that_was_changed_is_named(event, columns, said):
     found = findings()
     assert f"event {event.public_id} is not as it was sealed: {said}" in found
     assert all(event.public_id in text for text in found)
+
+
+@pytest.mark.parametrize("place", [0, 5, 40, -1])
+def test_an_event_whose_packed_body_was_changed_is_named_and_others_are_read(source, place):
+    event = EventFactory(source=source, body=b'{"name":"lamp"}' * 200)
+    EventFactory(source=source)
+    services.seal_chunk()
+    assert findings() == []
+    kept = Event.objects.annotate(kept=Cast("body", models.BinaryField())).get(pk=event.pk).kept
+    changed = bytearray(kept)
+    changed[place] ^= 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE webhooks_event SET body = %s WHERE body_sha256 = %s",
+            [connection.Database.Binary(bytes(changed)), event.body_sha256],
+        )
+    assert findings() == [f"event {event.public_id} is not as it was sealed: body"]
 
 
 def test_an_event_that_is_gone_is_named(event):
