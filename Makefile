@@ -25,7 +25,7 @@ help:
 	@echo "make test          the whole suite: SQLite and PostgreSQL, real Redis, real browser"
 	@echo "make test-long     the tests that take minutes (PART=1/3 make test-long)"
 	@echo "make test-release  the tests that prove the figures of a release"
-	@echo "make mutants       small faults put into the core: which does no test find? (an hour)"
+	@echo "make mutants       small faults put into the core: which does no test find? (long)"
 	@echo "make lint          format, style, types, import contracts, migrations, secrets"
 	@echo "make bench         benchmarks beside their peers"
 	@echo "make screenshots   every page, both themes, three sizes"

@@ -1,6 +1,6 @@
 """Small faults put into the core, one by one: which of them does no test find?
 
-    python -m tests.mutants          # or `make mutants`: an hour; what is known is not run again
+    python -m tests.mutants          # or `make mutants`: long; what is known is not run again
 
 mutmut changes one thing at a time in the modules that `pyproject.toml` names (`[tool.mutmut]`) and
 runs the tests that reach it. Here its results are counted for each module, and what survived is

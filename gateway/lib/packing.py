@@ -9,7 +9,7 @@ from typing import Any
 import lz4.frame
 from django.db import models
 
-# How every LZ4 frame begins (LZ4 Frame Format Description 1.6.4, "Magic Number").
+# How every LZ4 frame begins (LZ4 Frame Format Description, "Magic Number").
 MAGIC = b"\x04\x22\x4d\x18"
 # Shorter ones gain next to nothing. Longer ones are left as they are: packing one would take an
 # event loop's time, and who reads many of them at once bounds them by the bytes that are stored.
