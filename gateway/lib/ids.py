@@ -8,9 +8,10 @@ from uuid_utils.compat import uuid7
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 LENGTH = 26
-# Two characters at a time: every webhook's answer waits for one of these.
+# Two and three characters at a time: every webhook's answer waits for 26 of them.
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
-_SHIFTS = range(10 * (LENGTH // 2 - 1), -1, -10)
+_TRIPLES = [pair + third for pair in _PAIRS for third in ALPHABET]
+_HALF = (1 << 60) - 1
 
 
 class BadId(ValueError):
@@ -50,7 +51,16 @@ def random_token(prefix: str) -> str:
 
 
 def _base32(number: int) -> str:
-    return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
+    # In halves: numbers that fit into a word of the machine are shifted three times as fast.
+    upper = number >> 60
+    return f"{_PAIRS[upper >> 60]}{_twelve(upper & _HALF)}{_twelve(number & _HALF)}"
+
+
+def _twelve(half: int) -> str:
+    return (
+        f"{_TRIPLES[half >> 45]}{_TRIPLES[half >> 30 & 32767]}"
+        f"{_TRIPLES[half >> 15 & 32767]}{_TRIPLES[half & 32767]}"
+    )
 
 
 def _number(tail: str) -> int:

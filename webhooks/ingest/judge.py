@@ -148,7 +148,7 @@ def kept(headers: Sequence[Header], scheme: Scheme) -> bytes:
     dropped = DROPPED
     if scheme.algorithm is Algorithm.TOKEN:
         dropped = dropped.union(scheme.wire.signature_headers)
-    lines = b"\n".join([name + b": " + value for name, value in headers if name not in dropped])
+    lines = b"\n".join([b": ".join(pair) for pair in headers if pair[0] not in dropped])
     if len(lines) > MAX_HEADER_BYTES:
         raise Rejected(Reason.TOO_LARGE)
     return lines

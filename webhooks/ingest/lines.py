@@ -21,36 +21,36 @@ class Lines:
         level = logging.getLevelName(settings.LOG_LEVEL.upper())
         self.is_on = level <= logging.INFO
         self.waiting: list[str] = []
-        self.now = ""
+        # What all lines of one turn have in common.
+        self.common = ""
 
     def stored(
         self, source: str, event: str, *, outcome: str, status: int, correlation_id: str, ms: float
     ) -> None:
         """A delivery that is in the database."""
         if self.is_on:
-            self._add(
+            if not self.waiting:
+                self._begin()
+            self.waiting.append(
                 f'{{"source": "{source}", "id": "{event}", "outcome": "{outcome}", '
-                f'"status": {status}, "correlation_id": "{correlation_id}", "ms": {ms:.1f}, ',
-                "webhook",
+                f'"status": {status}, "correlation_id": "{correlation_id}", "ms": {ms:.1f}, '
+                f'{self.common}, "event": "webhook"}}\n'
             )
 
     def refused(self, source: str, *, status: int, reason: str) -> None:
         """A delivery that was not taken; the source is empty where it is unknown."""
         if self.is_on:
-            self._add(
-                f'{{"source": "{source}", "status": {status}, "reason": "{reason}", ',
-                "webhook_refused",
+            if not self.waiting:
+                self._begin()
+            self.waiting.append(
+                f'{{"source": "{source}", "status": {status}, "reason": "{reason}", '
+                f'{self.common}, "event": "webhook_refused"}}\n'
             )
 
-    def _add(self, told: str, event: str) -> None:
-        if not self.waiting:
-            asyncio.get_running_loop().call_soon(self.write)
-            # All lines of one turn say its beginning.
-            self.now = datetime.fromtimestamp(time.time(), UTC).isoformat()[:-6]
-        self.waiting.append(
-            f'{told}"level": "info", "logger": "webhooks", "time": "{self.now}Z", '
-            f'"event": "{event}"}}\n'
-        )
+    def _begin(self) -> None:
+        asyncio.get_running_loop().call_soon(self.write)
+        now = datetime.fromtimestamp(time.time(), UTC).isoformat()[:-6]
+        self.common = f'"level": "info", "logger": "webhooks", "time": "{now}Z"'
 
     def write(self) -> None:
         """Write what was collected."""
