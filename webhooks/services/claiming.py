@@ -46,7 +46,7 @@ def claim_chunk() -> list[Event]:
     if not Event.objects.due().exists():
         return []  # most bells find nothing: no lock is taken to learn that
     with transaction.atomic():
-        due = _due()
+        due = _suspect() or _due()
         sources = _sources(due)
         if not any(limiting.is_limited(source) for source in sources.values()):
             return _hold(due, sources)
@@ -56,6 +56,17 @@ def claim_chunk() -> list[Event]:
         for source in limited:
             due += limiting.free(source, CHUNK)[: CHUNK - len(due)]
         return _hold(due, _sources(due))
+
+
+def _suspect() -> list[Event]:
+    """Of the oldest that lost a worker, the one that lost fewest; nearly always there is none.
+
+    Found by the database, because a worker's end leaves hundreds, and reading a whole chunk to
+    claim each of them alone would take as long as all else that is done for them.
+    """
+    oldest = Event.objects.due().order_by("due_at").values("pk")[:CHUNK]
+    rows = Event.objects.filter(pk__in=oldest, status__in=CLAIMABLE, lost_leases__gt=0)
+    return list(limiting.locked(rows.order_by("lost_leases").defer(*LARGE))[:1])
 
 
 def _due(*, without: Collection[uuid.UUID] = ()) -> list[Event]:

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from django.db import connection
+from django.db.models.signals import post_init
 from django.utils import timezone
 
 from approvals.models import Action
@@ -257,6 +258,26 @@ def test_event_that_cost_three_workers_is_dead_and_the_others_of_its_chunk_are_n
     assert poison.status == "dead"
     assert {Event.objects.get(pk=other.pk).status for other in others} == {"processed"}
     assert max(Event.objects.get(pk=other.pk).lost_leases for other in others) == 1
+
+
+def test_event_that_lost_its_worker_is_claimed_without_reading_the_others_that_are_due(choosy):
+    for _ in range(5):
+        event_of(choosy)
+    event_of(choosy, lost_leases=2)
+    suspect = event_of(choosy, lost_leases=1)
+    read: list[Event] = []
+
+    def note(instance: Event, **_: object) -> None:
+        read.append(instance)
+
+    post_init.connect(note, sender=Event)
+    try:
+        claimed = claiming.claim_chunk()
+    finally:
+        post_init.disconnect(note, sender=Event)
+
+    assert [event.pk for event in claimed] == [suspect.pk]
+    assert len(read) == 1
 
 
 def test_worker_that_lost_its_lease_finishes_nothing(source, provider):
