@@ -2,7 +2,7 @@
 
 from approvals import executor
 from approvals.services import follow_tool as follow
-from gateway.lib.broker import JobName, job
+from gateway.lib.broker import JobName, announcing, job
 
 EXECUTE_LIMIT_MS = 120_000
 
@@ -10,7 +10,8 @@ EXECUTE_LIMIT_MS = 120_000
 @job(JobName.EXECUTE_ACTION, time_limit_ms=EXECUTE_LIMIT_MS)
 def execute_action(pk: str) -> None:
     """Carry out one approved action; the sweep rings again for what stays due."""
-    executor.execute(pk)
+    with announcing():
+        executor.execute(pk)
 
 
 @job(JobName.FOLLOW_TOOL, time_limit_ms=EXECUTE_LIMIT_MS)

@@ -1,6 +1,6 @@
 """Jobs of this app. Each begins by claiming its row, so it may arrive any number of times."""
 
-from gateway.lib.broker import JobName, job
+from gateway.lib.broker import JobName, announcing, job
 from gateway.runs import services
 
 LIMIT_MS = 120_000
@@ -15,7 +15,8 @@ def start_run(pk: str) -> None:
 @job(JobName.REPORT_RESULT, time_limit_ms=LIMIT_MS)
 def report_result(run_pk: str) -> None:
     """Send a run's due reports, one after the other."""
-    services.report_run(run_pk)
+    with announcing():
+        services.report_run(run_pk)
 
 
 @job(JobName.CANCEL_RUN, time_limit_ms=LIMIT_MS)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from audit import context
 from audit.context import Actor
 from gateway.lib import live
+from gateway.lib.broker import announcing
 from gateway.lib.errors import DomainError
 from gateway.lib.prepared import Prepared
 from gateway.lib.states import move, move_many
@@ -85,7 +86,7 @@ def process_chunk() -> int:
 
 def _process(event: Event, plain: dict[Plain, list[Event]]) -> None:
     actor = Actor("source", event.source.public_id)
-    with context.bind(actor=actor, correlation_id=event.correlation_id):
+    with announcing(), context.bind(actor=actor, correlation_id=event.correlation_id):
         try:
             done = carry_out(event)
         except Hopeless as error:
