@@ -90,9 +90,14 @@ def test_block_that_fails_leaves_its_announcements_to_the_queue(
     handled: list[tuple[str, str]],
 ) -> None:
     action = ActionFactory()
-    with pytest.raises(KeyboardInterrupt), announcing():
-        move(action, ActionStatus.CANCELED)
-        raise KeyboardInterrupt  # as the limit of a job's time, which comes at any place
+
+    def job() -> None:
+        with announcing():
+            move(action, ActionStatus.CANCELED)
+            raise KeyboardInterrupt  # as the limit of a job's time, which comes at any place
+
+    with pytest.raises(KeyboardInterrupt):
+        job()
     assert handled == []
     assert in_queue() == [told(action)]
     move(ActionFactory(), ActionStatus.CANCELED)
@@ -101,9 +106,14 @@ def test_block_that_fails_leaves_its_announcements_to_the_queue(
 
 def test_what_was_rolled_back_is_not_announced(handled: list[tuple[str, str]]) -> None:
     action = ActionFactory()
-    with announcing(), pytest.raises(ZeroDivisionError), transaction.atomic():
-        move(action, ActionStatus.CANCELED)
-        raise ZeroDivisionError
+
+    def change() -> None:
+        with transaction.atomic():
+            move(action, ActionStatus.CANCELED)
+            raise ZeroDivisionError
+
+    with announcing(), pytest.raises(ZeroDivisionError):
+        change()
     assert handled == []
     assert in_queue() == []
     assert Action.objects.get(pk=action.pk).status == ActionStatus.PENDING
