@@ -19,6 +19,7 @@ from audit import checkpoints, keys, merkle, published, services, tree
 from audit.actions import AuditAction
 from audit.checkpoints import BadNote, Head
 from audit.context import NOWHERE, Target
+from audit.continuity import Inconsistent, prove
 from audit.models import AuditRecord, Checkpoint, Leaf, Pending
 from audit.services import SYSTEM_LOG
 
@@ -34,16 +35,14 @@ BUDGET_S = 2.0
 LOCK = 6962
 
 
-class Inconsistent(Exception):
-    """The log is not a continuation of what was published; nothing is signed until it is."""
-
-
 class Sequencer:
     """What one process remembers while it leads; whoever leads next finds it out anew."""
 
     def __init__(self) -> None:
         self.forgotten_after: uuid.UUID | None = uuid.UUID(int=0)
         self.unsigned: dict[str, float] = {}
+        # Whether a log was found that does not continue what was published.
+        self.has_refused = False
 
     def tick(self) -> int:
         """Give places for some seconds at most, then sign what is due; how many places."""
@@ -82,7 +81,7 @@ class Sequencer:
                 del self.unsigned[log]
             elif _is_due(newest, size):
                 self.unsigned[log] = now + CHECKPOINT_S
-                _try_to_sign(log, size)
+                self.has_refused |= not _tried_to_sign(log, size)
 
 
 def enqueue_forgotten(after: uuid.UUID) -> uuid.UUID | None:
@@ -130,9 +129,9 @@ def sign(log: str, size: int) -> Checkpoint:
     head = Head(log, size, tree.root(log, size))
     newest = tree.newest_checkpoint(log)
     if newest is not None:
-        _prove(Head(log, newest.size, bytes.fromhex(newest.root)), head)
+        prove(Head(log, newest.size, bytes.fromhex(newest.root)), head)
     if (last := published.newest(log)) is not None:
-        _prove(last, head)
+        prove(last, head)
     note = checkpoints.sign(head, settings.AUDIT_SIGNING_KEY)
     published.publish(head, note)
     row = Checkpoint(log=log, size=size, root=head.root.hex(), note=note)
@@ -152,26 +151,6 @@ def _anchor(head: Head) -> None:
         scope=NOWHERE,
         meta={"size": head.size, "root": head.root.hex()},
     )
-
-
-def _prove(earlier: Head, later: Head) -> None:
-    """Raise Inconsistent unless the later tree begins with the leaves of the earlier one."""
-    if earlier.log != later.log or earlier.size > later.size:
-        raise Inconsistent(
-            f"a checkpoint of {earlier.size} leaves was published, the log has {later.size}: an "
-            f"old state of the database was restored, or its end was cut. `manage.py audit_verify` "
-            f"says more; if the database is new on purpose, move {published.folder()} away."
-        )
-    proof = tree.consistency_proof(later.log, earlier.size, later.size)
-    try:
-        merkle.check_consistency(
-            (earlier.size, later.size), proof, roots=(earlier.root, later.root)
-        )
-    except merkle.BadProof as error:
-        raise Inconsistent(
-            f"the first {earlier.size} leaves are not those that were published ({error}): the "
-            f"log was changed. `manage.py audit_verify` says where."
-        ) from error
 
 
 def _leaves(log: str, records: list[tuple[uuid.UUID, str]]) -> list[Leaf]:
@@ -208,11 +187,14 @@ def _is_due(newest: Checkpoint | None, size: int) -> bool:
     return waited or size - newest.size >= CHECKPOINT_LEAVES
 
 
-def _try_to_sign(log: str, size: int) -> None:
+def _tried_to_sign(log: str, size: int) -> bool:
+    """Whether it was signed; what keeps it from that is logged."""
     try:
         sign(log, size)
     except (Inconsistent, BadNote, tree.Broken) as error:
         log_.error("audit_checkpoint_refused", log=log, size=size, error=str(error))
+        return False
+    return True
 
 
 def _public_key() -> str:

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from audit.sequencer import Sequencer
 from audit.tree import Broken
+from gateway import setback
 from gateway.lib import heartbeat
 from gateway.lib.broker import JobName, is_behind, ring_now
 from gateway.models import Lease
@@ -60,7 +61,7 @@ def run(stopping: Stopping) -> None:
     sequencer: Sequencer | None = None
     prune_at = 0.0
     while not stopping.wait(TICK_S):
-        leads = _tick(me)
+        leads = _tick(me, led=sequencer is not None)
         if leads != (sequencer is not None):
             log.info("scheduler_leads" if leads else "scheduler_waits")
             sequencer = Sequencer() if leads else None
@@ -75,11 +76,14 @@ def run(stopping: Stopping) -> None:
         release(me)
 
 
-def _tick(me: str) -> bool:
+def _tick(me: str, *, led: bool) -> bool:
+    """Whether this process leads; before it begins to, it looks at what was published."""
     close_old_connections()
     try:
         if not hold(me):
             return False
+        if not led:
+            setback.stop_if_set_back()
     except DatabaseError as error:
         log.warning("scheduler_without_database", error=repr(error))
         return False
@@ -93,5 +97,8 @@ def _sequence(sequencer: Sequencer) -> None:
     """What fails here is tried again with the next tick: the records wait in their table."""
     try:
         sequencer.tick()
+        if sequencer.has_refused:
+            sequencer.has_refused = False
+            setback.stop_if_set_back()
     except (DatabaseError, OSError, Broken) as error:
         log.error("audit_sequencer_failed", error=repr(error))

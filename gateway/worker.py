@@ -6,6 +6,7 @@ Importing this module declares every task, so `dramatiq gateway.worker` works to
 
 import os
 import threading
+import time
 
 import django
 import structlog
@@ -22,6 +23,7 @@ if not apps.ready:
     django.setup()
 
 import dramatiq  # noqa: E402 - settings first
+from django.db import DatabaseError, connections  # noqa: E402
 from dramatiq.middleware import Middleware  # noqa: E402
 
 import approvals.tasks  # noqa: E402, F401 - declare their tasks, as the four below
@@ -30,6 +32,7 @@ import gateway.outlets.tasks  # noqa: E402
 import gateway.runs.tasks  # noqa: E402
 import gateway.tasks  # noqa: E402, F401
 import webhooks.tasks  # noqa: E402, F401
+from gateway import setback  # noqa: E402
 from gateway.lib import heartbeat  # noqa: E402
 from gateway.lib.broker import QUEUES, broker  # noqa: E402
 from gateway.processes.children import end_with  # noqa: E402
@@ -40,6 +43,8 @@ THREADS = 8
 # The tree waits four seconds for workers; what is still under way then is found by its lease.
 SHUTDOWN_MS = 3_500
 BEAT_S = 5.0
+# Between two tries to reach the database at the start.
+DATABASE_S = 1.0
 # Senders and people wait for the entrances; what a worker has to do is in the database. Where they
 # share processors, a worker takes about a third of what an entrance takes beside it. Whoever starts
 # workers by dramatiq's own command decides for themselves.
@@ -80,7 +85,31 @@ class Heartbeat(Middleware):
             heartbeat.beat("worker")
 
 
+class LookBack(Middleware):
+    """Takes no message before it is known whether the database was set back to a backup."""
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Stop everything where it was; wait for a database that does not answer yet."""
+        while not _has_looked_back():
+            time.sleep(DATABASE_S)
+
+
+def _has_looked_back() -> bool:
+    try:
+        setback.stop_if_set_back()
+    except DatabaseError as error:
+        log.warning("worker_without_database", error=repr(error))
+        return False
+    except Exception:  # dramatiq would go on: whoever cannot know does not execute
+        log.exception("worker_cannot_look_back")
+        raise SystemExit(1) from None
+    finally:
+        connections.close_all()
+    return True
+
+
 broker.add_middleware(Heartbeat())
+broker.add_middleware(LookBack())
 if __name__ != "__main__":
     broker.add_middleware(DieWithParent())
 

@@ -34,7 +34,7 @@ class KillSwitchOut(serializers.Serializer[KillSwitch]):
     scope = serializers.CharField()
     on = serializers.BooleanField(source="is_on")
     reason = serializers.CharField()
-    turned_on_by = serializers.CharField(source="turned_on_by.public_id")
+    turned_on_by = serializers.CharField(source="turned_on_by.public_id", default=None)
     turned_on_at = serializers.DateTimeField(source="created_at")
     off_reason = serializers.CharField()
     turned_off_by = serializers.CharField(source="turned_off_by.public_id", default=None)

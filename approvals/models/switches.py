@@ -40,7 +40,13 @@ class KillSwitch(EnvironmentRow):
 
     scope = models.CharField(max_length=100, help_text="environment, agent:slug or tool:name.")
     reason = models.TextField()
-    turned_on_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    turned_on_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        help_text="Empty where the deployment stopped itself.",
+    )  # fmt: skip
+    cause = models.CharField(
+        max_length=200, blank=True, help_text="What made the deployment stop itself, once each."
+    )
     turned_off_at = models.DateTimeField(null=True, blank=True)
     turned_off_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -54,7 +60,7 @@ class KillSwitch(EnvironmentRow):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["environment", "scope"],
+                fields=["environment", "scope", "cause"],
                 name="kill_switch_on_once",
                 condition=Q(turned_off_at__isnull=True),
             )
@@ -72,6 +78,11 @@ class KillSwitch(EnvironmentRow):
     def is_over_all(self) -> bool:
         """Whether it stops everything in its environment."""
         return self.scope == ENVIRONMENT
+
+    @property
+    def stopped_by(self) -> str:
+        """Who did it, in words."""
+        return str(self.turned_on_by) if self.turned_on_by else gettext("Countersign itself")
 
     @property
     def what(self) -> str:

@@ -38,6 +38,7 @@ from approvals.services.switching import (
     is_agent_stopped,
     not_stopped,
     set_kill_switch,
+    stop_everywhere,
     stopped_here,
     stopping,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "save_policy",
     "save_view",
     "set_kill_switch",
+    "stop_everywhere",
     "shortfall",
     "shown_arguments",
     "snooze",

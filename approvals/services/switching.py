@@ -15,7 +15,7 @@ from approvals.models.switches import AGENT, ENVIRONMENT, TOOL
 from approvals.services import due
 from audit import services as audit
 from audit.actions import AuditAction
-from audit.context import Target
+from audit.context import SYSTEM, Actor, Target
 from gateway.agents.models import Agent
 from gateway.lib.broker import JobName, ring
 from gateway.lib.changing import Condition, Held
@@ -66,6 +66,31 @@ def set_kill_switch(
             known = _known(environment, scope)
             return _turn_on(environment, known, reason=reason.strip(), by=by, user=by.user)
         return _turn_off(environment, scope, reason=reason.strip(), by=by)
+
+
+def stop_everywhere(*, cause: str, reason: str) -> int:
+    """Stop all environments, once for a cause; how many were stopped now.
+
+    For what the deployment finds by itself, before anything may run: nobody's permission is asked.
+    Whoever may use a kill switch lets an environment go on, and it is not stopped again for the
+    same cause, nor is one that was made later.
+    """
+    try:
+        with transaction.atomic():
+            if KillSwitch.objects.filter(cause=cause).exists():
+                return 0
+            environments = Environment.objects.select_related("tenant")
+            return len([_stop(environment, cause, reason) for environment in environments])
+    except IntegrityError:
+        return 0  # another process of ours found the same in this moment
+
+
+def _stop(environment: Environment, cause: str, reason: str) -> KillSwitch:
+    switch = KillSwitch.objects.create(
+        environment=environment, scope=ENVIRONMENT, cause=cause, reason=reason
+    )
+    _record(switch, AuditAction.KILL_SWITCH_ON, SYSTEM, before=False)
+    return switch
 
 
 def stopping(action: Action) -> list[KillSwitch]:
@@ -126,8 +151,8 @@ def _turn_on(
             )
     except IntegrityError:
         # On already, or somebody else was faster: it is stopped, which is what was wanted.
-        return KillSwitch.objects.on().within(environment).get(scope=scope)
-    _record(switch, AuditAction.KILL_SWITCH_ON, by, before=False)
+        return KillSwitch.objects.on().within(environment).get(scope=scope, cause="")
+    _record(switch, AuditAction.KILL_SWITCH_ON, by.actor, before=False)
     return switch
 
 
@@ -141,16 +166,16 @@ def _turn_off(environment: Environment, scope: str, *, reason: str, by: Principa
     switch.turned_off_at, switch.turned_off_by = timezone.now(), by.user
     switch.off_reason = reason
     switch.save(update_fields=["turned_off_at", "turned_off_by", "off_reason"])
-    _record(switch, AuditAction.KILL_SWITCH_OFF, by, before=True)
+    _record(switch, AuditAction.KILL_SWITCH_OFF, by.actor, before=True)
     for pk in due.due_to_execute(environment):
         ring(JobName.EXECUTE_ACTION, str(pk))
     return switch
 
 
-def _record(switch: KillSwitch, what: AuditAction, by: Principal, *, before: bool) -> None:
+def _record(switch: KillSwitch, what: AuditAction, actor: Actor, *, before: bool) -> None:
     """The reason's text stays with the row: what is in the log can never be erased."""
     audit.record(
-        what, target=Target("kill_switch", switch.public_id), actor=by.actor,
+        what, target=Target("kill_switch", switch.public_id), actor=actor,
         scope=switch.environment.audit_scope, changes={"on": [before, switch.is_on]},
         meta={"scope": switch.scope},
     )  # fmt: skip

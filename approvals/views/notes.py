@@ -73,7 +73,7 @@ def _stopped(switch: KillSwitch) -> Note:
     text = gettext(
         "{turned_on_by} stopped {what}: “{reason}” Deciding is possible; it does "
         "not run before the switch is off, and may expire until then."
-    ).format(turned_on_by=switch.turned_on_by, what=switch.what, reason=switch.reason)
+    ).format(turned_on_by=switch.stopped_by, what=switch.what, reason=switch.reason)
     return Note("bad", "hand-stop", gettext("Stopped by a kill switch"), text)
 
 

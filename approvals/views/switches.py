@@ -121,5 +121,5 @@ def _here(request: Any) -> str:
 
 
 def _cells(switch: KillSwitch) -> tuple[object, ...]:
-    on = (switch.public_id, switch.scope, switch.created_at, switch.turned_on_by, switch.reason)
+    on = (switch.public_id, switch.scope, switch.created_at, switch.stopped_by, switch.reason)
     return (*on, switch.turned_off_at, switch.turned_off_by, switch.off_reason)
