@@ -295,14 +295,13 @@ class _LogCheck:
                     break
                 self._leaves(late)
             if source.next is not None:
-                whose, head = source.next
+                # The last one says how much is missing; the others are counted on the way.
+                whose, head = max(source.up_to(10**20), key=lambda found: found[1].size)
                 text = (
                     f"{whose} covers {head.size} leaves, the log has {self.frontier.size}: its "
                     f"end was cut off, or an old state was restored"
                 )
                 self.report.add("truncated", text, leaf_index=self.frontier.size)
-                for _ in source.up_to(10**20):  # they are counted
-                    pass
         if self.report.checkpoints and not self.report.published:
             self.report.notes.append(
                 "nothing that was published is kept here, so a cut end would not be noticed"
