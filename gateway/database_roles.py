@@ -28,7 +28,13 @@ INTAKE: dict[str, Rights] = {
     "webhooks_secret": READ | {"UPDATE (last_used_at)"},
     "tenants_environment": READ,
 }
-SCHEDULER: dict[str, Rights] = {"gateway_lease": APPEND | {"UPDATE"}}
+# A scheduler stops all environments where the database was set back; it lets none go on.
+SCHEDULER: dict[str, Rights] = {
+    "gateway_lease": APPEND | {"UPDATE"},
+    "approvals_killswitch": APPEND,
+    "tenants_environment": READ,
+    "tenants_tenant": READ,
+}
 
 
 def wanted(table: str, kind: str) -> Rights:

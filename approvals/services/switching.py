@@ -75,14 +75,17 @@ def stop_everywhere(*, cause: str, reason: str) -> int:
     Whoever may use a kill switch lets an environment go on, and it is not stopped again for the
     same cause, nor is one that was made later.
     """
+    known = KillSwitch.objects.filter(cause=cause)
     try:
         with transaction.atomic():
-            if KillSwitch.objects.filter(cause=cause).exists():
+            if known.exists():
                 return 0
             environments = Environment.objects.select_related("tenant")
             return len([_stop(environment, cause, reason) for environment in environments])
     except IntegrityError:
-        return 0  # another process of ours found the same in this moment
+        if known.exists():
+            return 0  # another process of ours found the same in this moment
+        raise
 
 
 def _stop(environment: Environment, cause: str, reason: str) -> KillSwitch:

@@ -22,7 +22,12 @@ from tests.flows.crash import OPEN_ROWS, TOOLS, Stage, stage
 from tests.flows.tree import ROOT, until
 from tests.migrated import MANAGE, SQLITE
 
-pytestmark = pytest.mark.flow
+pytestmark = [
+    pytest.mark.flow,
+    pytest.mark.skipif(
+        os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="a backup that is a file"
+    ),
+]
 SWITCH = {"scope": "environment", "reason": "The backup is made in this moment."}
 WITHIN_S = 60.0
 PER_EVENT_S = 0.3
@@ -170,16 +175,10 @@ def look_and_go_on(here: Stage, before: Counter[str]) -> None:
     switch(here, on=False)
 
 
-@pytest.mark.skipif(
-    os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="a backup that is a file"
-)
 def test_restored_backup_runs_nothing_until_people_have_looked() -> None:
     set_back(waiting=12, after=20)
 
 
 @pytest.mark.release
-@pytest.mark.skipif(
-    os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="a backup that is a file"
-)
 def test_restored_backup_after_a_thousand_events_runs_nothing_again() -> None:
     set_back(waiting=100, after=1000)

@@ -11,6 +11,8 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
+from approvals.models import KillSwitch
+from approvals.services import stop_everywhere
 from audit import roles, triggers
 from audit.models import AuditRecord
 from audit.sequencer import sequence
@@ -163,6 +165,14 @@ def test_no_role_changes_removes_or_empties_evidence(
         assert is_refused(f"UPDATE {table} SET log = 'x'")  # noqa: S608
         assert is_refused(f"DELETE FROM {table} WHERE {key} IS NULL")  # noqa: S608
         assert is_refused(f"TRUNCATE {table} CASCADE")
+
+
+def test_scheduler_may_stop_everything_and_lets_nothing_go_on(database: Roled) -> None:
+    with database.acting_as("scheduler"):
+        assert stop_everywhere(cause="system 5", reason="It was set back.") > 0
+        assert is_refused("UPDATE approvals_killswitch SET turned_off_at = now()")
+        assert is_refused("DELETE FROM approvals_killswitch")
+    KillSwitch.objects.filter(cause="system 5").delete()
 
 
 def test_only_the_scheduler_gives_places_and_only_it_needs_no_more(database: Roled) -> None:
