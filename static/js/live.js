@@ -7,8 +7,15 @@ const MISSED_MS = 2000;
 // A stream that was refused is asked for again, less and less often.
 const REFUSED_MS = [5000, 10000, 20000, 60000];
 const waiting = new Map();
-// The newest version heard of, by "kind:id": an answer that was on its way meanwhile may show an older one.
+// An answer that was on its way while news came may show, and bring, what was before them. So news are counted:
+// up to the last of this "kind:id", "kind:*" or of anything, up to the last that an element was told, and up to
+// the moment in which a request was sent. What has a version is compared by that: it may be newer than the news.
+const ANYTHING = "*";
+const last = new Map();
+const told = new WeakMap();
+const asked = new WeakMap();
 const newest = new Map();
+let heard = 0;
 
 function show(dot, state) {
   dot.dataset.state = state;
@@ -29,20 +36,32 @@ function wake(element, spread = 0) {
   }, GATHER_MS + Math.random() * spread));
 }
 
-function tell(kind, id, spread) {
+// `since`: how many news the element, or the answer that brought it, knew of.
+function wakeIfBehind(element, since) {
+  const keys = [ANYTHING, ...element.dataset.live.split(" ")];
+  const news = keys.map((key) => last.get(key)).filter((one) => one?.number > since);
+  if (!news.length) return;
+  told.set(element, heard);
+  wake(element, Math.min(...news.map((one) => one.spread)));
+}
+
+// Keys with the time over which desks spread what they ask for because of them.
+function tell(spreads) {
+  heard += 1;
+  for (const [key, spread] of Object.entries(spreads)) last.set(key, { number: heard, spread });
+  for (const element of document.querySelectorAll("[data-live]")) wakeIfBehind(element, heard - 1);
+}
+
+function afterAnswer(event) {
+  const since = asked.get(event.detail.xhr) ?? heard;
   for (const element of document.querySelectorAll("[data-live]")) {
-    const wanted = element.dataset.live.split(" ");
-    if (wanted.includes(`${kind}:${id}`)) wake(element);
-    else if (wanted.includes(`${kind}:*`)) wake(element, spread);
+    if (!element.dataset.version) wakeIfBehind(element, told.get(element) ?? since);
+    else if (Number(element.dataset.version) < (newest.get(element.dataset.live) || 0)) wake(element);
   }
 }
 
-function isBehind(element) {
-  return Number(element.dataset.version) < (newest.get(element.dataset.live) || 0);
-}
-
 export function wakeAll(spread = 0) {
-  for (const element of document.querySelectorAll("[data-live]")) wake(element, spread);
+  tell({ [ANYTHING]: spread });
 }
 
 function spreadNews(news) {
@@ -58,7 +77,7 @@ function hear(event) {
   } else {
     const key = `${news.kind}:${news.id}`;
     newest.set(key, Math.max(news.version || 0, newest.get(key) || 0));
-    tell(news.kind, news.id, news.spread_ms);
+    tell({ [key]: 0, [`${news.kind}:*`]: news.spread_ms || 0 });
   }
   spreadNews(news);
 }
@@ -108,9 +127,8 @@ export function startLive() {
       refused += 1;
     };
   };
-  document.body.addEventListener("htmx:afterSettle", () => {
-    for (const element of document.querySelectorAll("[data-live][data-version]")) if (isBehind(element)) wake(element);
-  });
+  document.body.addEventListener("htmx:beforeSend", (event) => asked.set(event.detail.xhr, heard));
+  document.body.addEventListener("htmx:afterSettle", afterAnswer);
   // Meanwhile a question may have been opened in it, or a form of it may be on its way, whose answer needs its place.
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const place = event.target;

@@ -1,9 +1,10 @@
 """The desk in a real browser: what arrives, what a person decides, and no page that complains."""
 
+import re
 import sys
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.flows.browser import CHROMIUM, Ears, sign_in
 from tests.flows.demo import ADMIN, AUDITOR, REVIEWER, Demo
@@ -67,6 +68,32 @@ def test_the_demos_run_is_led_to_its_end(here: Demo, context: BrowserContext, ea
     page.goto(f"{here.tree.url}/demo/sandbox/runs/{run}/")
     expect(page.locator("main")).to_contain_text("Completed")
     assert ears.take() == []
+
+
+def test_what_arrives_while_the_list_is_on_its_way_is_shown(
+    here: Demo, context: BrowserContext
+) -> None:
+    page = sign_in(context, here, REVIEWER)
+    page.goto(f"{here.tree.url}{INBOX}?q=77.31")
+    expect(page.locator(".cs-live")).to_have_attribute("data-state", "live")
+    page.evaluate(
+        "document.addEventListener('cs:news', ({detail}) => { window.lastNews = detail.id })"
+    )
+    first = here.ask_refund(amount="77.31")
+    expect(page.locator(f"#row-{first['id']}")).to_be_visible()
+    second: list[str] = []
+
+    def meanwhile(route: Route) -> None:
+        answer = route.fetch()
+        if not second:
+            second.append(here.ask_refund(amount="77.31")["id"])
+            page.wait_for_function("id => window.lastNews === id", arg=second[0])
+        route.fulfill(response=answer)
+
+    page.route(re.compile(r"part=rows"), meanwhile)
+    with page.expect_response(lambda answer: "part=rows" in answer.url and bool(second)):
+        approve_in_the_pane(page, first["id"])
+    expect(page.locator(f"#row-{second[0]}")).to_be_visible()
 
 
 def test_who_reviews_an_action_is_seen_by_others_until_they_leave(
