@@ -14,12 +14,12 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import connections, transaction
-from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.common import dq_name
 from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, TimeLimit
 
 from audit import context
+from gateway.lib.redis_queue import WakingBroker
 
 log = structlog.get_logger(__name__)
 HEARTBEAT_TIMEOUT_MS = 15_000
@@ -30,8 +30,6 @@ NAMESPACE = "countersign"
 MOST_WAITING = 200
 # Of the rows that a sweep finds, however many messages there are: they may be about others.
 ALWAYS_RUNG = 10
-# Between two looks at a queue of delayed messages that is empty, times that of the others.
-PATIENCE_WITH_DELAYED = 5
 # A sweep that waits will see what the next one would.
 MOST_SWEEPS = 1
 
@@ -116,34 +114,6 @@ class JobContext(Middleware):
     after_skip_message = after_process_message
 
 
-class RefillingConsumer(_RedisConsumer):
-    """Fetches once a third of what it may hold is done.
-
-    dramatiq's own fetches one message for each that is done, as soon as it is: a script in Redis,
-    and with it a fifth of what a busy worker has time for. For messages that have to wait anyway it
-    looks less often: they are due half a second late at most.
-    """
-
-    def __init__(self, broker: RedisBroker, queue_name: str, prefetch: int, timeout: int) -> None:
-        patience = PATIENCE_WITH_DELAYED if queue_name == dq_name(queue_name) else 1
-        super().__init__(broker, queue_name, prefetch, timeout * patience)
-
-    @property
-    def outstanding_message_count(self) -> int:
-        """How many messages are held; from two thirds on it counts as full."""
-        count = int(super().outstanding_message_count)
-        return count if 3 * count <= 2 * self.prefetch else self.prefetch
-
-
-class RefillingBroker(RedisBroker):
-    """dramatiq's broker, whose consumers fetch several messages at a time."""
-
-    @property
-    def consumer_class(self) -> type[_RedisConsumer]:
-        """What reads a queue."""
-        return RefillingConsumer
-
-
 def _make_broker() -> dramatiq.Broker:
     middleware: list[Middleware] = [
         TimeLimit(),
@@ -154,7 +124,7 @@ def _make_broker() -> dramatiq.Broker:
     ]
     if settings.TASK_BROKER == "stub":
         return StubBroker(middleware=middleware)
-    return RefillingBroker(
+    return WakingBroker(
         client=redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2),
         middleware=middleware,
         namespace=NAMESPACE,
