@@ -46,5 +46,15 @@ def test_five_deaths_at_each_point(point: Point, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.release
 @pytest.mark.parametrize("point", POINTS)
-def test_twenty_deaths_at_each_point(point: Point, capsys: pytest.CaptureFixture[str]) -> None:
+def test_twenty_deaths_in_two_thousand_events_at_each_point(
+    point: Point, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kill(capsys, [point], kills=20, count=100)
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("point", POINTS)
+def test_twenty_deaths_with_two_thousand_events_each(
+    point: Point, capsys: pytest.CaptureFixture[str]
+) -> None:
     kill(capsys, [point], kills=20, count=2000)
