@@ -13,7 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from audit import roles, triggers
+from approvals.models import KillSwitch
+from audit import continuity, roles, triggers
 from gateway import database_roles
 from gateway.embedded import redis
 from gateway.lib import broker, heartbeat
@@ -21,6 +22,8 @@ from gateway.outlets import services as outlets
 from gateway.outlets.models import Outlet
 from gateway.tools import services as tools
 
+# Of kill switches, one line each, with so many characters of the reason; their pages have it all.
+MOST_SWITCHES, MOST_SAID = 20, 150
 TOO_MUCH = "the role of DATABASE_URL owns the audit tables and can drop what protects them"
 
 
@@ -97,6 +100,8 @@ def _database() -> Iterator[Finding]:
         yield Finding(Grade.OK, "database", f"{connection.display_name} answers")
         yield _migrations()
         yield _triggers()
+        yield _continuity()
+        yield from _switches()
         yield from _settings_of_sqlite() if connection.vendor == "sqlite" else _roles()
     except DatabaseError as error:
         yield Finding(Grade.WRONG, "database", f"does not answer: {error}".strip())
@@ -116,6 +121,31 @@ def _triggers() -> Finding:
         text = f"{', '.join(sorted(missing))} missing: manage.py migrate puts them back"
         return Finding(Grade.WRONG, "audit triggers", text)
     return Finding(Grade.OK, "audit triggers", "records refuse change")
+
+
+def _continuity() -> Finding:
+    if (found := continuity.set_back()) is not None:
+        text = f"{found.log}: {found.found} See docs/execution.md, Restoring a backup."
+        return Finding(Grade.WRONG, "audit log", text)
+    return Finding(Grade.OK, "audit log", "continues what was published")
+
+
+def _switches() -> Iterator[Finding]:
+    """What is stopped on purpose, because that is why nothing runs."""
+    rows = KillSwitch.objects.on().select_related("environment__tenant", "turned_on_by")
+    for row in rows[:MOST_SWITCHES]:
+        where = f"{row.environment.tenant.slug}/{row.environment.slug}"
+        since = f"{row.created_at:%Y-%m-%d %H:%M} UTC"
+        text = f"{row.what} stopped since {since} by {row.stopped_by}: {_first_line(row.reason)}"
+        yield Finding(Grade.NOTE, f"stopped, {where}", text)
+    if (more := rows.count() - MOST_SWITCHES) > 0:
+        yield Finding(Grade.NOTE, "stopped", f"{more} more kill switches are on")
+
+
+def _first_line(text: str) -> str:
+    """What somebody wrote, as a terminal may have it."""
+    line = text.strip().splitlines()[0][:MOST_SAID] if text.strip() else ""
+    return "".join(char if char.isprintable() else "\ufffd" for char in line)
 
 
 def _settings_of_sqlite() -> Iterator[Finding]:

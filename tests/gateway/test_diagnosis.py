@@ -9,10 +9,16 @@ from django.db import connection
 from pytest_django import Settings
 
 from approvals import digest
+from approvals.services import set_kill_switch
 from audit import triggers
+from audit.models import Leaf
+from audit.sequencer import Sequencer
 from gateway import diagnosis
 from gateway.diagnosis import Grade
 from gateway.lib import broker, heartbeat
+from tests.audit.superuser import guard, unguard
+from tests.factories.audit import AuditRecordFactory
+from tests.invariants.scene import scene
 
 pytestmark = pytest.mark.django_db
 
@@ -77,3 +83,25 @@ def test_the_printed_keys_fit_together() -> None:
     signature = digest.sign_decision(keys["COUNTERSIGN_APPROVAL_SIGNING_KEY"], {"a": 1})
     verify_key = keys["COUNTERSIGN_APPROVAL_VERIFY_KEY"]
     assert digest.verify_decision(verify_key, {"a": 1}, signature)
+
+
+def test_what_is_stopped_is_told_with_who_and_why() -> None:
+    here = scene()
+    by = here.people.principal(here.people.operator)
+    reason = "Looked \x1b[2Jwrong.\nMore of it."
+    set_kill_switch(here.environment, scope="environment", on=True, reason=reason, by=by)
+    (found,) = [one for one in diagnosis.examine() if one.subject.startswith("stopped")]
+    where = f"stopped, {here.environment.tenant.slug}/{here.environment.slug}"
+    assert (found.grade, found.subject) == (Grade.NOTE, where)
+    assert found.text.startswith("the whole environment stopped since 20")
+    assert found.text.endswith(f" UTC by {here.people.operator}: Looked \ufffd[2Jwrong.")
+
+
+def test_a_database_that_was_set_back_is_wrong(published_in: Path) -> None:
+    AuditRecordFactory.create_batch(3)
+    Sequencer().tick()
+    assert "audit log" in graded(Grade.OK)
+    unguard()
+    Leaf._base_manager.all().delete()
+    guard()
+    assert "audit log" in graded(Grade.WRONG)
