@@ -22,7 +22,10 @@ FILTERS = [OpenApiParameter("on", bool, description="Only those that stop someth
 class KillSwitchIn(StrictFields):
     """What to stop (`on: true`) or to let go on (`on: false`), and why."""
 
-    scope = serializers.CharField(max_length=100, help_text="environment, agent:slug or tool:name")
+    scope = serializers.CharField(
+        max_length=100,
+        help_text="environment, agent:slug or tool:name; to let go on also the id of a switch",
+    )
     on = serializers.BooleanField()
     reason = serializers.CharField(max_length=2000)
 
@@ -62,7 +65,11 @@ class KillSwitchViews(EnvironmentViews[KillSwitch]):
     @extend_schema(request=KillSwitchIn, responses={200: KillSwitchOut})
     @idempotent()
     def create(self, request: Request) -> Response:
-        """Turn a kill switch on or off. Turning on what is on already changes nothing."""
+        """Turn a kill switch on or off. Turning on what is on already changes nothing.
+
+        Over one scope there may be one of people and one of the deployment itself, which stops
+        after a backup was restored: then letting go on needs the id (409 `several_switches`).
+        """
         by, body = caller(request), checked(KillSwitchIn, request)
         switch = services.set_kill_switch(by.environment, by=by, **body)
         return Response(KillSwitchOut(switch).data)

@@ -49,8 +49,10 @@ def set_kill_switch(
 ) -> KillSwitch:
     """Stop the scope (`environment`, `agent:slug` or `tool:name`), or let it go on.
 
-    Stopping what is stopped already gives the switch that does. Raises Denied, Refused for an
-    unknown scope or without a reason, Conflict where there is nothing to let go on.
+    Stopping what is stopped already gives the switch that does. To let it go on the scope may be
+    the id of a switch, and must be where several are on over the same: each was turned on for a
+    reason of its own. Raises Denied, Refused for an unknown scope or without a reason, Conflict
+    where there is nothing to let go on, or more than one.
     """
     with unit_of_work(
         attempt=AuditAction.KILL_SWITCH_REFUSED,
@@ -160,12 +162,7 @@ def _turn_on(
 
 
 def _turn_off(environment: Environment, scope: str, *, reason: str, by: Principal) -> KillSwitch:
-    on = KillSwitch.objects.on().within(environment)
-    # Whoever named it by id when turning on may do so here; what is gone needs no name to go on.
-    wanted = scope if on.filter(scope=scope).exists() else _known(environment, scope)
-    switch = on.filter(scope=wanted).select_for_update(of=("self",)).first()
-    if switch is None:
-        raise Conflict("not_stopped", f"Nothing to let go on: no kill switch is on for {wanted}.")
+    switch = _the_one(environment, scope)
     switch.turned_off_at, switch.turned_off_by = timezone.now(), by.user
     switch.off_reason = reason
     switch.save(update_fields=["turned_off_at", "turned_off_by", "off_reason"])
@@ -173,6 +170,26 @@ def _turn_off(environment: Environment, scope: str, *, reason: str, by: Principa
     for pk in due.due_to_execute(environment):
         ring(JobName.EXECUTE_ACTION, str(pk))
     return switch
+
+
+def _the_one(environment: Environment, name: str) -> KillSwitch:
+    """The one switch that is on under this id or over this scope. Raises Refused and Conflict."""
+    on = KillSwitch.objects.on().within(environment)
+    if name.startswith(f"{KillSwitch.PREFIX}_"):
+        named = on.public(name)
+    else:
+        # Whoever named the agent or tool by its id when turning on may do so here; of what is gone
+        # the scope itself is enough to go on.
+        is_scope = on.filter(scope=name).exists()
+        named = on.filter(scope=name if is_scope else _known(environment, name))
+    found = list(named.select_for_update(of=("self",)).select_related("turned_on_by"))
+    if not found:
+        raise Conflict("not_stopped", f"Nothing to let go on: no kill switch is on for {name}.")
+    if len(found) > 1:
+        each = ", ".join(f"{one.public_id} ({one.stopped_by})" for one in found)
+        detail = f"{len(found)} kill switches are on for {name}; name one by its id: {each}."
+        raise Conflict("several_switches", detail)
+    return found[0]
 
 
 def _record(switch: KillSwitch, what: AuditAction, actor: Actor, *, before: bool) -> None:

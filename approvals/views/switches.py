@@ -63,7 +63,7 @@ def go_on(request: Any, switch: str) -> HttpResponse:
     status = 422 if request.method == "POST" else 200
     if found.is_on and request.method == "POST" and form.is_valid():
         try:
-            _set(request, form, scope=found.scope, on=False)
+            _set(request, form, scope=found.public_id, on=False)
         except DomainError as error:
             form.add_error(None, error.detail)
         else:

@@ -67,6 +67,14 @@ def test_letting_go_on_says_what_will_run_and_asks_why(here, operator):
     assert "Was a test." in listed
 
 
+def test_of_two_switches_over_one_scope_the_one_that_was_read_is_turned_off(here, operator):
+    own = KillSwitchFactory(environment=here.environment, cause="set back", turned_on_by=None)
+    newer = KillSwitchFactory(environment=here.environment)
+    off = at(here.environment, "approvals:go_on", switch=own.public_id)
+    assert operator.post(off, {"reason": "All was compared."}).status_code == 302
+    assert list(KillSwitch.objects.on()) == [newer]
+
+
 @pytest.mark.parametrize("sent", [{"scope": "tool:none", "reason": "x"}, {"scope": "environment"}])
 def test_a_form_that_says_nothing_clear_stops_nothing(here, operator, sent):
     assert operator.post(at(here.environment, STOP), sent).status_code == 422

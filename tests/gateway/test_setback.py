@@ -17,6 +17,7 @@ from audit.sequencer import Sequencer
 from gateway import scheduling, setback, worker
 from gateway.connectors.fake import FakeConnector
 from gateway.lib.broker import JobName
+from gateway.lib.errors import Conflict
 from tests.audit.superuser import guard, unguard
 from tests.factories.tenants import EnvironmentFactory
 from tests.invariants.scene import Scene, fakes, scene
@@ -53,9 +54,9 @@ def restored() -> None:
     guard()
 
 
-def let_go_on(here: Scene) -> KillSwitch:
+def let_go_on(here: Scene, scope: str = "environment") -> KillSwitch:
     by = here.people.principal(here.people.operator)
-    return set_kill_switch(here.environment, scope="environment", on=False, reason="Seen.", by=by)
+    return set_kill_switch(here.environment, scope=scope, on=False, reason="Seen.", by=by)
 
 
 def test_sound_database_is_not_stopped(here: Scene, fake: FakeConnector) -> None:
@@ -102,14 +103,16 @@ def test_switch_of_a_person_stays_when_the_deployment_stops_itself(
     here: Scene, fake: FakeConnector
 ) -> None:
     by = here.people.principal(here.people.operator)
-    set_kill_switch(here.environment, scope="environment", on=True, reason="Mine.", by=by)
+    mine = set_kill_switch(here.environment, scope="environment", on=True, reason="Mine.", by=by)
     action = approved(here)
     restored()
     setback.stop_if_set_back()
-    let_go_on(here)
+    with pytest.raises(Conflict, match=f"2 kill switches .* {mine.public_id}"):
+        let_go_on(here)
+    assert let_go_on(here, mine.public_id) == mine
     executor.execute(str(action.pk))
     assert fake.calls == [], "two reasons to stop are two decisions to go on"
-    let_go_on(here)
+    assert let_go_on(here).stopped_by == "Countersign itself"
     executor.execute(str(action.pk))
     assert len(fake.calls) == 1
 
