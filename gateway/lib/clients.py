@@ -8,12 +8,13 @@ def address_behind(peer: str, forwarded: str, *, hops: int) -> str:
 
     `forwarded` is X-Forwarded-For: each proxy appends the address it saw, so what stands further
     left than the last `hops` came from outside and proves nothing. Where the place that counts
-    holds no address, the answer is the peer, which nobody can choose.
+    holds no address, the answer is the peer, which nobody can choose. An IPv4 address that a socket
+    of both kinds shows as an IPv6 one is written as the IPv4 address that it is: all of these lie
+    in one /64, and one client's limit would be everybody's.
     """
-    if not hops:
-        return peer
-    seen = forwarded.split(",")
-    return (address_of(seen[-hops]) if len(seen) >= hops else "") or peer
+    seen = forwarded.split(",") if hops else []
+    named = address_of(seen[-hops]) if hops and len(seen) >= hops else ""
+    return named or address_of(peer) or peer
 
 
 def address_of(text: str) -> str:

@@ -4,7 +4,9 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import structlog
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -79,6 +81,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_client_ip(self, request: HttpRequest) -> str:
         """The client whom limits count, seen through as many proxies as are trusted."""
         return client_address(request)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """The account whose failures are counted: allauth adds the Host header, with any port."""
+        return str(credentials.get("email") or "").strip().lower()
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """After a reset, forget the account's failures; allauth would forget the address's too."""
+        rates = str(app_settings.RATE_LIMITS["login_failed"]).split(",")
+        ratelimit.clear(
+            request,
+            app="allauth.account",
+            action="login_failed",
+            key=self._get_login_attempts_cache_key(request, **credentials),
+            config={"login_failed": ",".join(rate for rate in rates if rate.endswith("/key"))},
+        )
 
     def send_notification_mail(
         self,

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from allauth.account.adapter import get_adapter as account_adapter
+from allauth.core import context
+from allauth.core.internal import ratelimit
+from allauth.core.internal.ratelimit import RateLimitUsage
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
-from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
@@ -15,6 +18,7 @@ from allauth.mfa.webauthn.forms import (
     LoginWebAuthnForm,
     ReauthenticateWebAuthnForm,
 )
+from allauth.mfa.webauthn.internal import auth
 from fido2.webauthn import AuthenticationResponse, RegistrationResponse
 
 from gateway.lib.assertions import BadAssertion
@@ -33,6 +37,22 @@ def _understood() -> Iterator[None]:
         raise get_adapter().validation_error("incorrect_code") from error
 
 
+def _counted(user: Any) -> RateLimitUsage:
+    """One try at the person's factors, which is to be rolled back where it was right.
+
+    allauth's own forms forget all failures at a success, those of the address as well: whoever has
+    an account could guess at others' passwords without end by signing in to it in between.
+    Raises ValidationError where there were too many.
+    """
+    key = f"mfa-auth-user-{user.pk}"
+    tried = ratelimit.consume(
+        context.request, app="allauth.account", action="login_failed", key=key
+    )
+    if not tried:
+        raise account_adapter().validation_error("too_many_login_attempts")
+    return tried
+
+
 class _Code:
     """A code counts once, whatever becomes of the cache."""
 
@@ -41,14 +61,14 @@ class _Code:
 
     def clean_code(self) -> str:
         """The code, which is used up now."""
-        clear_rate_limit = check_rate_limit(self.user)
+        tried = _counted(self.user)
         code = str(self.cleaned_data["code"])
         factor = services.take_code(self.user, code)
         if factor is None:
             raise get_adapter().validation_error("incorrect_code")
         factor.user = self.user
         self.authenticator = factor
-        clear_rate_limit()
+        tried.rollback()
         return code
 
 
@@ -63,17 +83,26 @@ class ProveCodeForm(_Code, ReauthenticateForm):  # type: ignore[misc]
 class _Passkey:
     """A passkey counts from our own address, and only while its counter goes on."""
 
+    user: Any
+    cleaned_data: dict[str, Any]
+
     def clean_credential(self) -> Authenticator:
         """The factor that answered."""
-        posted = self.cleaned_data["credential"]  # type: ignore[attr-defined]
+        posted = self.cleaned_data["credential"]
         with _understood():
-            factor: Authenticator = super().clean_credential()  # type: ignore[misc]
+            auth.parse_authentication_response(posted)
+            # Whom only the answer names is not counted: strangers would lock the owner out.
+            tried = _counted(self.user) if self.user else None
+            user = self.user or auth.extract_user_from_response(posted)
+            factor: Authenticator = auth.complete_authentication(user, posted)
         said = AuthenticationResponse.from_dict(posted).response
         if said.client_data.origin != services.origin():
             raise get_adapter().validation_error("incorrect_code")
         if not services.take_counter(factor, said.authenticator_data.counter):
             services.copied_passkey(factor.user)
             raise get_adapter().validation_error("incorrect_code")
+        if tried:
+            tried.rollback()
         return factor
 
 
