@@ -14,6 +14,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -59,16 +60,36 @@ class Allowance:
         self.room = max(1.0, rate_per_s)
         self.left = self.room
         self.at = time.monotonic()
+        # Django's own servers take deliveries in threads.
+        self.lock = Lock()
 
     def take(self) -> bool:
         """Use one up; False when there is none left."""
-        now = time.monotonic()
-        self.left = min(self.room, self.left + (now - self.at) * self.rate)
-        self.at = now
-        if self.left < 1.0:
-            return False
-        self.left -= 1.0
-        return True
+        with self.lock:
+            now = time.monotonic()
+            self.left = min(self.room, self.left + (now - self.at) * self.rate)
+            self.at = now
+            if self.left < 1.0:
+                return False
+            self.left -= 1.0
+            return True
+
+
+_ALLOWANCES: dict[uuid.UUID, Allowance] = {}
+
+
+def allowance_of(source_id: uuid.UUID, rate_per_s: float | None) -> Allowance | None:
+    """What this process counts for a source: one count, until the rate is another.
+
+    Entries are made anew with each change of the source, and for each delivery where no event loop
+    runs; a count of their own would begin full each time.
+    """
+    if not rate_per_s:
+        return None
+    found = _ALLOWANCES.get(source_id)
+    if found is None or found.rate != rate_per_s:
+        found = _ALLOWANCES[source_id] = Allowance(rate_per_s)
+    return found
 
 
 @dataclass(slots=True)
@@ -160,7 +181,6 @@ def entry_of(source: Source) -> Entry:
         log.error("scheme_unusable", source=source.public_id, error=str(error))
         scheme, found = STANDARD, []
     keys = [key for secret in found if (key := _key(source, secret))]
-    rate = options.get("rate_per_s")
     return Entry(
         source_id=source.pk,
         environment_id=source.environment_id,
@@ -174,7 +194,7 @@ def entry_of(source: Source) -> Entry:
         max_body_bytes=options.get("max_body_bytes") or settings.MAX_BODY_BYTES,
         quarantines=options.get("quarantine", True),
         networks=tuple(ip_network(text) for text in options.get("ip_allow", ())),
-        allowance=Allowance(rate) if rate else None,
+        allowance=allowance_of(source.pk, options.get("rate_per_s")),
         url=source.signed_url.encode(),
         verify_token=source.verify_token,
         documents={d.url: bytes(d.content) for d in source.documents.all() if d.content},

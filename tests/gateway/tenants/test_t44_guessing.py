@@ -3,13 +3,12 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.contrib.auth.signals import user_login_failed
 from django.core import mail
 from django.db import connections
 from django.test import Client
@@ -20,7 +19,8 @@ from tests.factories.factors import code_of, with_app, with_passkey
 from tests.factories.tenants import PASSWORD
 from tests.gateway.lib.test_cache import folder, server  # noqa: F401 - a fixture
 
-pytestmark = pytest.mark.django_db
+# The counts are in the cache.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 DOOR, SECOND, RESET = (
     "/accounts/login/",
     "/accounts/security/second-step/",
@@ -30,19 +30,6 @@ OF_AN_ADDRESS, OF_AN_ACCOUNT, RESETS_OF_AN_ADDRESS, RESETS_OF_A_MAILBOX = 10, 5,
 NEW = "quiet-harbour-lamp-77"
 HERE = "192.0.2.1"
 PROXY = "10.0.0.1"
-
-
-@pytest.fixture
-def checked() -> Iterator[list[Any]]:
-    """One entry for each wrong password that was really compared."""
-    seen: list[Any] = []
-
-    def note(**said: Any) -> None:
-        seen.append(said["credentials"])
-
-    user_login_failed.connect(note)
-    yield seen
-    user_login_failed.disconnect(note)
 
 
 def guess(login: str, *, at: str = DOOR, peer: str = HERE, **headers: str) -> Any:
@@ -263,3 +250,43 @@ def test_guesses_at_the_same_time_are_counted_in_redis(checked, settings, folder
             list(pool.map(one, range(40)))
         del settings.CACHES
     assert 0 < len(checked) <= OF_AN_ADDRESS
+
+
+OTHER_DOORS = {
+    "/accounts/security/passkeys/sign-in/": ({"credential": "{}"}, 10),
+    "/accounts/password/reset/key/abc-def/": ({"password1": NEW, "password2": NEW}, 20),
+}
+
+
+@pytest.mark.parametrize("door", OTHER_DOORS)
+def test_the_other_doors_hold_their_limit_of_an_address(door):
+    fields, limit = OTHER_DOORS[door]
+    statuses = [
+        Client(headers={"X-Forwarded-For": f"198.51.100.{n}", "Host": f"testserver:{n + 1}"})
+        .post(door, fields, REMOTE_ADDR=f"2001:db8:1:2:{n:x}::1")
+        .status_code
+        for n in range(limit + 5)
+    ]
+    assert statuses.count(429) == 5, statuses
+
+
+def test_a_stolen_session_guesses_five_times_at_the_password_from_anywhere(checked):
+    person = people.ready().may
+    browser = entered(person)
+    for n in range(15):
+        browser.post(
+            "/accounts/reauthenticate/", {"password": f"no {n}"},
+            REMOTE_ADDR=from_somewhere(n), headers={"Host": f"testserver:{n + 1}"},
+        )  # fmt: skip
+    assert len(checked) == OF_AN_ACCOUNT
+
+
+def test_a_stolen_session_asks_for_another_password_five_times_a_minute_from_anywhere():
+    browser = entered(people.ready().may)
+    fields = {"oldpassword": "no", "password1": NEW, "password2": NEW}
+    statuses = [
+        browser.post("/accounts/password/change/", fields, REMOTE_ADDR=from_somewhere(n))
+        .status_code
+        for n in range(15)
+    ]  # fmt: skip
+    assert statuses.count(429) == 15 - OF_AN_ACCOUNT
