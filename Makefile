@@ -17,7 +17,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run bootstrap bootstrap-dev browser vendors lighthouse test test-sqlite test-postgres \
-	test-long test-release mutants lint format bench demo screenshots messages
+	test-long test-release mutants lint format bench demo screenshots messages \
+	sbom advisories
 
 help:
 	@echo "make run           everything on http://localhost:$(PORT) until Ctrl-C (PORT=8123 make run)"
@@ -29,6 +30,8 @@ help:
 	@echo "make lint          format, style, types, import contracts, migrations, secrets"
 	@echo "make bench         benchmarks beside their peers"
 	@echo "make screenshots   every page, both themes, three sizes"
+	@echo "make sbom          the bill of materials of an installation, sbom.json (CycloneDX)"
+	@echo "make advisories    known vulnerabilities of what is installed (asks the network)"
 	@echo "make messages      what is to be translated, into locale/ (LOCALE=de make messages)"
 
 bootstrap: $(RUNTIME)
@@ -105,6 +108,14 @@ bench: $(DEV)
 
 screenshots: $(DEV) browser
 	$(PY) -m tests.screenshots
+
+# From the lock alone, without a network.
+sbom: $(DEV)
+	$(PY) -m tests.sbom sbom.json
+
+# Asks PyPI's advisories about each package of the lock.
+advisories: $(DEV)
+	$(VENV)/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
 
 # Needs GNU gettext. Once the catalogue is complete: `manage.py compilemessages`, then LANGUAGES.
 messages: $(DEV)

@@ -72,6 +72,7 @@ def _roles(given: Names) -> Iterator[str]:
     for name in given.logins:
         yield f"ALTER ROLE {_quoted(name)} LOGIN"
     # Whoever runs this hands things over to the owner, and becomes it in order to migrate.
+    # S608: the name is quoted.
     yield (
         "DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) "  # noqa: S608
         f"THEN GRANT {_quoted(given.owner)} TO CURRENT_USER; END IF; END $$"
@@ -101,6 +102,7 @@ def _handed_over(owner: str) -> Iterator[str]:
         ("pg_proc", "pro", "ROUTINE", "regprocedure"),
     ):
         which = "relkind IN ('r', 'p', 'v', 'S') AND " if catalog == "pg_class" else ""
+        # S608: all of it is from the list above.
         yield (
             f"DO $$ DECLARE one text; BEGIN FOR one IN SELECT oid::{name} FROM {catalog} "  # noqa: S608
             f"WHERE {which}{prefix}namespace = '{SCHEMA}'::regnamespace "

@@ -258,6 +258,16 @@ SESSION_COOKIE_NAME = "__Host-countersign" if IS_HTTPS else "countersign"
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "countersign-csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+# None of our servers speaks TLS: the proxy in front does and says so, and sends browsers there.
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS and TRUSTED_PROXIES else None
+)
+SILENCED_SYSTEM_CHECKS = [
+    "security.W008",  # the proxy's task, as above
+    # Whether other hosts of the domain are bound, and browsers' lists name it, operators decide.
+    "security.W005",
+    "security.W021",
+]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

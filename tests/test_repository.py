@@ -15,9 +15,24 @@ LOCKS = sorted(ROOT.glob("requirements*.lock"))
 MAX_BYTES = 1_000_000
 # Keys that people paste by accident. Test secrets are made by tests, or marked beside this list.
 SECRETS = re.compile(
-    rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----|AKIA[0-9A-Z]{16}|gh[pousr]_[0-9A-Za-z]{36}"
-    rb"|xox[abprs]-[0-9A-Za-z-]{20}|sk_live_[0-9A-Za-z]{20}|csk_(?!0{26})[0-9a-z]{26}"
+    rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    rb"|gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z]{22}_|glpat-[0-9A-Za-z_-]{20}"
+    rb"|xox[abeprs]-[0-9A-Za-z-]{20}|xapp-[0-9]-[0-9A-Z]{8,}-|[rs]k_live_[0-9A-Za-z]{20}"
+    rb"|\bAIza[0-9A-Za-z_-]{35}\b|\bsk-(?:ant|proj)-[0-9A-Za-z_-]{24}|SG\.[\w-]{22}\.[\w-]{43}"
+    rb"|\bnpm_[0-9A-Za-z]{36}\b|pypi-AgE[0-9A-Za-z_-]{50}|csk_(?!0{26})[0-9a-z]{26}"
 )
+# One of each kind, in two pieces, so that this file holds none.
+FOUND = [
+    ("-----BEGIN RSA ", "PRIVATE KEY-----"), ("-----BEGIN ", "PRIVATE KEY-----"),
+    ("-----BEGIN ENCRYPTED ", "PRIVATE KEY-----"), ("AKIA", "IOSFODNN7EXAMPLE"),
+    ("ASIA", "IOSFODNN7EXAMPLE"), ("ghp_", "a1" * 18), ("ghs_", "a1" * 18),
+    ("github_pat_", "a1" * 11 + "_" + "b2" * 29), ("glpat-", "a1" * 10),
+    ("xoxb-", "1234567890-" * 2),
+    ("xapp-1-", "A0123456789-1-"), ("sk_live_", "a1" * 12), ("rk_live_", "a1" * 12),
+    ("AIza", "a1" * 17 + "b"), ("sk-ant-", "api03-" + "a1" * 20), ("sk-proj-", "a1" * 20),
+    ("SG.", "a1" * 11 + "." + "b2" * 21 + "c"), ("npm_", "a1" * 18),
+    ("pypi-AgE", "IcHlwaS5vcmc" * 5), ("csk_", "a1" * 13),
+]  # fmt: skip
 MACHINE = re.compile(rb"(?<![\w.])/(?:home|root|Users)/[a-z]+/")
 
 
@@ -66,6 +81,11 @@ def test_no_file_holds_a_key() -> None:
     assert not [
         str(file.relative_to(ROOT)) for file in tracked() if SECRETS.search(file.read_bytes())
     ]
+
+
+@pytest.mark.parametrize("key", FOUND, ids=lambda key: key[0])
+def test_a_key_of_each_kind_would_be_found(key: tuple[str, str]) -> None:
+    assert SECRETS.search(f'token = "{"".join(key)}"\n'.encode())
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:

@@ -34,6 +34,7 @@ FIELDS = {
     SUBSCRIPTION: SIGNED_CONFIRMATION,
     "UnsubscribeConfirmation": SIGNED_CONFIRMATION,
 }
+# S303: the first version of these signatures is over SHA-1, and topics may still use it.
 HASHES: dict[Any, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303
 
 
