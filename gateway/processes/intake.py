@@ -8,6 +8,7 @@ import ctypes
 import socket
 import sys
 
+from gateway.processes.files import allow_many
 from gateway.processes.intake_server import server
 
 # The tree waits three seconds for the entrances.
@@ -24,6 +25,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     options = _options()
     _stay_small()
+    allow_many()
     sockets = None if options.fd is None else [socket.socket(fileno=options.fd)]
     server(
         app="gateway.intake:application",

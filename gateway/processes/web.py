@@ -10,6 +10,8 @@ import os
 import django
 from daphne.endpoints import build_endpoint_description_strings
 
+from gateway.processes.files import allow_many
+
 HTTP_TIMEOUT_S = 120
 # The tree waits three seconds for the entrances.
 CLOSE_TIMEOUT_S = 2
@@ -18,6 +20,7 @@ CLOSE_TIMEOUT_S = 2
 def main() -> None:
     """Serve until SIGTERM."""
     options = _options()
+    allow_many()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
     os.environ.setdefault("COUNTERSIGN_PROCESS", "web")
     django.setup()

@@ -38,8 +38,9 @@ TIMES = 3
 HELD_S, FREE_S = 0.45, 0.05
 # What the entrance can take is measured first, by more than it can.
 WARM_S, WARM_RATE = 8.0, 4000.0
-# What may wait, and as many again as are refused meanwhile.
-CONNECTIONS = MAX_PENDING + MAX_UNDER_WAY * MAX_ROWS + 600
+# What may wait for the database, and room for what is refused meanwhile.
+WAITING = MAX_PENDING + MAX_UNDER_WAY * MAX_ROWS
+CONNECTIONS = WAITING + 600
 # ASSURANCE T57: flat. A list that is full again, and a heap in pieces, are not a leak.
 GROWTH_KB = 16 * 1024
 SENT_AGAIN = 200
@@ -99,11 +100,17 @@ class Crowd:
         """So many events a second for so long; each is accepted or told to come again."""
         parts = urlsplit(self.address)
         assert parts.port
-        found = flood(Job(parts.port, parts.path, SECRET, self.sent, rate, seconds, CONNECTIONS))
+        job = Job(
+            parts.port, parts.path, SECRET, first=self.sent, rate=rate, times=TIMES,
+            seconds=seconds, connections=CONNECTIONS,
+        )  # fmt: skip
+        found = flood(job)
         assert found.other == {"no answer": 0}
         assert len(found.accepted) + len(found.refused) == found.sent
+        # What waits at the end of the time is accepted after it.
+        assert found.sent >= TIMES * (len(found.accepted) - WAITING)
         assert found.accepted
-        assert found.refused
+        assert len(found.refused) > SENT_AGAIN
         self.accepted |= {f"msg_{number}": event for number, event in found.accepted.items()}
         self.refused += len(found.refused)
         self.sent += found.sent

@@ -1,9 +1,12 @@
 """Forged, odd and overwhelming deliveries: refused alike, and nothing of them kept."""
 
 import asyncio
+import resource
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from random import Random
 
@@ -13,7 +16,8 @@ from django.utils import timezone
 from tests.factories.webhooks import SecretFactory, SourceFactory
 from tests.invariants.door import SECRET, Delivery, deliver, signed, standard_source
 from tests.people import ready
-from tests.webhooks.ingest.wire import Answer, exchange, head
+from tests.webhooks.ingest.serving import Sender, started
+from tests.webhooks.ingest.wire import Answer, connect, exchange, head
 from tests.webhooks.schemes import forging
 from tests.webhooks.schemes.keys import keys_of
 from tests.webhooks.schemes.test_forged import NAMES
@@ -28,6 +32,7 @@ from webhooks.services import NewSecret, rotate_secret
 pytestmark = pytest.mark.django_db(transaction=True)
 JSON = b"Content-Type: application/json"
 NOT_GENUINE = (401, b'{"error":"invalid_signature"}')
+FILES = 512
 OTHER_SECRET = "whsec_" + SECRET[6:][::-1].replace("=", "") + "=="
 
 
@@ -250,3 +255,28 @@ def test_list_of_what_waits_is_bounded_and_nothing_accepted_is_lost(monkeypatch)
     assert set(counts) == {202, 503}
     assert Event.objects.count() == counts[202]
     assert counts[503] > 0
+
+
+@contextmanager
+def few_files() -> Iterator[None]:
+    """Whoever is started meanwhile may not open many files, unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
+def test_many_connections_leave_files_for_the_database(
+    kind: str, make_source: Callable[..., tuple]
+) -> None:
+    source, secret = make_source()
+    with ExitStack() as stack:
+        with few_files():
+            server = stack.enter_context(started(kind))
+        for _ in range(FILES + 50):
+            stack.enter_context(connect(server))
+        client = stack.enter_context(server.client())
+        assert Sender(source, secret, client).send().status_code == 202
