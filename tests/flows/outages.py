@@ -8,14 +8,20 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
+
 from gateway.embedded import redis
 from tests.flows.tree import until
 
+OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> ALL(%s)
+"""
 BELOW_TMP = "countersign-outage-"
 
 
@@ -127,3 +133,29 @@ def database() -> Iterator[Database]:
         found.server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def every_connection(url: str) -> Iterator[None]:
+    """Sessions of somebody else hold every connection that this PostgreSQL gives.
+
+    Those that were open are ended, and whoever opened them finds none any more.
+    """
+    with ExitStack() as held:
+        ours: list[int] = []
+
+        def take() -> psycopg.Connection[Any]:
+            connection = held.enter_context(psycopg.connect(url, autocommit=True))
+            ours.append(connection.info.backend_pid)
+            return connection
+
+        first = take()
+
+        def are_all_ours() -> bool:
+            with suppress(psycopg.OperationalError):
+                while True:
+                    take()
+            return not first.execute(OTHERS, [ours]).fetchall()
+
+        until(are_all_ours, "every connection is taken")
+        yield

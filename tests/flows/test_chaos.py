@@ -174,6 +174,37 @@ def test_events_survive_a_database_that_crashes(stack: ExitStack) -> None:
     here.look(accepted, within_s=DONE_WITHIN_S + LEASE_S)
 
 
+def test_events_survive_a_database_without_a_connection_left(
+    stack: ExitStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = stack.enter_context(outages.database())
+    (port,) = free_ports(1)
+    here = scene(
+        stack, "--intake", "1", "--intake-port", str(port), more_ports=(port,),
+        DATABASE_URL=database.url,
+    )  # fmt: skip
+
+    accepted = struck(here, 100, [])
+    for start in range(100, EVENTS, 100):
+        with ThreadPoolExecutor(SENDERS) as pool:
+            with outages.every_connection(database.url):
+                before = here.provider.refusals
+                sent = [pool.submit(here.provider.deliver, start + number) for number in range(100)]
+                until(lambda before=before: here.provider.refusals > before + 2 * SENDERS,
+                      "the outage is noticed", within_s=DONE_WITHIN_S)  # fmt: skip
+            accepted += [one.result() for one in sent]
+
+    answers = here.provider.answers
+    with capsys.disabled():
+        # T201: the figures of this run.
+        print(f"\nT50 twice no connection left: {dict(answers)}")  # noqa: T201
+    # Whoever cannot be stored hears so before it gives up.
+    assert set(answers) <= {200, 202, TRY_AGAIN}
+    assert answers[TRY_AGAIN] > 0
+    assert here.provider.failures == 0
+    here.look(accepted, within_s=DONE_WITHIN_S + LEASE_S)
+
+
 def test_events_survive_the_death_of_both_entrances(stack: ExitStack) -> None:
     (port,) = free_ports(1)
     here = scene(stack, "--intake", "1", "--intake-port", str(port), more_ports=(port,))

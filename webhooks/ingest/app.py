@@ -45,6 +45,9 @@ PREFIX = "/webhooks/"
 FLUSH_S = 1.0
 # Refusals wait for a reading of the sources; more than this many are answered at once.
 MAX_WAITING = 1000
+# Many senders give up after five seconds, and then know nothing. A pool without a connection to
+# give waits for thirty.
+READ_WITHIN_S = 4.0
 # How long, and how far, a body that is refused for its size is read on after the answer.
 LINGER_S = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
@@ -212,8 +215,9 @@ class Intake:
     async def _read_sources(self, since: float) -> None:
         self.waiting += 1
         try:
-            await self.sources.read_since(since)
-        except Exception as error:  # whatever the database's driver raises: ask to try again
+            async with asyncio.timeout(READ_WITHIN_S):
+                await self.sources.read_since(since)
+        except Exception as error:  # whatever the database's driver raises, or nothing in time
             log.error("sources_unreadable", error=repr(error))
             raise Rejected(Reason.STORAGE) from error
         finally:
