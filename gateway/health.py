@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -20,12 +21,16 @@ from django.utils import timezone
 
 from approvals.models import Action
 from gateway.lib import broker, heartbeat
+from gateway.models import Lease
 from gateway.runs.models import Report, Run
 from webhooks.models import Event
 
 log = structlog.get_logger(__name__)
 # The sweep comes every second; what is due for minutes is stuck.
 LATEST_DUE_S = 300
+# The row that is written where nobody else writes, and how long it proves that it can be.
+NAME = "readiness"
+WRITTEN_S = 5
 # Every column that says "something must still happen with this row".
 DUE: tuple[tuple[type[models.Model], str], ...] = (
     (Event, "due_at"),
@@ -71,7 +76,7 @@ def readiness(wanted: list[str] | None = None) -> tuple[int, dict[str, Any]]:
 
 
 def database() -> Check:
-    """Whether a query is answered."""
+    """Whether a query is answered, and changes are taken: a full disk still answers queries."""
     began = time.monotonic()
     try:
         with connection.cursor() as cursor:
@@ -80,7 +85,20 @@ def database() -> Check:
     except DatabaseError as error:
         log.warning("database_not_ready", error=repr(error))
         return Check(False, "The database does not answer: see the log.")
+    try:
+        _write()
+    except DatabaseError as error:
+        log.warning("database_not_writable", error=repr(error))
+        return Check(False, "The database takes no changes: see the log. Is its disk full?")
     return Check(True, f"{(time.monotonic() - began) * 1000:.0f} ms")
+
+
+def _write() -> None:
+    """Change a row, unless somebody did within the last seconds: the scheduler does each second."""
+    if Lease.objects.filter(until__gt=Now()).exists():
+        return
+    until = Now() + timedelta(seconds=WRITTEN_S)
+    Lease.objects.update_or_create(name=NAME, defaults={"holder": NAME, "until": until})
 
 
 def queue() -> Check:

@@ -12,8 +12,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from gateway.processes.children import Adopted, Child, Spec, environment
 from gateway.processes.signals import Signals
@@ -177,8 +178,7 @@ class Tree:
     def _look_whether_ready(self) -> None:
         if answers(*self.plan.ready_at):
             self.is_ready = True
-            # T201: this is what the person at the terminal has been waiting for.
-            print(self.plan.banner, flush=True)  # noqa: T201
+            write(self.plan.banner, sys.stdout)
         elif time.monotonic() > self.began + GIVE_UP_STARTING_S:
             self._give_up(f"the web process does not answer after {GIVE_UP_STARTING_S:.0f} s")
 
@@ -219,7 +219,13 @@ def answers(host: str, port: int) -> bool:
 
 def say(event: str, **facts: Any) -> None:
     """One line beside those of the children."""
-    print(json.dumps({"event": event, **facts}), file=sys.stderr, flush=True)  # noqa: T201 - a log
+    write(json.dumps({"event": event, **facts}), sys.stderr)
+
+
+def write(text: str, stream: TextIO) -> None:
+    """For whoever reads along. Where nothing can be written, on a full disk, the work goes on."""
+    with suppress(OSError):
+        print(text, file=stream, flush=True)  # noqa: T201 - the banner, or a log
 
 
 def main() -> int:

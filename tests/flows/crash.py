@@ -312,15 +312,22 @@ def passes(point: Point, count: int, lot: random.Random) -> int:
 
 
 @contextmanager
-def stage(*, effect_s: float = EFFECT_S) -> Iterator[Stage]:
-    """Entrance, worker and scheduler as processes, the service in another, the provider here."""
+def stage(
+    *,
+    effect_s: float = EFFECT_S,
+    prepare: Callable[[dict[str, str]], dict[str, str]] = lambda environment: {},
+) -> Iterator[Stage]:
+    """Entrance, worker and scheduler as processes, the service in another, the provider here.
+
+    `prepare` is that of `started`.
+    """
     with ExitStack() as opened:
         provider = opened.enter_context(outside())
         (entrance, port) = free_ports(2)
         allow = [provider.place, f"127.0.0.1:{port}"]
         options = ("--no-demo", "--intake", "1", "--intake-port", str(entrance))
         tree = opened.enter_context(
-            started(*options, allow=allow, prepare=lambda environment: {
+            started(*options, allow=allow, prepare=lambda environment: prepare(environment) | {
                 "COUNTERSIGN_FAILPOINTS": environment["COUNTERSIGN_DATA_DIR"] + "/../orders"
             })
         )  # fmt: skip

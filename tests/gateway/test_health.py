@@ -1,6 +1,8 @@
 """`/healthz` and `/readyz`."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -8,11 +10,13 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.cache import cache
 from django.db import OperationalError, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from gateway import health
 from gateway.lib import broker, heartbeat
+from gateway.models import Lease
 from tests.factories.runs import RunFactory
 
 
@@ -98,6 +102,43 @@ def test_a_database_that_does_not_answer_is_reported_without_its_address(
     status, body, _ = ask("/readyz", "check=database")
     assert status == 503
     assert "10.1.2.3" not in json.dumps(body)
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """As on a full disk: queries are answered, changes are not taken."""
+    on_sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = ON" if on_sqlite else "SET TRANSACTION READ ONLY")
+        yield
+        if on_sqlite:
+            cursor.execute("PRAGMA query_only = OFF")
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_all_is_well")
+def test_a_database_that_takes_no_changes_is_reported() -> None:
+    with read_only():
+        status, body, _ = ask("/readyz", "check=database")
+    assert status == 503
+    assert "takes no changes" in body["checks"]["database"]["detail"]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_all_is_well")
+def test_what_was_written_lately_need_not_be_written_again() -> None:
+    assert ask("/readyz", "check=database")[0] == 200
+    with read_only():
+        assert ask("/readyz", "check=database")[0] == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_all_is_well")
+def test_what_was_written_long_ago_is_written_again() -> None:
+    ask("/readyz", "check=database")
+    Lease.objects.update(until=Now() - timedelta(seconds=1))
+    assert ask("/readyz", "check=database")[0] == 200
+    assert Lease.objects.get().until > timezone.now()
 
 
 @pytest.mark.django_db

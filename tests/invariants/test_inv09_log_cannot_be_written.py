@@ -1,8 +1,6 @@
 """Invariant 9 where the database itself refuses the record: full disk, missing right, held lock."""
 
 import contextlib
-import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +22,7 @@ from gateway.runs import services as runs
 from tests.gateway.roled import NO_ROLES, ON_POSTGRES, Roled, address, database_with_roles
 from tests.invariants.scene import Scene, fakes, scene
 from tests.invariants.stored import everything
+from tests.small_disk import mounted
 
 EACH = 10
 NO_LIMIT = 4_294_967_294
@@ -143,15 +142,10 @@ def small_disk() -> Iterator[Path]:
         cursor.execute("SHOW data_directory")
         owner = Path(cursor.fetchone()[0]).stat()
     folder = Path(tempfile.mkdtemp(prefix="countersign-disk-"))
-    mount = ["mount", "-t", "tmpfs", "-o", f"size=2m,uid={owner.st_uid},mode=700", "tmpfs", folder]
-    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
-        folder.rmdir()
-        pytest.skip("NOT RUN: no tmpfs may be mounted here")
-    folder.chmod(0o700)
     try:
-        yield folder
+        with mounted(folder, megabytes=2, owner=owner.st_uid):
+            yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
         folder.rmdir()
 
 

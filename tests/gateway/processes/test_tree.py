@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -81,7 +82,7 @@ def tree(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the tree with these children, as `up` does it by `exec`; ends it afterwards."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*specs: Spec) -> subprocess.Popen[str]:
+    def start(*specs: Spec, stderr: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "gateway.processes.watcher"]
         plan = Plan(list(specs), Spec("watcher", command, {}, 9, 0.0), "ready", ("127.0.0.1", 1))
         (tmp_path / "plan.json").write_text(plan.to_json())
@@ -92,7 +93,7 @@ def tree(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         )
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path / "plan.json")],
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             start_new_session=True,
         )
@@ -138,6 +139,18 @@ def test_a_child_that_was_killed_is_started_again_without_its_forks(
     os.kill(notes.pids("worker")[0], signal.SIGKILL)
     until(lambda: len(notes.pids("worker")) == 2, "it was started again")
     until(lambda: not lives(notes.pids("worker-fork")[0]), "the old fork is gone")
+
+
+def test_a_child_is_started_again_where_no_line_can_be_written(
+    tree: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    notes = Notes(tmp_path)
+    with Path("/dev/full").open("wb") as full:
+        process = tree(spec(tmp_path, "worker"), stderr=full)
+    until(lambda: notes.pids("worker"), "it has started")
+    os.kill(notes.pids("worker")[0], signal.SIGKILL)
+    until(lambda: len(notes.pids("worker")) == 2, "it was started again")
+    assert process.poll() is None
 
 
 @pytest.mark.parametrize("ignores", ["obeys", "ignores", "forks"])
