@@ -119,9 +119,9 @@ class Database:
 
 
 @contextmanager
-def database() -> Iterator[Database]:
-    """A started PostgreSQL."""
-    folder = Path(tempfile.mkdtemp(prefix=BELOW_TMP))
+def database(within: Path | None = None) -> Iterator[Database]:
+    """A started PostgreSQL, in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(prefix=BELOW_TMP, dir=within))
     folder.chmod(0o755)  # it runs as a user of its own
     try:
         with warnings.catch_warnings():

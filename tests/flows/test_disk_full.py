@@ -6,12 +6,14 @@ on it. Nobody repairs or starts anything afterwards.
 
 import os
 import shutil
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from tests.certificates import TRUSTED
 from tests.doubles import counting
 from tests.doubles.counting import IDEMPOTENT, UNSAFE
 from tests.factories.tools import TEXT, strict
+from tests.flows import outages
 from tests.flows.crash import Stage, stage
 from tests.flows.scenes import Place
 from tests.flows.tree import until
@@ -34,7 +37,7 @@ pytestmark = [
         os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="SQLite's data folder"
     ),
 ]
-MEGABYTES = 32
+MEGABYTES, OF_POSTGRES = 32, 200
 BURST = 300
 # So that approved calls wait, and some are on their way, in the moment the disk is full.
 EFFECT_S = 1.0
@@ -277,3 +280,55 @@ def test_full_disk_loses_and_repeats_nothing(
         assert "WRONG" not in here.place.tree.manage("audit_verify")
         with capsys.disabled():
             print(figures(full, refused, answers))  # noqa: T201 - this run's
+
+
+def test_full_disk_of_postgres_loses_and_repeats_nothing(
+    disk: ExitStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may end by itself when it cannot write; then whoever keeps it running starts it again."""
+    folder = Path(tempfile.mkdtemp(prefix="countersign-disk-"))
+    disk.callback(folder.rmdir)
+    disk.enter_context(mounted(folder, megabytes=OF_POSTGRES))
+    folder.chmod(0o755)  # it runs as a user of its own
+    database = disk.enter_context(outages.database(folder))
+    with stage(effect_s=EFFECT_S, prepare=lambda _: {"DATABASE_URL": database.url}) as here:
+        heard = here.client = disk.enter_context(Heard())
+        here.settle(here.struck(BEFORE, set))
+        here.struck(range(len(BEFORE), AFTER.start), partial(full_of_postgres, here, database))
+        assert set(heard.answers) <= {200, 202, TRY_AGAIN}
+        here.settle(None)
+        here.settle(here.struck(AFTER, set))
+        here.look_again()
+        assert "WRONG" not in here.place.tree.manage("audit_verify")
+        with capsys.disabled():
+            account = here.account
+            print(  # noqa: T201 - this run's figure
+                f"\nT51 PostgreSQL: {dict(heard.answers)} heard, {dict(heard.failures)}; "
+                f"{account.events} events accepted, 0 lost, 0 unapproved, 0 twice; "
+                f"{account.unknown} unknown of which {account.unknown_done} had happened"
+            )
+
+
+def full_of_postgres(here: Stage, database: outages.Database) -> set[str]:
+    """As `Full`; nobody can look into the database meanwhile, as it takes no new connections.
+
+    What it answers is not asked: small changes of rows in place still succeed, so it may seem well.
+    """
+    heard, ballast = here.client, Ballast(database.folder.parent / "ballast")
+    assert isinstance(heard, Heard)
+
+    def is_full() -> bool:
+        ballast.fill()
+        return heard.answers[TRY_AGAIN] + sum(heard.failures.values()) >= REFUSALS
+
+    try:
+        wanted = len(BEFORE) + BURST // 3
+        until(lambda: len(here.accepted) >= wanted, "a third is acknowledged")
+        until(is_full, "deliveries are refused", within_s=120)
+        ballast.lift()
+        database.start()
+        until(lambda: ready(here) == httpx.codes.OK, "all is well", within_s=60)
+    except BaseException:
+        heard.close()
+        raise
+    return set()
