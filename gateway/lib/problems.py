@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -14,6 +15,7 @@ from gateway.lib.errors import Conflict, Denied, DomainError, Refused
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
 STATUS = {Refused: 422, Denied: 403, Conflict: 409}
 
 
@@ -56,7 +58,21 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
         return _answer(problem(422, "invalid", detail, errors=error.detail))
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
+    if isinstance(error, OperationalError):
+        return _database_unavailable(error)
     return None
+
+
+def _database_unavailable(error: OperationalError) -> Response:
+    """The database is away, full or busy for too long: the same request is right later."""
+    log.error("database_unavailable", error=repr(error))
+    detail = (
+        "The database does not take this at the moment. Ask again in some seconds; a change with "
+        "the same Idempotency-Key, because it is not known whether it was stored."
+    )
+    answer = _answer(problem(503, "database_unavailable", detail))
+    answer["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
 
 
 def _from_framework(error: exceptions.APIException) -> Response:

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from django.db import OperationalError, connection
 from django.urls import reverse
 
 from gateway import api
+from gateway.agents.models import Agent
 from gateway.tenants.roles import GRANTS, MACHINE, Role
 from tests import people
 from tests.callers import key_of, signed_in
@@ -113,6 +115,22 @@ def test_an_unknown_address_is_a_problem(client):
     answer = client.get("/api/v1/nothing")
     assert answer.status_code == 404
     assert answer.json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize("statement", ["SELECT", "INSERT"])
+def test_a_database_that_cannot_says_when_to_come_again(here, statement):
+    def broken(execute, sql, params, many, context):
+        if sql.startswith(statement):
+            raise OperationalError("database or disk is full")
+        return execute(sql, params, many, context)
+
+    caller = key_of(here, here.admin)
+    with connection.execute_wrapper(broken):
+        answer = caller.post("agents", {"slug": "late", "name": "Late"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert answer.headers["Retry-After"] == "5"
+    assert "disk" not in answer.content.decode()
+    assert not Agent.objects.filter(name="Late").exists()
 
 
 def test_pages_follow_the_cursor(here):
