@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import uuid
 from typing import Any
 
@@ -70,6 +71,17 @@ def call(intake: Intake, path: str) -> dict[str, Any]:
 
     asyncio.run(run())
     return {"status": sent[0]["status"], **json.loads(sent[1]["body"])}
+
+
+def test_database_that_gives_no_connection_is_answered_503_before_senders_give_up(monkeypatch):
+    monkeypatch.setattr(intake_app, "READ_WITHIN_S", 0.05)
+    intake, over = Intake(), threading.Event()
+    # The one thread that reads the sources waits, as it does for a pool with nothing to give.
+    intake.reader.submit(over.wait, 20)
+    try:
+        assert call(intake, "/webhooks/anything") == {"status": 503, "error": "unavailable"}
+    finally:
+        over.set()
 
 
 def test_full_list_sheds_load_before_reading_and_tells_known_from_unknown_nothing(monkeypatch):
