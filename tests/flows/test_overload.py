@@ -33,7 +33,8 @@ from webhooks.ingest.statements import MAX_ROWS
 from webhooks.models import Event
 
 pytestmark = pytest.mark.flow
-TIMES = 3
+# A sender on a busy machine is a little behind.
+TIMES, NEARLY = 3, 0.9
 # Somebody else has the database for so long, and then nobody for so long.
 HELD_S, FREE_S = 0.7, 0.05
 # What the entrance can take is measured first, by more than it can.
@@ -160,7 +161,7 @@ def overload(stack: ExitStack, seconds: float) -> str:
         load = crowd.send(TIMES * warm.accepted_per_s, seconds)
         after = memory_kb(here.tree, "VmRSS"), memory_kb(here.tree, "VmHWM")
     # What waits at the end of the time is accepted after it.
-    assert load.sent >= TIMES * (len(load.accepted) - WAITING)
+    assert load.sent >= NEARLY * TIMES * (len(load.accepted) - WAITING)
     took = crowd.drained_s()
     crowd.send_again(load.refused[:: len(load.refused) // SENT_AGAIN])
     crowd.drained_s()
