@@ -233,7 +233,7 @@ def test_a_mailbox_gets_five_mails_a_minute_and_an_address_asks_for_twenty(setti
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guesses_at_the_same_time_are_counted_in_redis(checked, settings, folder):  # noqa: F811
+def test_guesses_at_the_same_time_are_counted_in_redis(checked, settings, folder):  # noqa: F811 - the fixture
     email = people.ready().may.email
 
     def one(n: int) -> None:
