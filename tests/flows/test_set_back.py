@@ -133,7 +133,7 @@ def set_back(*, waiting: int, after: int) -> None:
         before = effects(here)
         assert len(before) == waiting + after
         had, log = leaves(backup), "system"
-        until(lambda: published(here)[log] > had.get(log, 0), "a newer head is published",
+        until(lambda: published(here).get(log, 0) > had.get(log, 0), "a newer head is published",
               within_s=WITHIN_S)  # fmt: skip
         heads = published(here)
 
