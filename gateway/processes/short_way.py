@@ -26,10 +26,13 @@ class Application(Protocol):
     """What takes whole requests, beside being an ASGI application."""
 
     def take(
-        self, path: str, headers: Any, body: bytes, *, query: bytes, peer: Any,
-        answer: Callable[[Any], None],
+        self, path: str, headers: Any, body: bytes, *, fields: dict[bytes, bytes], query: bytes,
+        peer: Any, answer: Callable[[Any], None],
     ) -> Coroutine[Any, Any, Any] | None:  # fmt: skip
-        """Have a whole POST answered by a call of `answer`, or return what gives its answer."""
+        """Have a whole POST answered by a call of `answer`, or return what gives its answer.
+
+        `fields` are the headers by name, the last of those that are there twice.
+        """
 
     def wire(self, answer: Any, *, is_last: bool) -> bytes:
         """The answer as it travels."""
@@ -39,14 +42,15 @@ class Short:
     """A request on the short way, in the place of uvicorn's cycle, which others ask about it."""
 
     __slots__ = (
-        "body", "disconnected", "headers", "keep_alive", "more_body", "path", "query",
+        "body", "disconnected", "fields", "headers", "keep_alive", "more_body", "path", "query",
         "response_complete", "response_started",
     )  # fmt: skip
 
-    def __init__(self, path: str, query: bytes, headers: Any) -> None:
+    def __init__(self, path: str, query: bytes, headers: Any, fields: dict[bytes, bytes]) -> None:
         self.path = path
         self.query = query
         self.headers = headers
+        self.fields = fields
         self.body = b""
         self.keep_alive = True
         self.more_body = True
@@ -81,8 +85,11 @@ class ShortWay(HttpToolsProtocol):
         """Begin with a request, whose scope is made only where somebody reads it."""
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
         self.idle_since = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header. What uvicorn looks for in it, it looks for in `_describe`."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Choose the way of the request whose head is there."""
@@ -94,10 +101,11 @@ class ShortWay(HttpToolsProtocol):
 
     def _describe(self) -> None:
         """Have uvicorn make its scope, now that it is needed."""
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
 
     def _short(self) -> Short | None:
         cycle, url = self.cycle, self.url
@@ -107,16 +115,14 @@ class ShortWay(HttpToolsProtocol):
             return None
         if self.parser.get_method() != METHOD or not self.parser.should_keep_alive():
             return None
-        length = b""
-        for name, value in self.headers:
-            if name == b"content-length":
-                length = value
-            elif name in (b"expect", b"upgrade", b"transfer-encoding"):
-                return None
+        fields = dict(self.headers)
+        if b"expect" in fields or b"upgrade" in fields or b"transfer-encoding" in fields:
+            return None
+        length = fields.get(b"content-length", b"")
         if not length.isdigit() or int(length[:10]) > MAX_SHORT_BYTES:
             return None
         path, _, query = url.partition(b"?")
-        return Short(path.decode("latin-1"), query, self.headers)
+        return Short(path.decode("latin-1"), query, self.headers, fields)
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body."""
@@ -139,8 +145,8 @@ class ShortWay(HttpToolsProtocol):
         application: Application = self.app  # type: ignore[assignment]
         try:
             later = application.take(
-                short.path, short.headers, short.body, query=short.query, peer=self.client,
-                answer=partial(self._answer, short),
+                short.path, short.headers, short.body, fields=short.fields, query=short.query,
+                peer=self.client, answer=partial(self._answer, short),
             )  # fmt: skip
         except Exception:  # as uvicorn: whatever it is, the sender gets an answer
             self._fail(short)

@@ -25,14 +25,13 @@ class Answer(NamedTuple):
 
 def wire(answer: Answer, *, is_last: bool) -> bytes:
     """The answer as it travels. Its headers and body are words and ids of our own."""
-    head = b"".join([b"%b: %b\r\n" % header for header in answer.headers])
-    if answer.status != 204:
-        head += b"content-length: %d\r\n" % len(answer.body)
+    status, body, headers = answer
+    lines = [PHRASES[status], *map(b": ".join, headers)]
+    if status != 204:
+        lines.append(b"content-length: %d" % len(body))
     if is_last:
-        head += b"connection: close\r\n"
-    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (
-        answer.status, PHRASES[answer.status], head, answer.body,
-    )  # fmt: skip
+        lines.append(b"connection: close")
+    return b"HTTP/1.1 %d %b\r\n\r\n%b" % (status, b"\r\n".join(lines), body)
 
 
 def _error(status: int, word: str, *headers: tuple[bytes, bytes]) -> Answer:

@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import structlog
@@ -13,7 +12,6 @@ from django.conf import settings
 
 from gateway.lib import ids
 from gateway.lib.failpoints import Point, reach
-from webhooks.ingest import judge as judging
 from webhooks.ingest.answers import (
     HERE,
     TOO_LARGE,
@@ -29,7 +27,7 @@ from webhooks.ingest.arrival import Arrival
 from webhooks.ingest.bell import Bell
 from webhooks.ingest.client import client_address
 from webhooks.ingest.group import Group
-from webhooks.ingest.judge import Rejected
+from webhooks.ingest.judge import Incoming, Rejected, check_form, greet, judge
 from webhooks.ingest.lines import Lines
 from webhooks.ingest.reading import ROOM_BYTES, Reader, Receive, Room
 from webhooks.ingest.sources import Entry, SourceMap
@@ -90,7 +88,8 @@ class Intake:
             return await self._greeted(scope, address)
         with Reader(self.room, limit=self.max_body_bytes) as reader:
             try:
-                self._check(headers)
+                fields = dict(headers)
+                self._check(headers, fields)
                 body = await reader.read(receive, headers)
             except Rejected as rejected:
                 answer = self._refused(self.sources.entries.get(address), rejected.reason)
@@ -101,11 +100,11 @@ class Intake:
                 return self._refused(self.sources.entries.get(address), Reason.TOO_LARGE)
             client = client_address(scope.get("client"), headers)
             query = scope.get("query_string", b"")
-            return await self.receive(address, headers, body, client=client, query=query)
+            return await self.receive(address, Incoming(headers, fields, body, client, query))
 
-    def _check(self, headers: Sequence[Header]) -> None:
+    def _check(self, headers: Sequence[Header], fields: Mapping[bytes, bytes]) -> None:
         """What can be refused by the head alone, for every address alike; raises Rejected."""
-        judging.check_form(headers, max_body_bytes=self.max_body_bytes)
+        check_form(headers, fields, max_body_bytes=self.max_body_bytes)
         if self.group.is_full:
             raise Rejected(Reason.OVERLOADED)
 
@@ -115,6 +114,7 @@ class Intake:
         headers: Sequence[Header],
         body: bytes,
         *,
+        fields: Mapping[bytes, bytes],
         query: bytes,
         peer: Sequence[object] | None,
         answer: Callable[[Answer], None],
@@ -127,15 +127,14 @@ class Intake:
         begun = time.monotonic()
         address = path.removeprefix(PREFIX).removesuffix("/")
         try:
-            self._check(headers)
-            client = client_address(peer, headers)
-            ask = partial(judging.judge, headers=headers, body=body, client=client, query=query)
-            found = self._judged_at_once(address, ask)
+            self._check(headers, fields)
+            incoming = Incoming(headers, fields, body, client_address(peer, headers), query)
+            found = self._judged_at_once(address, incoming)
         except Rejected as rejected:
             answer(self._refused(self.sources.entries.get(address), rejected.reason))
             return None
         if found is None:
-            return self.receive(address, headers, body, client=client, query=query)
+            return self.receive(address, incoming)
         if isinstance(found, Reply):
             answer(handshake(found))
             return None
@@ -155,23 +154,14 @@ class Intake:
             await self._read_sources(time.monotonic())
         except Rejected as rejected:
             return refusal(rejected.reason)
-        reply = judging.greet(self.sources.entries.get(address), scope.get("query_string", b""))
+        reply = greet(self.sources.entries.get(address), scope.get("query_string", b""))
         return handshake(reply) if reply else WRONG_METHOD
 
-    async def receive(
-        self,
-        address: str,
-        headers: Sequence[Header],
-        body: bytes,
-        *,
-        client: str,
-        query: bytes = b"",
-    ) -> Answer:
+    async def receive(self, address: str, incoming: Incoming) -> Answer:
         """Verify one delivery, store it with whatever else arrived, and say what to answer."""
         begun = time.monotonic()
         try:
-            ask = partial(judging.judge, headers=headers, body=body, client=client, query=query)
-            arrival = await self._judged(address, ask, begun=begun)
+            arrival = await self._judged(address, incoming, begun=begun)
             if isinstance(arrival, Reply):
                 return handshake(arrival)
             # Those that came together passed the first look at the list together.
@@ -182,30 +172,26 @@ class Intake:
         await self.group.store_one(arrival)
         return self._stored(arrival, begun)
 
-    def _judged_at_once(
-        self, address: str, ask: Callable[[Entry | None], Arrival | Reply]
-    ) -> Arrival | Reply | None:
+    def _judged_at_once(self, address: str, incoming: Incoming) -> Arrival | Reply | None:
         """Judged by the sources in memory; None where that needs a reading of them first."""
         reach(Point.BODY_READ)
         if not self.sources.is_fresh:
             return None
         try:
-            return ask(self.sources.entries.get(address))
+            return judge(self.sources.entries.get(address), incoming)
         except Rejected as rejected:
             if rejected.final or self.waiting >= MAX_WAITING:
                 raise
         return None
 
-    async def _judged(
-        self, address: str, ask: Callable[[Entry | None], Arrival | Reply], *, begun: float
-    ) -> Arrival | Reply:
+    async def _judged(self, address: str, incoming: Incoming, *, begun: float) -> Arrival | Reply:
         """The arrival, judged by sources at most a second old; a refusal by sources read since."""
-        if found := self._judged_at_once(address, ask):
+        if found := self._judged_at_once(address, incoming):
             return found
         await self._read_sources(begun)
         entry = self.sources.entries.get(address)
         try:
-            return ask(entry)
+            return judge(entry, incoming)
         except Rejected as rejected:
             if entry is not None and rejected.wanted:
                 self.tally.want(entry.source_id, rejected.wanted)

@@ -19,7 +19,7 @@ from webhooks.ingest.answers import (
     refusal,
 )
 from webhooks.ingest.client import client_address
-from webhooks.ingest.judge import Rejected, check_form, greet, judge
+from webhooks.ingest.judge import Incoming, Rejected, check_form, greet, judge
 from webhooks.ingest.sources import Entry, entry_of
 from webhooks.ingest.stores import commit_by_django
 from webhooks.ingest.tally import Tally, write
@@ -65,7 +65,7 @@ def _received(request: HttpRequest, address: str) -> Answer:
     headers = _headers(request)
     client = client_address((request.META.get("REMOTE_ADDR", ""), 0), headers)
     try:
-        check_form(headers, max_body_bytes=settings.MAX_BODY_BYTES)
+        check_form(headers, dict(headers), max_body_bytes=settings.MAX_BODY_BYTES)
         body = request.body
     except RequestDataTooBig:
         return refusal(Reason.TOO_LARGE)
@@ -89,7 +89,7 @@ def receive_now(
     """Verify, store and count one delivery on Django's connection."""
     entry, tally, now = _entry(address), Tally(), datetime.now(UTC)
     try:
-        arrival = judge(entry, headers, body, client=client, query=query)
+        arrival = judge(entry, Incoming(headers, dict(headers), body, client, query))
     except Rejected as rejected:
         source_id = entry.source_id if entry else None
         tally.refused[source_id, rejected.reason] += 1

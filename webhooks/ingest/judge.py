@@ -5,6 +5,7 @@ import hmac
 import os
 import time
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from audit.context import well_formed
 from gateway.lib import ids
@@ -39,11 +40,22 @@ class Rejected(Exception):
         self.wanted = wanted
 
 
-def check_form(headers: Sequence[Header], *, max_body_bytes: int) -> None:
+class Incoming(NamedTuple):
+    """A whole request to an address; `fields` are its headers by name, the last of equal ones."""
+
+    headers: Sequence[Header]
+    fields: Mapping[bytes, bytes]
+    body: bytes
+    client: str
+    query: bytes = b""
+
+
+def check_form(
+    headers: Sequence[Header], fields: Mapping[bytes, bytes], *, max_body_bytes: int
+) -> None:
     """The global limits, the same for known and unknown addresses; raises Rejected."""
     if len(headers) > MAX_HEADERS:
         raise Rejected(Reason.TOO_MANY_HEADERS)
-    fields = dict(headers)
     if len(fields) < len(headers) and _is_any_repeated(headers, SINGLE):
         raise Rejected(Reason.MEDIA_TYPE)
     if fields.get(b"content-encoding", b"identity").lower() != b"identity":
@@ -60,26 +72,20 @@ def _is_any_repeated(headers: Sequence[Header], names: frozenset[bytes]) -> bool
     return len(found) > len(set(found))
 
 
-def judge(
-    entry: Entry | None,
-    headers: Sequence[Header],
-    body: bytes,
-    *,
-    client: str,
-    query: bytes = b"",
-) -> Arrival | Reply:
+def judge(entry: Entry | None, incoming: Incoming) -> Arrival | Reply:
     """The arrival of a genuine delivery, or the answer to a handshake.
 
     Raises Rejected with the reason.
     """
     now = time.time()
+    headers, fields, body, client, query = incoming
     if entry is None or not entry.is_enabled or not entry.admits(client):
         hmac.digest(DECOY, body, "sha256")
         raise Rejected(_why_closed(entry), final=False)
     scheme = entry.scheme
     request = Request(
         headers, body, now, entry.tolerance_s, entry.signed_url(query), b"POST", query,
-        entry.documents,
+        entry.documents, fields if len(fields) == len(headers) else None,
     )  # fmt: skip
     if scheme.wire.shakes_before and (reply := handshakes.before_signature(scheme, request)):
         return reply
@@ -93,7 +99,6 @@ def judge(
         reply := handshakes.after_signature(scheme, request, key.value)
     ):
         return reply
-    fields = dict(headers)
     _check_own_limits(entry, fields, body)
     row_id = ids.new_id()
     public_id = ids.encode(Event.PREFIX, row_id)
@@ -106,7 +111,7 @@ def judge(
         event_id=delivery.event_id or public_id,
         event_type=delivery.event_type,
         sent_at=-1 if delivery.sent_at is None else delivery.sent_at,
-        headers=kept(headers, scheme),
+        headers=_kept(headers, fields, scheme),
         body=body,
         body_sha256=digest,
         replay_digest=_guard(delivery.replayable, body, digest) if entry.quarantines else "",
@@ -143,12 +148,14 @@ def _check_own_limits(entry: Entry, fields: Mapping[bytes, bytes], body: bytes) 
         raise Rejected(Reason.TOO_FAST)
 
 
-def kept(headers: Sequence[Header], scheme: Scheme) -> bytes:
+def _kept(headers: Sequence[Header], fields: Mapping[bytes, bytes], scheme: Scheme) -> bytes:
     """The headers as lines, in the order of arrival, without what is or may be a credential."""
     dropped = DROPPED
     if scheme.algorithm is Algorithm.TOKEN:
         dropped = dropped.union(scheme.wire.signature_headers)
-    lines = b"\n".join([b": ".join(pair) for pair in headers if pair[0] not in dropped])
+    if not dropped.isdisjoint(fields):
+        headers = [pair for pair in headers if pair[0] not in dropped]
+    lines = b"\n".join(map(b": ".join, headers))
     if len(lines) > MAX_HEADER_BYTES:
         raise Rejected(Reason.TOO_LARGE)
     return lines

@@ -200,7 +200,8 @@ class Scheme:
 class Wire:
     """A scheme as bytes, worked out once: what the verifier reads for every delivery.
 
-    `content` is what is signed: literal bytes, the place of a part in PARTS, or a header's name.
+    `form` is what is signed, with a gap for each part; `content` is what goes into the gaps: the
+    place of a part in PARTS, or a header.
     """
 
     signature_headers: tuple[bytes, ...]
@@ -208,7 +209,8 @@ class Wire:
     separator: bytes
     field_name: bytes
     pieces: tuple[bytes | Part | Place, ...]
-    content: tuple[bytes | int | Place, ...]
+    form: bytes
+    content: tuple[int | Place, ...]
     is_body_alone: bool
     stamp: Place | None
     stamp_header: bytes
@@ -252,7 +254,8 @@ def wire_of(scheme: Scheme) -> Wire:
         separator=(scheme.item_separator.strip() or scheme.item_separator).encode(),
         field_name=scheme.signature_field.encode(),
         pieces=pieces,
-        content=tuple(PARTS.index(p) if isinstance(p, Part) else p for p in pieces),
+        form=b"".join(p.replace(b"%", b"%%") if isinstance(p, bytes) else b"%b" for p in pieces),
+        content=tuple(_gap(p) for p in pieces if not isinstance(p, bytes)),
         is_body_alone=pieces == (Part.BODY,),
         stamp=stamp,
         stamp_header=_name(stamp, Where.HEADER) if signs_time else b"",
@@ -272,6 +275,10 @@ def wire_of(scheme: Scheme) -> Wire:
         shakes_before=not all(h.is_signed for h in posts),
         shakes_after=any(h.is_signed for h in posts),
     )
+
+
+def _gap(piece: Part | Place) -> int | Place:
+    return PARTS.index(piece) if isinstance(piece, Part) else piece
 
 
 def _name(place: Place | None, where: Where) -> bytes:
@@ -333,7 +340,8 @@ class Request(NamedTuple):
 
     `headers` are raw pairs with lower-case names, `url` is the registered public address, `now`
     the time of receipt in seconds since 1970. `documents` holds, by address, what was fetched for
-    this source from places that its scheme allows.
+    this source from places that its scheme allows. `fields` are the headers by name, where the
+    caller has them and none is there twice.
     """
 
     headers: Sequence[HeaderPair]
@@ -344,6 +352,7 @@ class Request(NamedTuple):
     method: bytes = b"POST"
     query: bytes = b""
     documents: Mapping[str, bytes] = {}
+    fields: Mapping[bytes, bytes] | None = None
 
     @property
     def media_type(self) -> bytes:

@@ -5,7 +5,7 @@ signature leaves this module shortened: enough to compare by eye, too little to 
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -96,7 +96,7 @@ class Walk:
     scheme: Scheme
     request: Request
     live: Sequence[Held]
-    found: dict[bytes, bytes] = field(default_factory=dict)
+    found: Mapping[bytes, bytes] = field(default_factory=dict)
     given: list[bytes] = field(default_factory=list)
     fields: dict[bytes, bytes] = field(default_factory=dict)
     stamp: bytes = b""

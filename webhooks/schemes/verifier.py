@@ -6,7 +6,7 @@ only then, from bytes known to be genuine, what the body says about itself.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from webhooks.schemes import stamps
@@ -34,7 +34,8 @@ PRINTABLE = bytes(range(0x21, 0x7F))
 DIGEST = "sha256:"
 
 Header = HeaderPair
-Found = dict[bytes, bytes]
+# The headers that a scheme reads by name; there may be others among them.
+Found = Mapping[bytes, bytes]
 
 
 def verify(scheme: Scheme, keys: Sequence[bytes], request: Request) -> Delivery:
@@ -43,7 +44,7 @@ def verify(scheme: Scheme, keys: Sequence[bytes], request: Request) -> Delivery:
     Raises Unverified with the reason; never anything else, whatever arrives.
     """
     wire = scheme.wire
-    found = pick(wire, request.headers)
+    found = pick(wire, request.headers) if request.fields is None else request.fields
     proof = prove(scheme, request, keys, found)
     body = read(request.body, media_type_of(request.headers)) if wire.reads_body else None
     sent_at = proof.sent_at
@@ -65,7 +66,7 @@ def verify(scheme: Scheme, keys: Sequence[bytes], request: Request) -> Delivery:
 def pick(wire: Wire, headers: Iterable[Header]) -> Found:
     """The headers that the scheme reads; raises Unverified for one that is there twice."""
     wanted = wire.wanted
-    found: Found = {}
+    found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in wanted:
             if name in found:
@@ -171,13 +172,9 @@ def signed_bytes(wire: Wire, request: Request, found: Found, *, stamp: bytes) ->
     signed_id = _signed_id(wire, found) if wire.signed_id_header else b""
     # In the order of PARTS.
     parts = (request.body, stamp, signed_id, request.url, request.method)
-    return b"".join(
-        [
-            piece if isinstance(piece, bytes) else parts[piece] if isinstance(piece, int)
-            else _of_header(piece, found)
-            for piece in wire.content
-        ]
-    )  # fmt: skip
+    return wire.form % tuple(
+        [parts[p] if isinstance(p, int) else _of_header(p, found) for p in wire.content]
+    )
 
 
 def _of_header(place: Place, found: Found) -> bytes:

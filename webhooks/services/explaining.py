@@ -111,7 +111,7 @@ def _door(entry: Entry, request: Request, client: str) -> list[Step]:
     is_open = "It is on." if entry.is_enabled else "It is off or archived: it takes nothing."
     steps = [Step("Source", _verdict(entry.is_enabled), is_open), _address(entry, client)]
     try:
-        check_form(request.headers, max_body_bytes=settings.MAX_BODY_BYTES)
+        check_form(request.headers, dict(request.headers), max_body_bytes=settings.MAX_BODY_BYTES)
     except Rejected as rejected:
         text = f"The media type or an encoding is not taken ({rejected.reason})."
         return [*steps, Step("Form", Verdict.FAILED, text)]

@@ -194,10 +194,10 @@ def test_media_types_are_decided_by_a_table() -> None:
 def test_form_of_a_request_is_decided_before_anything_of_it_is_read(lines, reason) -> None:
     headers = [(b"content-type", b"application/json"), *lines]
     if reason is None:
-        check_form(headers, max_body_bytes=10)
+        check_form(headers, dict(headers), max_body_bytes=10)
         return
     with pytest.raises(Rejected) as caught:
-        check_form(headers, max_body_bytes=10)
+        check_form(headers, dict(headers), max_body_bytes=10)
     assert caught.value.reason is reason
 
 
