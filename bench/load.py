@@ -5,12 +5,15 @@ id and body. Closed loop: every connection sends its next request when the answe
 rate: open loop, requests leave at even steps on whichever connection is free.
 
 Whatever it takes is missing to a server that would use the second processor, so it waits by epoll
-alone: an event loop's transports took it twice as long.
+alone: an event loop's transports took it twice as long. And it keeps to the last processor: it
+stands for machines elsewhere, and a server that runs in several processes would else find it on
+whichever of them it has just answered from.
 """
 
 import gc
 import itertools
 import json
+import os
 import select
 import socket
 import sys
@@ -233,6 +236,7 @@ class Run:
 
 def main() -> None:
     """Warm up, then measure."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     job = Job(**json.loads(sys.argv[1]))
     supply = job.supply()
     gc.freeze()
