@@ -1,7 +1,7 @@
 """What senders are told: one body for everything that is not genuine, nothing about why."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import NamedTuple
 
 from webhooks.ingest.arrival import Outcome
 from webhooks.schemes.base import Reason
@@ -15,7 +15,8 @@ PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 Headers = list[tuple[bytes, bytes]]
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True)
+class Answer:
     """A status, headers without the body's length, and a body."""
 
     status: int
@@ -25,8 +26,8 @@ class Answer(NamedTuple):
 
 def wire(answer: Answer, *, is_last: bool) -> bytes:
     """The answer as it travels. Its headers and body are words and ids of our own."""
-    status, body, headers = answer
-    lines = [PHRASES[status], *map(b": ".join, headers)]
+    status, body = answer.status, answer.body
+    lines = [PHRASES[status], *map(b": ".join, answer.headers)]
     if status != 204:
         lines.append(b"content-length: %d" % len(body))
     if is_last:

@@ -5,7 +5,7 @@ import hmac
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from audit.context import well_formed
 from gateway.lib import ids
@@ -40,7 +40,8 @@ class Rejected(Exception):
         self.wanted = wanted
 
 
-class Incoming(NamedTuple):
+@dataclass(slots=True)
+class Incoming:
     """A whole request to an address; `fields` are its headers by name, the last of equal ones."""
 
     headers: Sequence[Header]
@@ -78,20 +79,22 @@ def judge(entry: Entry | None, incoming: Incoming) -> Arrival | Reply:
     Raises Rejected with the reason.
     """
     now = time.time()
-    headers, fields, body, client, query = incoming
-    if entry is None or not entry.is_enabled or not entry.admits(client):
+    headers, fields, body = incoming.headers, incoming.fields, incoming.body
+    if entry is None or not entry.is_enabled or not entry.admits(incoming.client):
         hmac.digest(DECOY, body, "sha256")
         raise Rejected(_why_closed(entry), final=False)
     scheme = entry.scheme
     request = Request(
-        headers, body, now, entry.tolerance_s, entry.signed_url(query), b"POST", query,
-        entry.documents, fields if len(fields) == len(headers) else None,
+        headers, body, now, entry.tolerance_s, entry.signed_url(incoming.query), b"POST",
+        incoming.query,
+        entry.documents,
     )  # fmt: skip
+    once = fields if len(fields) == len(headers) else None
     if scheme.wire.shakes_before and (reply := handshakes.before_signature(scheme, request)):
         return reply
     keys = entry.live_keys(now)
     try:
-        delivery = verify(scheme, [key.value for key in keys], request)
+        delivery = verify(scheme, [key.value for key in keys], request, once)
     except Unverified as refused:
         raise Rejected(refused.reason, final=False, wanted=refused.wanted) from None
     key = keys[delivery.secret_index]

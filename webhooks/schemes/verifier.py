@@ -38,13 +38,16 @@ Header = HeaderPair
 Found = Mapping[bytes, bytes]
 
 
-def verify(scheme: Scheme, keys: Sequence[bytes], request: Request) -> Delivery:
+def verify(
+    scheme: Scheme, keys: Sequence[bytes], request: Request, fields: Found | None = None
+) -> Delivery:
     """What the delivery says about itself, once one of the keys is found to have signed it.
 
+    `fields` are the request's headers by name, where the caller has them and none is there twice.
     Raises Unverified with the reason; never anything else, whatever arrives.
     """
     wire = scheme.wire
-    found = pick(wire, request.headers) if request.fields is None else request.fields
+    found = pick(wire, request.headers) if fields is None else fields
     proof = prove(scheme, request, keys, found)
     body = read(request.body, media_type_of(request.headers)) if wire.reads_body else None
     sent_at = proof.sent_at
@@ -53,14 +56,8 @@ def verify(scheme: Scheme, keys: Sequence[bytes], request: Request) -> Delivery:
     if sent_at is not None:
         check_window(scheme, request.now - sent_at, request.tolerance_s)
     event_id = event_id_of(scheme, found, body=body, content=proof.content)
-    return Delivery(
-        event_id=event_id,
-        sent_at=sent_at,
-        event_type=header_type(wire, found),
-        secret_index=proof.key_index,
-        replayable=proof.content if wire.is_replayable and event_id else None,
-        body=body,
-    )
+    replayable = proof.content if wire.is_replayable and event_id else None
+    return Delivery(event_id, sent_at, header_type(wire, found), proof.key_index, replayable, body)
 
 
 def pick(wire: Wire, headers: Iterable[Header]) -> Found:

@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_a_genuine_delivery_passes_every_step_and_is_read_as_the_verifier_reads_
     assert {step.verdict for step in explanation.steps} <= {Verdict.OK, Verdict.NOT_NEEDED}
     assert explanation.delivery is not None
     wanted = verifier.verify(scheme, [key], request)
-    got = explanation.delivery._replace(event_type=wanted.event_type)
+    got = replace(explanation.delivery, event_type=wanted.event_type)
     assert got == wanted
 
 
