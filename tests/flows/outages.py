@@ -1,14 +1,16 @@
 """What can fail under a running tree, as servers of the test's own: a queue and a database."""
 
 import logging
+import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,11 +20,46 @@ import psycopg
 from gateway.embedded import redis
 from tests.flows.tree import until
 
+# How long whoever has SQLite's lock may take to give it back, before it is taken for frozen.
+LOCKED_S = 0.2
 OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> ALL(%s)
 """
 BELOW_TMP = "countersign-outage-"
+
+
+@contextmanager
+def paused(pid: int, database: Path) -> Iterator[None]:
+    """The process stands still, and not with the lock of this SQLite file in its hand.
+
+    With it nobody could write until the process goes on; where there is no such file, as on
+    PostgreSQL, it may stand anywhere.
+    """
+
+    def stands() -> bool:
+        os.kill(pid, signal.SIGSTOP)
+        if _can_be_written(database):
+            return True
+        os.kill(pid, signal.SIGCONT)
+        return False
+
+    until(stands, f"process {pid} stands still outside of a transaction")
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _can_be_written(database: Path) -> bool:
+    if not database.exists():
+        return True
+    with closing(sqlite3.connect(database, timeout=LOCKED_S)) as opened:
+        try:
+            opened.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 class Queue:

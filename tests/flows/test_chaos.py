@@ -1,7 +1,5 @@
 """Outages while webhooks come in: accepted is stored, stored is processed, each event once."""
 
-import os
-import signal
 import threading
 import time
 from collections import Counter
@@ -18,6 +16,7 @@ from gateway.embedded.place import socket_path
 from tests.flows import outages
 from tests.flows.scenes import SECRET, signed
 from tests.flows.tree import Tree, free_ports, started, until
+from tests.migrated import SQLITE
 
 pytestmark = [pytest.mark.flow, pytest.mark.long]
 SENDERS = 8
@@ -215,13 +214,12 @@ def test_events_survive_the_death_of_both_entrances(stack: ExitStack) -> None:
 
 def test_events_survive_a_worker_that_is_frozen_beyond_the_burst(stack: ExitStack) -> None:
     here = scene(stack)
+    frozen = stack.enter_context(ExitStack())
 
     def freeze() -> None:
         (pid,) = here.tree.pids("worker")
-        os.kill(pid, signal.SIGSTOP)
-        stack.callback(os.kill, pid, signal.SIGCONT)
+        frozen.enter_context(outages.paused(pid, here.tree.data_dir / SQLITE))
 
     accepted = struck(here, EVENTS, [freeze])
-    (pid,) = here.tree.pids("worker")
-    os.kill(pid, signal.SIGCONT)
+    frozen.close()
     here.look(accepted)

@@ -5,12 +5,10 @@ others are carried out. The restored database knows nothing of that.
 """
 
 import os
-import signal
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ import pytest
 from audit.checkpoints import parse
 from tests.doubles import counting
 from tests.doubles.counting import IDEMPOTENT, UNSAFE
+from tests.flows import outages
 from tests.flows.crash import OPEN_ROWS, TOOLS, Stage, stage
 from tests.flows.tree import ROOT, until
 from tests.migrated import MANAGE, SQLITE
@@ -60,31 +59,10 @@ def backed_up(here: Stage, waiting: list[int], to: Path) -> None:
     approved = "SELECT count(*) FROM approvals_action WHERE status = 'approved'"
     until(lambda: here.sql(approved)[0][0] == len(waiting), "all are approved", within_s=WITHIN_S)
     database = here.place.tree.data_dir / SQLITE
-    with paused(here.pid("worker"), database):
+    with outages.paused(here.pid("worker"), database):
         switch(here, on=False)
         with closing(sqlite3.connect(database)) as own, closing(sqlite3.connect(to)) as copy:
             own.backup(copy)
-
-
-@contextmanager
-def paused(worker: int, database: Path) -> Iterator[None]:
-    """The worker stands still, and not with the database's lock in its hand."""
-
-    def stands() -> bool:
-        os.kill(worker, signal.SIGSTOP)
-        try:
-            with closing(sqlite3.connect(database, timeout=0.2)) as opened:
-                opened.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            os.kill(worker, signal.SIGCONT)
-            return False
-        return True
-
-    until(stands, "the worker stands still outside of a transaction")
-    try:
-        yield
-    finally:
-        os.kill(worker, signal.SIGCONT)
 
 
 def leaves(database: Path) -> dict[str, int]:
