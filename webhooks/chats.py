@@ -18,8 +18,9 @@ from gateway.notices import services as notices
 from gateway.notices.chats import discord, slack
 from gateway.notices.chats.base import Unreadable
 from gateway.notices.models import Chat
-from webhooks.schemes.base import Reason, Request, Unverified
+from webhooks.schemes.base import Request
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.secrets import BadSecret, key_of
 from webhooks.schemes.verifier import verify
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from gateway.lib.tongue import gettext_noop
-from webhooks.schemes.base import Reason
+from webhooks.schemes.reasons import Reason
 
 
 class Meaning(NamedTuple):

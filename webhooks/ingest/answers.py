@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from webhooks.ingest.arrival import Outcome
-from webhooks.schemes.base import Reason
 from webhooks.schemes.handshakes import Reply
+from webhooks.schemes.reasons import Reason
 
 JSON = (b"content-type", b"application/json")
 NOT_SNIFFED = (b"x-content-type-options", b"nosniff")

@@ -34,8 +34,8 @@ from webhooks.ingest.sources import Entry, SourceMap
 from webhooks.ingest.stores import make_store
 from webhooks.ingest.tally import Tally, try_write
 from webhooks.models import Event
-from webhooks.schemes.base import Reason
 from webhooks.schemes.handshakes import Reply
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.verifier import Header
 
 log = structlog.get_logger(__name__)

@@ -24,8 +24,8 @@ from webhooks.ingest.sources import Entry, entry_of
 from webhooks.ingest.stores import commit_by_django
 from webhooks.ingest.tally import Tally, write
 from webhooks.models import Event, Source
-from webhooks.schemes.base import Reason
 from webhooks.schemes.handshakes import Reply
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.verifier import Header
 
 

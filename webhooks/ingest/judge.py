@@ -14,8 +14,9 @@ from webhooks.ingest.media import TAKEN, is_taken
 from webhooks.ingest.sources import Entry
 from webhooks.models import Event
 from webhooks.schemes import handshakes
-from webhooks.schemes.base import Algorithm, Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Algorithm, Request, Scheme
 from webhooks.schemes.handshakes import Reply
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.verifier import Header, verify
 
 MAX_HEADERS = 100

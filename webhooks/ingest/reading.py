@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from webhooks.ingest.judge import Rejected
-from webhooks.schemes.base import Reason
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.verifier import Header
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from webhooks.schemes import stamps
-from webhooks.schemes.base import Reason, Request, Scheme, Unit, Unverified, Where
+from webhooks.schemes.base import Request, Scheme, Unit, Where
 from webhooks.schemes.bodies import member, read, text_of
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.verifier import media_type_of, signatures
 
 T = TypeVar("T")

@@ -20,14 +20,13 @@ from webhooks.schemes.base import (
     Part,
     Place,
     Proof,
-    Reason,
     Request,
     Scheme,
-    Unverified,
     Where,
 )
 from webhooks.schemes.bodies import member, read, text_of
 from webhooks.schemes.mistakes import Held, Mistake, likeliest
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signatures import SIGNERS
 from webhooks.schemes.signer import signature_of
 

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 
-from webhooks.schemes.base import Proof, Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Proof, Request, Scheme
 from webhooks.schemes.bodies import member, read_json
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signatures import ED25519_BYTES, ed25519_key
 
 HEADER = "x-langsmith-signature-jwt"

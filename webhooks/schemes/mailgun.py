@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from webhooks.schemes import stamps
-from webhooks.schemes.base import Proof, Reason, Request, Scheme, Unit, Unverified
+from webhooks.schemes.base import Proof, Request, Scheme, Unit
 from webhooks.schemes.bodies import member, read, read_json, text_of
 from webhooks.schemes.extras import CannotSign, Draft, Signed
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signatures import decode, matching_key
 from webhooks.schemes.signer import HASHES
 

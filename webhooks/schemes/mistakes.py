@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from webhooks.schemes import verifier
-from webhooks.schemes.base import Algorithm, Part, Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Algorithm, Part, Request, Scheme
 from webhooks.schemes.clocks import clock_mistakes
 from webhooks.schemes.guesses import (
     Guess,
@@ -21,6 +21,7 @@ from webhooks.schemes.guesses import (
     by_scheme,
     look_alikes,
 )
+from webhooks.schemes.reasons import Reason, Unverified
 
 MAX_GUESSES = 2000
 MAX_PROVEN = 3

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Sequence
 
-from webhooks.schemes.base import Algorithm, Proof, Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Algorithm, Proof, Request, Scheme
 from webhooks.schemes.bodies import read_json
 from webhooks.schemes.extras import CannotSign, Draft, Signed
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signatures import matching_key
 
 STATE = "clientState"

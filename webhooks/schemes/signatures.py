@@ -11,7 +11,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from webhooks.schemes.base import Algorithm, Reason, Scheme, Unverified
+from webhooks.schemes.base import Algorithm, Scheme
+from webhooks.schemes.reasons import Reason, Unverified
 
 # A DER signature of P-256 has 8 to 72 bytes; RSA's has the length of its key.
 MAX_SIGNATURE_BYTES = 1024

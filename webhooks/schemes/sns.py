@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from webhooks.schemes import stamps
-from webhooks.schemes.base import Algorithm, Proof, Reason, Request, Scheme, Unit, Unverified
+from webhooks.schemes.base import Algorithm, Proof, Request, Scheme, Unit
 from webhooks.schemes.bodies import read_json
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signatures import decode, matching_key, rsa_key
 
 ARN = r"arn:aws[a-z-]{0,20}:sns:[a-z0-9-]{3,30}:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"

@@ -10,9 +10,10 @@ import hmac
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
-from webhooks.schemes.base import Proof, Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Proof, Request, Scheme
 from webhooks.schemes.bodies import FORM
 from webhooks.schemes.extras import Draft, Signed
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signatures import decode, matching_key
 from webhooks.schemes.signer import HASHES
 

@@ -16,15 +16,14 @@ from webhooks.schemes.base import (
     HeaderPair,
     Place,
     Proof,
-    Reason,
     Request,
     Scheme,
-    Unverified,
     Where,
     Wire,
     is_in_body,
 )
 from webhooks.schemes.bodies import member, read, text_of
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signatures import decode, matching_key
 
 MAX_SIGNATURES = 20

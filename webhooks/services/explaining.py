@@ -21,9 +21,10 @@ from webhooks.ingest.judge import Rejected, check_form
 from webhooks.ingest.sources import Entry, entry_of
 from webhooks.models import Event, Secret, Source
 from webhooks.pasted import Pasted
-from webhooks.schemes.base import Reason, Request, Scheme
+from webhooks.schemes.base import Request, Scheme
 from webhooks.schemes.explain import Explanation, Step, Verdict, explain, span
 from webhooks.schemes.mistakes import Held
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.secrets import BadSecret, key_of
 
 MAY_DEBUG = "webhooks.change_source"

@@ -8,7 +8,8 @@ from gateway.lib import sealing
 from webhooks import routing
 from webhooks.models import Source
 from webhooks.pasted import BadPaste, parse
-from webhooks.schemes.base import Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Request, Scheme
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.secrets import BadSecret, key_of
 from webhooks.schemes.verifier import Delivery, verify
 from webhooks.services.secrets import live_secrets

@@ -16,7 +16,7 @@ from webhooks.ingest.judge import Rejected, check_form
 from webhooks.models import Event, Source
 from webhooks.routing import read_body
 from webhooks.schemes import bodies
-from webhooks.schemes.base import Reason
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.secrets import key_of
 from webhooks.schemes.signer import sign
 from webhooks.services import NewRoute

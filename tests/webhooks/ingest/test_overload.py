@@ -23,8 +23,8 @@ from tests.webhooks.ingest.wire import connect, exchange, head, read_answer
 from tests.webhooks.ingest.wire import send_all as send_pieces
 from tests.webhooks.schemes.keys import KEY, verify
 from webhooks.models import Event
-from webhooks.schemes.base import Unverified
 from webhooks.schemes.catalogue import STANDARD
+from webhooks.schemes.reasons import Unverified
 from webhooks.schemes.signer import sign
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]

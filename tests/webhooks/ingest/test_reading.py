@@ -8,7 +8,7 @@ import pytest
 
 from webhooks.ingest.judge import Rejected
 from webhooks.ingest.reading import USUAL_BYTES, Reader, Room
-from webhooks.schemes.base import Reason
+from webhooks.schemes.reasons import Reason
 
 MIB = 1024 * 1024
 HEADERS = [(b"content-length", str(MIB).encode())]

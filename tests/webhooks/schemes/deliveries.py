@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.webhooks.schemes.keys import URL
-from webhooks.schemes.base import Delivery, HeaderPair, Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Delivery, HeaderPair, Request, Scheme
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.secrets import key_of
 from webhooks.schemes.verifier import verify
 

@@ -11,10 +11,11 @@ import pytest
 from tests.webhooks.schemes.keys import KEY, URL, keys_of
 from tests.webhooks.schemes.test_verifier import BY_DATA, NOW, genuine, headers_of
 from webhooks.schemes import verifier
-from webhooks.schemes.base import Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Request, Scheme
 from webhooks.schemes.catalogue import SCHEMES
 from webhooks.schemes.explain import Explanation, Verdict, explain
 from webhooks.schemes.mistakes import Held
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.secrets import key_of
 from webhooks.schemes.signer import sign
 

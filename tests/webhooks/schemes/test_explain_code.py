@@ -7,10 +7,11 @@ from tests.webhooks.schemes.amazon import changed, delivery, message
 from tests.webhooks.schemes.deliveries import Given
 from tests.webhooks.schemes.test_mailgun import document as mailgun
 from tests.webhooks.schemes.test_twilio import form as twilio
-from webhooks.schemes.base import Reason, Request, Unverified
+from webhooks.schemes.base import Request
 from webhooks.schemes.catalogue import SCHEMES
 from webhooks.schemes.explain import Explanation, Verdict, explain
 from webhooks.schemes.mistakes import Held
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.verifier import verify
 
 BY_CODE = [scheme for scheme in SCHEMES.values() if scheme.check is not None]

@@ -6,8 +6,8 @@ import pytest
 
 from tests.webhooks.schemes.forging import MUTATIONS, deliver
 from tests.webhooks.schemes.keys import key_bytes, verify
-from webhooks.schemes.base import Unverified
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Unverified
 
 NOW = 1_790_000_000
 NAMES = ("standard", "github", "slack", "stripe", "discord", "sendgrid")

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.webhooks.schemes.keys import KEY, verify
-from webhooks.schemes.base import Delivery, Fallback, Reason, Scheme, Unverified
+from webhooks.schemes.base import Delivery, Fallback, Scheme
+from webhooks.schemes.reasons import Reason, Unverified
 
 NOW = 1_790_000_000
 

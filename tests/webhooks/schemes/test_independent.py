@@ -13,8 +13,8 @@ import pytest
 from tests.vendor import pieces
 from tests.vendor.node import Node
 from tests.webhooks.schemes.keys import KEY, keys_of, verify
-from webhooks.schemes.base import Reason, Unverified
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signer import sign
 
 SECRET = KEY.decode()

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.webhooks.schemes.deliveries import JSON, NOW, Given
 from tests.webhooks.schemes.keys import KEY, URL
-from webhooks.schemes.base import Reason
 from webhooks.schemes.catalogue import SCHEMES
 from webhooks.schemes.langsmith import HEADER, allows, is_usable, keys_in
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.secrets import BadSecret, key_of
 
 RECORDED = Path(__file__).resolve().parents[2] / "fixtures" / "webhooks" / "langsmith"

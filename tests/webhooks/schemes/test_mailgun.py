@@ -10,9 +10,9 @@ import pytest
 from mailgun.security import SecurityGuard
 
 from tests.webhooks.schemes.deliveries import FORM, JSON, NOW, Given
-from webhooks.schemes.base import Reason
 from webhooks.schemes.catalogue import SCHEMES
 from webhooks.schemes.extras import CannotSign, Draft
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.signer import compose
 
 KEY = "key-0123456789abcdef"

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from tests.webhooks.schemes.deliveries import JSON, NOW, Given
-from webhooks.schemes.base import Reason
 from webhooks.schemes.catalogue import SCHEMES
 from webhooks.schemes.extras import CannotSign, Draft
 from webhooks.schemes.handshakes import after_signature, before_signature
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.signer import compose
 
 STATE = "secretClientState-1"

@@ -7,8 +7,9 @@ import pytest
 
 from tests.webhooks.schemes.keys import KEY, keys_of, verify
 from webhooks.schemes import handshakes
-from webhooks.schemes.base import Reason, Request, Scheme, Unverified
+from webhooks.schemes.base import Request, Scheme
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signer import sign, stamped
 
 SECRET = KEY.decode()

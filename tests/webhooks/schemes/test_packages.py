@@ -7,8 +7,9 @@ import pytest
 
 from tests.webhooks.schemes.keys import URL, key_bytes, keys_of, verify
 from tests.webhooks.schemes.packages import PACKAGES, Package, Refused, Signed, openai
-from webhooks.schemes.base import Reason, Scheme, Unverified
+from webhooks.schemes.base import Scheme
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signer import sign
 
 # These packages look at no time, and Paddle's takes no more than five seconds.

@@ -17,8 +17,8 @@ from tests.webhooks.schemes.amazon import (
     message,
 )
 from tests.webhooks.schemes.deliveries import NOW, Given
-from webhooks.schemes.base import Reason
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.secrets import BadSecret, key_of, new_secret
 from webhooks.schemes.sns import allows, confirm, is_usable
 

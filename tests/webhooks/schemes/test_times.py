@@ -5,8 +5,8 @@ import hmac
 import pytest
 
 from tests.webhooks.schemes.keys import KEY, key_bytes, verify
-from webhooks.schemes.base import Reason, Unverified
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Reason, Unverified
 
 NOW = 1_790_000_000
 STALE, FUTURE, MALFORMED = Reason.STALE, Reason.FUTURE, Reason.MALFORMED_TIMESTAMP

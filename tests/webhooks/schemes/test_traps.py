@@ -12,8 +12,9 @@ import pytest
 from tests.webhooks.schemes.forging import Genuine, deliver
 from tests.webhooks.schemes.keys import KEY, URL, key_bytes, keys_of, verify
 from webhooks.schemes import verifier
-from webhooks.schemes.base import Reason, Request, Scheme, Unit, Unverified
+from webhooks.schemes.base import Request, Scheme, Unit
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signer import sign
 
 NOW = 1_790_000_000

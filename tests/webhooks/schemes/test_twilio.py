@@ -9,9 +9,9 @@ from twilio.request_validator import HMAC_SHA256, RequestValidator
 
 from tests.webhooks.schemes.deliveries import FORM, JSON, Given
 from tests.webhooks.schemes.keys import URL
-from webhooks.schemes.base import Reason
 from webhooks.schemes.catalogue import SCHEMES
 from webhooks.schemes.extras import Draft
+from webhooks.schemes.reasons import Reason
 from webhooks.schemes.signer import compose
 from webhooks.schemes.twilio import port_variants
 

@@ -7,17 +7,9 @@ import json
 import pytest
 
 from tests.webhooks.schemes.keys import KEY, URL, keys_of, verify
-from webhooks.schemes.base import (
-    Algorithm,
-    Fallback,
-    Part,
-    Place,
-    Reason,
-    Scheme,
-    Unverified,
-    Where,
-)
+from webhooks.schemes.base import Algorithm, Fallback, Part, Place, Scheme, Where
 from webhooks.schemes.catalogue import GENERIC_SHA256, GITHUB, SCHEMES, STANDARD
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.secrets import BadSecret, key_of, new_secret
 from webhooks.schemes.signer import sign
 

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import pytest
 
 from tests.webhooks.schemes.keys import verify
-from webhooks.schemes.base import Algorithm, HeaderPair, Reason, Unverified
+from webhooks.schemes.base import Algorithm, HeaderPair
 from webhooks.schemes.catalogue import SCHEMES
+from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.secrets import key_of
 
 NOW = 1_790_000_000

@@ -12,7 +12,7 @@ from tests.desk import at, signed_in, text
 from tests.factories.tenants import EnvironmentFactory
 from tests.factories.webhooks import RefusalFactory, SourceFactory
 from webhooks.refusals import MEANINGS
-from webhooks.schemes.base import Reason
+from webhooks.schemes.reasons import Reason
 from webhooks.views.charts import HEIGHT, spark
 from webhooks.views.refusals import buckets, reason_rows
 
