@@ -37,6 +37,19 @@ def test_nobody_is_asked_to_go_on_with_a_body_that_is_too_long(server):
     assert answer.status == 413
 
 
+def test_sender_that_waits_for_leave_is_asked_to_go_on_and_accepted(server, sender):
+    request = sender.request(b"{}")
+    lines = [b": ".join(pair) for pair in request.headers.raw if pair[0].lower() != b"host"]
+
+    with connect(server) as connection:
+        connection.sendall(head(path_of(sender), *lines, b"Expect: 100-Continue"))
+        leave = read_answer(connection)
+        connection.sendall(b"{}")
+        answer = read_answer(connection)
+
+    assert (leave.status, answer.status) == (100, 202)
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 def test_endless_chunks_end_at_the_limit(server, sender, is_known):
     path = path_of(sender) if is_known else UNKNOWN
