@@ -75,14 +75,17 @@ def stop_everywhere(*, cause: str, reason: str) -> int:
 
     For what the deployment finds by itself, before anything may run: nobody's permission is asked.
     Whoever may use a kill switch lets an environment go on, and it is not stopped again for the
-    same cause, nor is one that was made later.
+    same cause, nor is one that was made later. What the deployment holds already stays as it is:
+    two of its switches would be one decision, to be made twice.
     """
     known = KillSwitch.objects.filter(cause=cause)
+    held = KillSwitch.objects.on().filter(scope=ENVIRONMENT).exclude(cause="")
     try:
         with transaction.atomic():
             if known.exists():
                 return 0
-            environments = Environment.objects.select_related("tenant")
+            environments = Environment.objects.exclude(pk__in=held.values("environment"))
+            environments = environments.select_related("tenant")
             return len([_stop(environment, cause, reason) for environment in environments])
     except IntegrityError:
         if known.exists():

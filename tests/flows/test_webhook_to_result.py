@@ -76,6 +76,15 @@ def pending_call(place: Place, call: str) -> Any:
     return next((action for action in waiting if action["call_id"] == call), None)
 
 
+def story(place: Place) -> list[Any]:
+    """The audit records of this correlation id, in their order."""
+    return [line["record"] for line in place.items("audit", correlation=CORRELATION)][::-1]
+
+
+def events(place: Place) -> list[str]:
+    return [record["event"] for record in story(place)]
+
+
 def difference(before: dict[str, str], after: dict[str, str]) -> Decimal:
     return Decimal(before["remaining"]) - Decimal(after["remaining"])
 
@@ -117,6 +126,8 @@ def test_from_the_webhook_to_the_result(
     assert report.headers["authorization"] == f"Bearer {PROVIDER_KEY}"
     assert report.headers["x-correlation-id"] == CORRELATION
     assert (report.json["tool_call_id"], report.json["result"]["amount"]) == ("call-1", "120.00")
+    # The report has arrived before it is noted here.
+    until(lambda: STORY[-1] in events(place), "the delivery is noted")
     send(place, {"event": "run.completed", "run_id": "their-1", "output": {"ok": True}}, "msg_2")
     run = until(
         lambda: next(iter(place.items("runs", status="completed")), None), "the run is completed"
@@ -125,8 +136,7 @@ def test_from_the_webhook_to_the_result(
     assert len(provider.posts(resolve)) == 1
 
     # One correlation id tells the whole story, in order.
-    records = [line["record"] for line in place.items("audit", correlation=CORRELATION)][::-1]
-    told = [record["event"] for record in records]
+    records, told = story(place), events(place)
     positions = [told.index(name) for name in STORY]
     assert positions == sorted(positions), told
     cast = records[told.index("approvals.approval.cast")]

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 
 from approvals import executor
 from approvals.models import Action, KillSwitch
-from approvals.services import set_kill_switch
+from approvals.services import set_kill_switch, stop_everywhere
 from audit.actions import AuditAction
 from audit.models import AuditRecord, Checkpoint, Leaf
 from audit.sequencer import Sequencer
@@ -115,6 +115,17 @@ def test_switch_of_a_person_stays_when_the_deployment_stops_itself(
     assert let_go_on(here).stopped_by == "Countersign itself"
     executor.execute(str(action.pk))
     assert len(fake.calls) == 1
+
+
+def test_what_the_deployment_holds_already_is_not_stopped_twice(here: Scene) -> None:
+    approved(here)
+    restored()
+    setback.stop_if_set_back()
+    assert stop_everywhere(cause="another head", reason="Another log, the same restore.") == 0
+    let_go_on(here)
+    assert not KillSwitch.objects.on().within(here.environment).exists()
+    # Found again after people have looked, it is news.
+    assert stop_everywhere(cause="another head", reason="Another log.") > 0
 
 
 class Once(threading.Event):
