@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway.agents.models import Agent, Provider
 from gateway.lib import ids
-from gateway.lib.packing import PackedField
+from gateway.lib.packedfield import PackedField
 from gateway.lib.rows import EnvironmentRow, Row, ScopedQuerySet
 from gateway.lib.states import Machine
 from gateway.lib.work import DueColumns

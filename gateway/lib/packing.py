@@ -1,13 +1,11 @@
 """Bytes that are kept compressed: LZ4 frames, as `lz4 -d` and every language read them.
 
 Most of a webhook is JSON, which takes a quarter of its bytes or less in microseconds, and a
-database spends more on writing a page than that. The one module that knows the library.
+database spends more on writing a page than that. The one module that knows the library, and none
+that needs Django: the process that commits to SQLite loads it.
 """
 
-from typing import Any
-
 import lz4.frame
-from django.db import models
 
 # How every LZ4 frame begins (LZ4 Frame Format Description, "Magic Number").
 MAGIC = b"\x04\x22\x4d\x18"
@@ -42,24 +40,3 @@ def unpacked(kept: bytes) -> bytes:
         return bytes(lz4.frame.decompress(kept))
     except (RuntimeError, EOFError):
         return kept
-
-
-class PackedField(models.BinaryField):  # type: ignore[type-arg]
-    """Bytes that are packed on their way into the database and unpacked on their way out.
-
-    SQL sees them as they are kept, and so do migrations: to both it is a field of bytes.
-    """
-
-    def deconstruct(self) -> Any:
-        """As a field of bytes: to pack a column or not changes nothing about the column."""
-        name, _, arguments, options = super().deconstruct()
-        return name, "django.db.models.BinaryField", arguments, options
-
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        """The value as it is kept."""
-        kept = None if value is None else packed(bytes(value))
-        return super().get_db_prep_value(kept, connection, prepared)
-
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> bytes | None:
-        """The value as it was given."""
-        return None if value is None else unpacked(bytes(value))

@@ -1,5 +1,6 @@
 """One verified delivery on its way into the database, and what became of it."""
 
+import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ class Arrival:
     sent_at: float
     headers: bytes
     body: bytes
-    body_sha256: str
+    # Where something before the database needed it; else empty.
+    known_sha256: str
     replay_digest: str
     correlation_id: str
     outcome: Outcome | None = None
@@ -43,6 +45,11 @@ class Arrival:
     existing: uuid.UUID | None = None
     # Called once nothing more happens to it, with or without an outcome.
     done: "Callable[[Arrival], None] | None" = None
+
+    @property
+    def body_sha256(self) -> str:
+        """The digest of the body in hexadecimal digits."""
+        return self.known_sha256 or hashlib.sha256(self.body).hexdigest()
 
     @property
     def key(self) -> tuple[str, str]:

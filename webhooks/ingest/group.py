@@ -19,7 +19,7 @@ MAX_BATCH_BYTES = 1024 * 1024
 # Small batches are best committed one by one: while one is, the next grows. So many bytes take the
 # database longer than they take us, and it should find them when it is ready.
 MAX_UNDER_WAY = 2
-SECOND_BYTES = 160 * 1024
+SECOND_BYTES = 120 * 1024
 # By `Arrival.key`, so that two processes never lock the same rows in different orders.
 ORDER = attrgetter("entry.source_hex", "event_id")
 

@@ -106,7 +106,7 @@ def judge(entry: Entry | None, incoming: Incoming) -> Arrival | Reply:
     _check_own_limits(entry, fields, body)
     row_id = ids.new_id()
     public_id = ids.encode(Event.PREFIX, row_id)
-    digest = hashlib.sha256(body).hexdigest()
+    guard = _guard(delivery.replayable) if entry.quarantines else ""
     return Arrival(
         id=row_id,
         public_id=public_id,
@@ -117,8 +117,8 @@ def judge(entry: Entry | None, incoming: Incoming) -> Arrival | Reply:
         sent_at=-1 if delivery.sent_at is None else delivery.sent_at,
         headers=_kept(headers, fields, scheme),
         body=body,
-        body_sha256=digest,
-        replay_digest=_guard(delivery.replayable, body, digest) if entry.quarantines else "",
+        known_sha256=guard if delivery.replayable is body else "",
+        replay_digest=guard,
         correlation_id=_correlation(fields) or public_id,
     )
 
@@ -130,11 +130,9 @@ def greet(entry: Entry | None, query: bytes) -> Reply | None:
     return handshakes.by_get(entry.scheme, query, token=entry.verify_token)
 
 
-def _guard(signed: bytes | None, body: bytes, digest: str) -> str:
+def _guard(signed: bytes | None) -> str:
     """What is unique where the same signed bytes could come under another id; else empty."""
-    if signed is None:
-        return ""
-    return digest if signed is body else hashlib.sha256(signed).hexdigest()
+    return "" if signed is None else hashlib.sha256(signed).hexdigest()
 
 
 def _why_closed(entry: Entry | None) -> Reason:

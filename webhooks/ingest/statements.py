@@ -154,7 +154,10 @@ class Sqlite:
 
     @staticmethod
     def values(batch: list[Arrival], status: str) -> list[Any]:
-        """The parameters of `insert`, in the forms that Django's columns have."""
+        """The parameters of `insert`, in the forms that Django's columns have.
+
+        Except for the bodies: they are as they came, and become what is kept by `writer.keep`.
+        """
         values: list[Any] = [datetime.now(UTC).replace(tzinfo=None).isoformat(" ")]
         is_new = status == EventStatus.RECEIVED
         for a in batch:
@@ -162,9 +165,15 @@ class Sqlite:
             digest = a.replay_digest if is_new else ""
             values += (
                 a.id.hex, a.entry.environment_hex, a.entry.source_hex, a.event_id, a.event_type,
-                sent_at, a.headers, packed(a.body), a.body_sha256, digest or None, a.correlation_id,
+                sent_at, a.headers, a.body, a.known_sha256, digest or None, a.correlation_id,
             )  # fmt: skip
         return values
+
+    @staticmethod
+    @lru_cache(maxsize=MAX_ROWS)
+    def bodies(count: int) -> tuple[int, ...]:
+        """The places of the bodies among the parameters of so many rows."""
+        return tuple(1 + number * len(GIVEN) + GIVEN.index("body") for number in range(count))
 
     @staticmethod
     def keys(batch: list[Arrival]) -> list[Any]:

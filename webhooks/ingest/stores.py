@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.db import connection, transaction
 
+from gateway.lib.packing import packed
 from webhooks.ingest import writer
 from webhooks.ingest.arrival import Arrival
 from webhooks.ingest.statements import MAX_ROWS, Find, Insert, Sqlite, are_mostly_known, storing
@@ -96,8 +97,11 @@ class Writer:
             self.line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_ROWS * 4096)
             self.line.setblocking(False)
             self.process = subprocess.Popen(  # noqa: S603 - a file of ours, and our own setting
-                # Without site-packages: it starts within a blink, and stays small.
-                [sys.executable, "-I", "-S", writer.__file__, str(theirs.fileno()), path],
+                # Without Django and `site`: it starts within a blink, and stays small.
+                [
+                    sys.executable, "-I", "-S", writer.__file__, str(theirs.fileno()), path,
+                    str(settings.BASE_DIR), *sys.path,
+                ],
                 stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
             )  # fmt: skip
         self.is_closed = False
@@ -106,14 +110,17 @@ class Writer:
         self._heard = b""
         self._numbers: dict[str, int] = {}
 
-    async def execute(self, text: str, values: list[Any]) -> tuple[int, Any]:
+    async def execute(
+        self, text: str, values: list[Any], bodies: tuple[int, ...] = ()
+    ) -> tuple[int, Any]:
         """Execute one statement, committed when this returns: the count of rows, the first row.
 
+        `bodies` are the places of values that are packed there first; see `writer.keep`.
         Raises what sqlite3 did there, ValueError for values that it does not take, ConnectionError
         where the process is gone.
         """
         try:
-            answer = await self._ask(text, values)
+            answer = await self._ask(text, values, bodies)
         except BaseException:
             # Broken off between question and answer: the next would read this one's.
             self.hang_up()
@@ -122,15 +129,15 @@ class Writer:
             raise getattr(sqlite3, answer[0], ValueError)(answer[1])
         return answer
 
-    async def _ask(self, text: str, values: list[Any]) -> Any:
+    async def _ask(self, text: str, values: list[Any], bodies: tuple[int, ...]) -> Any:
         loop = asyncio.get_running_loop()
         async with self._sending:
             number = self._numbers.get(text)
             if number is None:
                 self._numbers[text] = len(self._numbers)
-                pieces = writer.request(self._numbers[text], text, values)
+                pieces = writer.request(self._numbers[text], text, values, bodies)
             else:
-                pieces = writer.request(number, None, values)
+                pieces = writer.request(number, None, values, bodies)
             for piece in pieces:
                 await loop.sock_sendall(self.line, piece)
         async with self._reading:
@@ -167,11 +174,12 @@ def _whole(heard: bytes) -> int:
     return size + writer.LENGTH.unpack(heard[:size])[0] if len(heard) > size else size + 1
 
 
-def _statement(step: Insert | Find) -> tuple[str, list[Any]]:
+def _statement(step: Insert | Find) -> tuple[str, list[Any], tuple[int, ...]]:
     count = len(step.arrivals)
     if isinstance(step, Insert):
-        return Sqlite.insert(count, step.status), Sqlite.values(step.arrivals, step.status)
-    return Sqlite.find(count), Sqlite.keys(step.arrivals)
+        values = Sqlite.values(step.arrivals, step.status)
+        return Sqlite.insert(count, step.status), values, Sqlite.bodies(count)
+    return Sqlite.find(count), Sqlite.keys(step.arrivals), ()
 
 
 def _read(step: Insert | Find, count: int, row: Any) -> Any:
@@ -186,7 +194,9 @@ def run(execute: Callable[..., sqlite3.Cursor], batch: list[Arrival]) -> None:
     try:
         step = next(steps)
         while True:
-            cursor = execute(*_statement(step))
+            text, values, bodies = _statement(step)
+            writer.keep(values, bodies, packed)
+            cursor = execute(text, values)
             row = cursor.fetchone() if cursor.description else None
             step = steps.send(_read(step, cursor.rowcount, row))
     except StopIteration:

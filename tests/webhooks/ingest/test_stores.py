@@ -29,7 +29,7 @@ def arrival(entry: Entry, event_id: str, **changes: object) -> Arrival:
         "id": row_id, "public_id": ids.encode("evt", row_id), "entry": entry,
         "secret_id": uuid.uuid4(), "event_id": event_id, "event_type": "push",
         "sent_at": SENT_AT, "headers": b"a: b\nc: \xff", "body": b"\x00\xff{}",
-        "body_sha256": "a" * 64, "replay_digest": "", "correlation_id": "cor_1",
+        "known_sha256": "a" * 64, "replay_digest": "", "correlation_id": "cor_1",
     }  # fmt: skip
     return Arrival(**(fields | changes))  # type: ignore[arg-type]
 

@@ -1,6 +1,7 @@
 """The process that commits to SQLite: what it is given is stored whole, whatever becomes of it."""
 
 import asyncio
+import hashlib
 import os
 import signal
 from collections.abc import Iterator
@@ -8,7 +9,9 @@ from contextlib import closing
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Length
 
+from gateway.lib.packing import packed
 from tests.factories.webhooks import SourceFactory
 from tests.webhooks.ingest.test_stores import arrival
 from webhooks.ingest import stores, writer
@@ -57,6 +60,21 @@ def test_bodies_of_every_length_arrive_as_they_were(store, entry):
     commit(store, batch)
     stored = {event.event_id: bytes(event.body) for event in Event.objects.all()}
     assert stored == {one.event_id: one.body for one in batch}
+
+
+@pytest.mark.parametrize("length", [0, 1, 700, writer.LARGE_BYTES, 20_000, 100_000])
+def test_bodies_are_packed_and_digested_on_the_other_side(store, entry, length):
+    body = b"x" * length
+    commit(store, [arrival(entry, "msg_1", body=body, known_sha256="")])
+    event = Event.objects.get()
+    assert event.body_sha256 == hashlib.sha256(body).hexdigest()
+    kept = Event.objects.annotate(kept=Length("body")).values_list("kept", flat=True)
+    assert list(kept) == [len(packed(body))]
+
+
+def test_digest_that_is_known_is_taken_over(store, entry):
+    commit(store, [arrival(entry, "msg_1", known_sha256="a" * 64)])
+    assert Event.objects.get().body_sha256 == "a" * 64
 
 
 def test_batches_under_way_together_get_each_its_own_answer(store, entry):
