@@ -99,6 +99,15 @@ class Queue:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
+    def fill(self) -> None:
+        """It has no memory left: it answers, and takes nothing."""
+        assert command(self.socket, "CONFIG SET maxmemory 1").startswith(b"+OK")
+        assert command(self.socket, "SET x x").startswith(b"-OOM")
+
+    def drain(self) -> None:
+        """It has memory again."""
+        assert command(self.socket, "CONFIG SET maxmemory 0").startswith(b"+OK")
+
 
 def answers(path: Path) -> bool:
     """Whether a queue on this socket answers."""

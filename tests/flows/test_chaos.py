@@ -132,7 +132,12 @@ def test_events_survive_a_queue_that_forgets_everything(stack: ExitStack) -> Non
 
 @pytest.mark.parametrize(
     ("kind", "seconds"),
-    [("stop", 0), ("freeze", 0), pytest.param("stop", 60, marks=pytest.mark.release)],
+    [
+        ("stop", 0),
+        ("freeze", 0),
+        ("fill", 0),
+        pytest.param("stop", 60, marks=pytest.mark.release),
+    ],
 )
 def test_events_are_accepted_without_a_queue_and_processed_once_it_is_back(
     stack: ExitStack, kind: str, seconds: int
@@ -141,7 +146,11 @@ def test_events_are_accepted_without_a_queue_and_processed_once_it_is_back(
     here = scene(stack, REDIS_URL=queue.url)
     accepted = struck(here, 100, [])
     here.look(accepted)
-    fail, mend = (queue.stop, queue.start) if kind == "stop" else (queue.freeze, queue.thaw)
+    fail, mend = {
+        "stop": (queue.stop, queue.start),
+        "freeze": (queue.freeze, queue.thaw),
+        "fill": (queue.fill, queue.drain),
+    }[kind]
 
     fail()
     here.tree.kill("worker")  # it may be at it still; the next one knows of nothing
@@ -156,17 +165,23 @@ def test_events_are_accepted_without_a_queue_and_processed_once_it_is_back(
     here.look(accepted)
 
 
-def test_events_survive_a_database_that_crashes(stack: ExitStack) -> None:
+@pytest.mark.parametrize(
+    ("times", "down_s"), [(3, 0), (3, 30), pytest.param(20, 0, marks=pytest.mark.release)]
+)
+def test_events_survive_a_database_that_crashes(stack: ExitStack, times: int, down_s: int) -> None:
     database = stack.enter_context(outages.database())
     here = scene(stack, DATABASE_URL=database.url)
 
     def crash() -> None:
         before = here.provider.refusals
         database.crash()
+        back = time.monotonic() + down_s
         until(lambda: here.provider.refusals > before + SENDERS, "the outage is noticed")
+        until(lambda: time.monotonic() > back, "the outage is over", within_s=down_s + 1)
         database.start()
 
-    accepted = struck(here, EVENTS, [crash] * 3)
+    # As many between two outages, however many there are.
+    accepted = struck(here, EVENTS * (times + 1) // 4, [crash] * times)
     # Whoever cannot be stored is told to come back, and nothing else.
     assert set(here.provider.answers) <= {200, 202, TRY_AGAIN}
     assert here.provider.answers[TRY_AGAIN] > 0
