@@ -75,9 +75,14 @@ class Running:
             self.worker.send_signal(signal.SIGCONT)
 
     def peak_mb(self) -> float:
-        """The most memory that the server and its own processes ever held, in MB."""
-        found = [_status(pid).get("VmHWM", "0 kB") for pid in self._family()]
-        return sum(int(one.split()[0]) for one in found) / 1024
+        """The most memory that the server and its own processes ever held, in MB.
+
+        Pages of files, the interpreter's and its libraries', are counted once: the server's own
+        processes are of the same interpreter, and map the pages that the server has mapped.
+        """
+        own, *others = (_status(pid) for pid in self._family())
+        apart = sum(_kb(one, "VmHWM") - _kb(one, "RssFile") for one in others)
+        return (_kb(own, "VmHWM") + apart) / 1024
 
     def cpu_s(self) -> float:
         """Processor time that the server and its own processes used so far, in seconds."""
@@ -87,6 +92,10 @@ class Running:
         own = Path(f"/proc/{self.process.pid}/task")
         children = [(task / "children").read_text() for task in own.glob("*")]
         return [self.process.pid, *(int(pid) for text in children for pid in text.split())]
+
+
+def _kb(status: dict[str, str], name: str) -> int:
+    return int(status.get(name, "0 kB").split()[0])
 
 
 def _status(pid: int) -> dict[str, str]:

@@ -138,10 +138,25 @@ class Writer:
                 pieces = writer.request(self._numbers[text], text, values, bodies)
             else:
                 pieces = writer.request(number, None, values, bodies)
-            for piece in pieces:
+            for piece in self._unsent(pieces):
                 await loop.sock_sendall(self.line, piece)
         async with self._reading:
             return await self._answer(loop)
+
+    def _unsent(self, pieces: list[bytes]) -> list[bytes]:
+        """What is left after as much was sent as the socket takes at once.
+
+        Sent together without being joined: the copy cost as much as packing (docs/decisions.md).
+        """
+        try:
+            sent = self.line.sendmsg(pieces)
+        except BlockingIOError:
+            return pieces
+        for place, piece in enumerate(pieces):
+            if sent < len(piece):
+                return [piece[sent:], *pieces[place + 1 :]]
+            sent -= len(piece)
+        return []
 
     async def _answer(self, loop: asyncio.AbstractEventLoop) -> Any:
         while len(self._heard) < _whole(self._heard):

@@ -26,8 +26,6 @@ from typing import Any
 LENGTH = struct.Struct("<I")
 # Values from this length on travel beside the request: `marshal` would copy them several times.
 LARGE_BYTES = 2 * 1024
-# They are sent in one go, unless they are so many bytes that one more copy counts.
-JOINED_BYTES = 256 * 1024
 CACHED_STATEMENTS = 400
 BUSY_S = 5.0
 # SQLite's own waiting grows to 100 ms a try, so that whoever asks more often starves the others.
@@ -51,7 +49,7 @@ def keep(values: list[Any], bodies: Sequence[int], pack: Pack) -> None:
 def request(
     number: int, text: str | None, values: Sequence[Any], bodies: tuple[int, ...]
 ) -> list[bytes]:
-    """A request as it travels, in pieces to be sent one after the other."""
+    """A request as it travels, in pieces to be sent one after the other, or together."""
     inside, beside, large = list(values), [], []
     for place, value in enumerate(values):
         if isinstance(value, bytes) and len(value) >= LARGE_BYTES:
@@ -60,9 +58,7 @@ def request(
             large.append(value)
     packed = marshal.dumps((number, text, inside, bodies, beside))
     head = LENGTH.pack(len(packed))
-    if sum(map(len, large)) > JOINED_BYTES:
-        return [head + packed, *large]
-    return [b"".join([head, packed, *large])]
+    return [head + packed, *large]
 
 
 def open_sqlite(path: str) -> sqlite3.Connection:
@@ -80,12 +76,8 @@ def serve(line: socket.socket, path: str, pack: Pack) -> None:
     opened: sqlite3.Connection | None = None
     texts: dict[int, str] = {}
     while head := _read(line, LENGTH.size, may_end=True):
-        packed = _read(line, *LENGTH.unpack(head))
-        number, text, values, bodies, beside = marshal.loads(packed)  # noqa: S302 - our own process
-        for place, length in beside:
-            values[place] = _read(line, length)
-        if text is not None:
-            texts[number] = text
+        (length,) = LENGTH.unpack(head)
+        number, values, bodies = _request(line, length, texts)
         answer: tuple[int | str, Any]
         try:
             keep(values, bodies, pack)
@@ -93,8 +85,22 @@ def serve(line: socket.socket, path: str, pack: Pack) -> None:
             answer = _executed(opened, texts[number], values)
         except Exception as error:  # whatever it is, the other end decides what follows
             answer = (type(error).__name__, str(error))
+        del values  # megabytes perhaps, which would be there until the next are
         told = marshal.dumps(answer)
         line.sendall(LENGTH.pack(len(told)) + told)
+
+
+def _request(
+    line: socket.socket, length: int, texts: dict[int, str]
+) -> tuple[int, list[Any], tuple[int, ...]]:
+    """The rest of a request: the statement's number, the values, which of them are bodies."""
+    packed = _read(line, length)
+    number, text, values, bodies, beside = marshal.loads(packed)  # noqa: S302 - our own process
+    for place, size in beside:
+        values[place] = _read(line, size)
+    if text is not None:
+        texts[number] = text
+    return number, values, bodies
 
 
 def _executed(opened: sqlite3.Connection, text: str, values: list[Any]) -> tuple[int, Any]:
