@@ -31,7 +31,7 @@ EXIT_WITHIN_S = 30.0
 # A call that nobody makes so often in this time was missed.
 HIT_WITHIN_S = 6.0
 DETACH_WITHIN_S = 2.0
-CALLS = ("pwrite64", "fdatasync", "sendto", "recvfrom", "write", "pread64", "fcntl")
+CALLS = ("pwrite64", "fdatasync", "sendto", "sendmsg", "recvfrom", "write", "pread64", "fcntl")
 # Releasing a lock never fails on a local disk (fcntl(2) knows no EIO). Where it does, SQLite goes
 # on while the kernel holds the lock, and nobody else gets at the database before that process comes
 # by again.

@@ -147,6 +147,7 @@ class Writer:
         """What is left after as much was sent as the socket takes at once.
 
         Sent together without being joined: the copy cost as much as packing (docs/decisions.md).
+        A batch has far fewer pieces than one call takes (`IOV_MAX`, 1024): two a row at most.
         """
         try:
             sent = self.line.sendmsg(pieces)

@@ -130,7 +130,7 @@ def _read(line: socket.socket, length: int, *, may_end: bool = False) -> bytearr
 
 
 def main() -> None:
-    """Serve on the socket and the database that the arguments name, before where modules are."""
+    """Serve; the arguments are the socket, the database and the folders that modules are in."""
     # The intake is told to stop, and stops this one by hanging up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
