@@ -20,6 +20,7 @@ from approvals.services.routing import routed
 from approvals.services.seeing import facts_of
 from approvals.services.wishes import Wish
 from approvals.states import ActionStatus
+from gateway.lib.clock import database_now
 from gateway.lib.pointer import pointer, steps
 
 EXECUTE_WITHIN = timedelta(hours=24)
@@ -89,7 +90,9 @@ def _apply(action: Action, verdict: Verdict) -> None:
     action.refusal = verdict.data
     if verdict.requirement:
         action.requirement = verdict.requirement.as_dict()
-    now = timezone.now()
+    # A hold of seconds counts by the clock that ends it; asking for it is a statement of its own.
+    now = database_now() if action.status == ActionStatus.APPROVED else timezone.now()
+    action.announce_due_at = now
     if action.status == ActionStatus.PENDING:
         requirement = verdict.requirement or Requirement()
         for name, value in ladder.waiting(requirement, now).items():

@@ -3,14 +3,13 @@
 from contextlib import AbstractContextManager
 from typing import Any
 
-from django.utils import timezone
-
 from approvals.models import Action
 from approvals.services import binding, reading, trail
 from approvals.services.alone import may_decide_alone
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.changing import change
+from gateway.lib.clock import database_now
 from gateway.lib.errors import StaleState
 from gateway.lib.states import announce, announcement
 from gateway.lib.unit_of_work import unit_of_work
@@ -105,7 +104,7 @@ def check_is_pending(action: Action) -> None:
             status=action.status,
             digest=action.digest,
         )
-    if action.decide_by and action.decide_by <= timezone.now():
+    if action.decide_by and action.decide_by <= database_now():
         raise StaleState("The time to decide is over: the action expires.", status=action.status)
 
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from approvals.models import Action, ShadowVerdict
 from approvals.services import granted, repeating, spending, targets, trail
@@ -141,7 +140,6 @@ def fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:
 def _store(action: Action, wish: Wish) -> Action:
     admit(action, wish.run)
     spending.set_aside_for_new(action, wish.standings)
-    action.announce_due_at = timezone.now()
     action.save(force_insert=True)
     if action.status in OPEN:
         targets.note(action)
@@ -159,7 +157,7 @@ def _store(action: Action, wish: Wish) -> Action:
     if wish.grant and wish.asked_of_people:
         granted.take(action, wish.grant, wish.asked_of_people)
     announce(action)
-    if action.status == ActionStatus.APPROVED and action.due_at:
-        wait = action.due_at - timezone.now()
+    if action.status == ActionStatus.APPROVED and action.approved_at and action.due_at:
+        wait = action.due_at - action.approved_at
         ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=max(0, int(wait / MILLISECOND)))
     return action

@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
 from approvals.models import Action
 from approvals.policy import engine
 from approvals.requirement import MAX_EXPIRES_S, Requirement
@@ -12,6 +10,7 @@ from approvals.services.locking import attempt, check_is_pending, lock, touch
 from approvals.services.withdrawing import CANCEL
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
+from gateway.lib.clock import database_now
 from gateway.lib.errors import Denied, Refused, StaleState
 from gateway.tenants.principals import Principal
 
@@ -66,7 +65,7 @@ def check_is_held(action: Action) -> None:
     if action.status != ActionStatus.APPROVED:
         word = action.get_status_display().lower()
         raise StaleState(f"The action is {word}: there is no approval to undo.", status=word)
-    is_over = action.due_at is None or action.due_at <= timezone.now()
+    is_over = action.due_at is None or action.due_at <= database_now()
     if is_over or action.lease_until is not None or action.executions.exists():
         raise StaleState("The hold has ended: the action may be under way.", status=action.status)
 

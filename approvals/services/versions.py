@@ -16,6 +16,7 @@ from approvals.models.versions import KEPT
 from approvals.requirement import Requirement
 from approvals.services import binding, spending, targets
 from approvals.states import ActionStatus
+from gateway.lib.clock import database_now
 from gateway.lib.states import move
 from gateway.tenants.models import User
 
@@ -63,7 +64,7 @@ def return_to_review(
         action, origin=origin, by=by, comment=comment, requirement=requirement.as_dict(),
         **columns,
     )  # fmt: skip
-    columns |= ladder.waiting(requirement, timezone.now())
+    columns |= ladder.waiting(requirement, database_now())
     move(action, ActionStatus.PENDING, due_at=None, approved_at=None, execute_by=None, **columns)
     spending.follow(action)
 
@@ -80,7 +81,7 @@ def as_of(version: ActionVersion) -> Action:
 def _ladder_of(action: Action, requirement: Requirement) -> dict[str, Any]:
     """Reminder and escalation of an action that goes on waiting, under this requirement."""
     return ladder.changed(
-        requirement, now=timezone.now(), decide_by=action.decide_by,
+        requirement, now=database_now(), decide_by=action.decide_by,
         reminded_at=action.reminded_at, escalated_at=action.escalated_at,
     )  # fmt: skip
 

@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from approvals.models import Action, Approval
@@ -160,3 +162,19 @@ def test_who_does_not_decide_gives_no_time(here: Scene, who: str) -> None:
     by = here.people.principal(getattr(here.people, who))
     with pytest.raises(Denied):
         extend(action=action, by=by, decide_by=timezone.now() + timedelta(days=2))
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has no clock of its own")
+def test_hold_and_deadline_begin_by_the_clock_of_the_database(
+    here: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = timezone.now() - timedelta(minutes=10)
+    monkeypatch.setattr(timezone, "now", lambda: behind)  # what this machine's clock says
+    action = held(here, "allow")
+    soon = Now() + timedelta(seconds=HOLD_S / 2)
+    assert row(action).filter(due_at__gt=soon, approved_at__lte=Now()).exists()
+    # An hour ahead it is not over either.
+    ahead = behind + timedelta(hours=1)
+    monkeypatch.setattr(timezone, "now", lambda: ahead)
+    undone = undo(action=action, by=here.people.principal(here.people.may))
+    assert undone.status == ActionStatus.PENDING
