@@ -15,15 +15,16 @@ FIGURES = (BURST, DUPLICATES, FIXED, LARGE, DRAIN)
 
 @dataclass(frozen=True)
 class Measured:
-    """One candidate in one round; what has no meaning for a figure is 0."""
+    """One candidate in one round, or slice of it; what has no meaning for a figure is 0."""
 
     per_s: float
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     peak_mb: float = 0.0
     cpu_us: float = 0.0
-    # Events a second of the peer in the slices between; 0 where it was measured in its own step.
-    beside_per_s: float = 0.0
+    # The peer's value of the same figure, measured in the slices between; 0 where that was in its
+    # own step.
+    beside: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ class Book:
         found = [value(row) / value(peer) for row, peer in pairs if value(peer)]
         return Spread.of(found) if found else None
 
-    def beside(self, rows: list[Measured]) -> Spread | None:
-        """Round by round, how many times what the peer did in the slices between."""
-        found = [row.per_s / row.beside_per_s for row in rows if row.beside_per_s]
+    def beside(self, rows: list[Measured], value: Value) -> Spread | None:
+        """Row by row, how many times the peer's value in the slices between."""
+        found = [value(row) / row.beside for row in rows if row.beside]
         return Spread.of(found) if found else None
 
 

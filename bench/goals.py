@@ -121,8 +121,7 @@ def _on(database: str, book: Book) -> Iterator[Goal]:
     on = TITLES[database]
     for one in COMPARISONS:
         rows, peers = (of.rows(book, database) for of in (one.ours, one.peer))
-        is_beside = one.peer.server == FASTAPI.server and one.value is per_s
-        beside = book.beside(rows) if is_beside else None
+        beside = book.beside(rows, one.value) if one.peer.server == FASTAPI.server else None
         if found := beside or book.ratio(rows, peers, one.value):
             yield Goal(f"{on}: {one.text}", found, "×", one.wanted, one.floor, one.is_most)
     drain = Of("uvicorn", DRAIN).rows(book, database)

@@ -19,7 +19,7 @@ from bench.places import Place
 from bench.servers import Candidate, Running, running
 
 PEER = Candidate("fastapi")
-# A burst of ours is measured in so many slices, each beside one of FastAPI's.
+# What is measured beside FastAPI is measured in so many slices, each next to one of FastAPI's.
 SLICES = 3
 RATE_PER_S = 200.0
 FIXED_S = 3.0
@@ -100,20 +100,20 @@ class Measuring:
                 continue
             job = self._job(step.candidate, figure, server=server, size=size, known=answers)
             if figure == BURST and step.candidate.is_ours:
-                found, beside = self._sliced(server, job)
+                rows = [self._sliced(server, job)]
+            elif figure == FIXED and step.candidate.is_ours:
+                rows = self._apart(server, job)
             else:
-                found, beside = self._taken(server, job), 0.0
-            answers = found["answers"] if figure == BURST else answers
-            measured = Measured(
-                found["per_s"], found["p50_ms"], found["p99_ms"], server.peak_mb(),
-                found["cpu_us"], beside,
-            )  # fmt: skip
+                rows = [(self._taken(server, job), 0.0)]
+            answers = rows[0][0]["answers"] if figure == BURST else answers
             # The backlog that a worker drains comes in like anything else, but is no figure.
             title = "filling" if figure == DRAIN else figure
-            self._say(number, step.candidate, title, size=size, measured=measured,
-                      note=_note(job, found))  # fmt: skip
-            if figure != DRAIN:
-                self.book.add(step.candidate, figure, size=size, measured=measured)
+            for found, beside in rows:
+                measured = _measured(found, beside, peak_mb=server.peak_mb())
+                self._say(number, step.candidate, title, size=size, measured=measured,
+                          note=_note(job, found))  # fmt: skip
+                if figure != DRAIN:
+                    self.book.add(step.candidate, figure, size=size, measured=measured)
 
     def _taken(self, server: Running, job: dict[str, Any]) -> dict[str, Any]:
         before = server.cpu_s()
@@ -126,17 +126,31 @@ class Measuring:
 
         Other people's work comes and goes within seconds: what is to be compared has to be close.
         """
-        ours, ratios = [], []
+        pairs = self._pairs(server, job)
+        found = _together([ours for ours, _ in pairs])
+        ratio = statistics.median(ours["per_s"] / peer["per_s"] for ours, peer in pairs)
+        return found, found["per_s"] / ratio
+
+    def _apart(self, server: Running, job: dict[str, Any]) -> list[tuple[dict[str, Any], float]]:
+        """Slices that each count for themselves, with the slowest hundredth of FastAPI's beside.
+
+        A virtual disk answers now and then after 0.1 to 0.5 s whatever it is asked, which is more
+        than a hundredth of three seconds: put together, all would say what the worst moment was.
+        """
+        return [(ours, peer["p99_ms"]) for ours, peer in self._pairs(server, job)]
+
+    def _pairs(
+        self, server: Running, job: dict[str, Any]
+    ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        found = []
         for number in range(SLICES):
             with server.worker_stopped():
                 self.calm.wait()
                 peer = _load(job | {"port": self.peer.port})
             # What is sent again and again later is what the first slice sent.
             own = job if number == 0 else job | {"run": f"{job['run']}-{number}"}
-            ours.append(self._taken(server, own))
-            ratios.append(ours[-1]["per_s"] / peer["per_s"])
-        found = _together(ours)
-        return found, found["per_s"] / statistics.median(ratios)
+            found.append((self._taken(server, own), peer))
+        return found
 
     def _job(
         self, candidate: Candidate, figure: str, *, server: Running, size: int, known: int
@@ -193,6 +207,12 @@ class Measuring:
             file=sys.stderr,
             flush=True,
         )
+
+
+def _measured(found: dict[str, Any], beside: float, *, peak_mb: float) -> Measured:
+    return Measured(
+        found["per_s"], found["p50_ms"], found["p99_ms"], peak_mb, found["cpu_us"], beside
+    )
 
 
 def _load(job: dict[str, Any]) -> dict[str, Any]:

@@ -53,16 +53,12 @@ def _tables(book: Book) -> Iterator[tuple[str, Cells, list[Cells]]]:
         rows = [
             (
                 *_row(each, found),
-                _times(_beside(book, found, figure) or book.ratio(found, peers, value)),
+                _times(book.beside(found, value) or book.ratio(found, peers, value)),
             )
             for each in candidates
             if (found := book.get(each, figure, size))
         ]
         yield f"{TITLES[figure]}, {size} bytes", (*HEADS, told), rows
-
-
-def _beside(book: Book, rows: list[Measured], figure: str) -> Spread | None:
-    return book.beside(rows) if figure == BURST else None
 
 
 def _row(candidate: Candidate, rows: list[Measured]) -> Cells:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.factories.webhooks import EventFactory, SourceFactory
 from tests.webhooks.ingest.serving import Sender, started
@@ -157,6 +158,24 @@ def test_copies_that_cannot_all_be_written_are_each_counted_once(monkeypatch):
     assert not tally
     assert set(Event.objects.values_list("duplicates", flat=True)) == {1}
     assert [row.count for row in Refusal.objects.all()] == [1]
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_copies_are_counted_in_one_statement_that_commits_by_itself():
+    # Between two statements this thread may wait long for the event loop, and whoever delivers for
+    # the database.
+    events = EventFactory.create_batch(5, source=SourceFactory())
+    tally = Tally()
+    tally.copies.update(event.pk for event in events)
+    tally.copies[events[0].pk] += 1
+    with CaptureQueriesContext(connection) as seen:
+        assert try_write(tally)
+
+    counted = [one["sql"] for one in seen if "webhooks_event" in one["sql"]]
+    assert len(counted) == 2  # those that came once more, and the one that came twice
+    assert not any(one["sql"].startswith("BEGIN") for one in list(seen)[-2:])
+    found = Event.objects.order_by("duplicates").values_list("duplicates", flat=True)
+    assert list(found) == [1, 1, 1, 1, 2]
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'")
