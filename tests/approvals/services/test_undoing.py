@@ -164,7 +164,7 @@ def test_who_does_not_decide_gives_no_time(here: Scene, who: str) -> None:
         extend(action=action, by=by, decide_by=timezone.now() + timedelta(days=2))
 
 
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has no clock of its own")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no clock of its own")
 def test_hold_and_deadline_begin_by_the_clock_of_the_database(
     here: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
