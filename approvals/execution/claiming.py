@@ -3,12 +3,11 @@
 Whoever holds the newest attempt's number may finish it; a lost worker's attempt is settled first.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from approvals.execution.finishing import LEASE, move_final
 from approvals.execution.looking import may_go_on
@@ -18,6 +17,7 @@ from approvals.states import ActionStatus, ExecutionStatus
 from audit import context
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
+from gateway.lib.clock import database_now
 from gateway.lib.errors import StaleState
 from gateway.lib.prepared import Prepared
 from gateway.lib.states import move, move_quietly
@@ -44,9 +44,10 @@ _OPEN_LOCKED = Prepared(
 @transaction.atomic
 def claim(pk: str) -> Execution | None:
     """Take the action and commit the intent; None when there is nothing to do (any more)."""
-    action = _lock(pk)
-    if action is None:
+    locked = _lock(pk)
+    if locked is None:
         return None
+    action, now = locked
     context.adopt(action.correlation_id)
     if action.status == ActionStatus.EXECUTING and not _take_over(action):
         return None
@@ -61,7 +62,7 @@ def claim(pk: str) -> Execution | None:
         and _waits_for_definition(action)
     ):
         return None
-    if not rechecking.may_still_run(action):
+    if not rechecking.may_still_run(action, now):
         return None
     if not targets.take(action, lease=LEASE):
         _stand_back(action)
@@ -69,16 +70,17 @@ def claim(pk: str) -> Execution | None:
     return _claim(action)
 
 
-def _lock(pk: str) -> Action | None:
-    """The row, locked, if it is due now and nobody else holds it."""
+def _lock(pk: str) -> tuple[Action, datetime] | None:
+    """The row, locked, and the time, if it is due now and nobody else holds it."""
     found = _OPEN_LOCKED(key=pk)
-    action = found[0] if found else None
-    now = timezone.now()
-    if action is None or (action.lease_until and action.lease_until > now):
+    if not found:
+        return None
+    action, now = found[0], database_now()
+    if action.lease_until and action.lease_until > now:
         return None
     is_orphan = action.status == ActionStatus.EXECUTING and action.lease_until is not None
     is_due = action.due_at is not None and action.due_at <= now
-    return action if is_due or is_orphan else None
+    return (action, now) if is_due or is_orphan else None
 
 
 def _take_over(action: Action) -> bool:

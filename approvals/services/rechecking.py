@@ -1,5 +1,6 @@
 """The last look before anything happens: still allowed, the same, and approved by somebody."""
 
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -24,13 +25,14 @@ from approvals.services.routing import routed
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.agents import services as agents
+from gateway.lib.clock import database_now
 from gateway.lib.states import move
 
 log = structlog.get_logger(__name__)
 
 
-def may_still_run(action: Action) -> bool:
-    """Whether the action may be carried out now.
+def may_still_run(action: Action, now: datetime | None = None) -> bool:
+    """Whether the action may be carried out now, by the database's clock.
 
     Where it may not, it is moved to where it belongs (expired, denied, pending, failed) and the
     reason recorded, in the caller's transaction. Nothing is ever "fixed up".
@@ -41,7 +43,7 @@ def may_still_run(action: Action) -> bool:
     if action.called_off_at is not None:
         _end(action, ActionStatus.CANCELED, "canceled", "Its run ended before it was tried again.")
         return False
-    if action.execute_by and action.execute_by <= timezone.now():
+    if action.execute_by and action.execute_by <= (now or database_now()):
         _end(action, ActionStatus.EXPIRED, "expired", "It could not be executed in time.")
         return False
     return (

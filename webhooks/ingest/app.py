@@ -69,6 +69,8 @@ class Intake:
         self.room = Room(max(ROOM_BYTES, self.max_body_bytes))
         self.waiting = 0
         self.flushing: asyncio.TimerHandle | None = None
+        # One at a time: what comes meanwhile stays in the one tally whose keys are bounded.
+        self.counting = asyncio.Lock()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request to `/webhooks/…`, or the server's start and stop."""
@@ -251,12 +253,13 @@ class Intake:
 
     async def flush(self) -> None:
         """Write the counts; what cannot be written now is kept for the next time."""
-        self.flushing = None
-        tally, self.tally = self.tally, Tally()
-        loop = asyncio.get_running_loop()
-        if tally and not await loop.run_in_executor(self.counter, try_write, tally):
-            self.tally.add(tally)
-            self._flush_soon()
+        async with self.counting:
+            self.flushing = None
+            tally, self.tally = self.tally, Tally()
+            loop = asyncio.get_running_loop()
+            if tally and not await loop.run_in_executor(self.counter, try_write, tally):
+                self.tally.add(tally)
+                self._flush_soon()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (message := await receive())["type"] != "lifespan.shutdown":

@@ -120,4 +120,7 @@ def _first(pending: list[Arrival]) -> int:
 
 def _is_about_a_row(error: Exception) -> bool:
     """Whether one row may be at fault, so that the others deserve a try without it."""
+    if isinstance(error, OSError):
+        # A process that is gone may have died of a row; one that cannot be started has not.
+        return isinstance(error, ConnectionError)
     return type(error).__name__ not in {"OperationalError", "InterfaceError"}

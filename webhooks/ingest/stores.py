@@ -81,7 +81,7 @@ class SqliteStore:
             self.looks_first = are_mostly_known(batch)
 
     async def close(self) -> None:
-        """End the writer, once it has committed what it was given."""
+        """End the writer, once it has committed what it is at."""
         if self._writer is not None:
             self._writer.hang_up()
             await asyncio.to_thread(self._writer.wait)
@@ -93,7 +93,7 @@ class Writer:
     def __init__(self, path: str) -> None:
         self.line, theirs = socket.socketpair()
         with theirs:
-            # A whole batch fits: it is sent in one go, without waiting to be read.
+            # Most batches fit, where the system allows so much: sent in one go, not read before.
             self.line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_ROWS * 4096)
             self.line.setblocking(False)
             self.process = subprocess.Popen(  # noqa: S603 - a file of ours, and our own setting
@@ -160,6 +160,9 @@ class Writer:
         return []
 
     async def _answer(self, loop: asyncio.AbstractEventLoop) -> Any:
+        if self.is_closed:
+            # Whoever asked before gave up: what still comes is, or may be, their answer.
+            raise ConnectionResetError("The process that commits to SQLite was hung up on.")
         while len(self._heard) < _whole(self._heard):
             more = await loop.sock_recv(self.line, ANSWER_BYTES)
             if not more:
@@ -170,7 +173,7 @@ class Writer:
         return marshal.loads(answer)  # noqa: S302 - our own process
 
     def hang_up(self) -> None:
-        """Let the process end once it has committed what it was given; who waits hears of it."""
+        """Let the process end once it has committed what it is at; who waits hears of it."""
         if not self.is_closed:
             self.is_closed = True
             with suppress(OSError):

@@ -20,10 +20,11 @@ MAX_DOCUMENTS = 20
 DOCUMENT_AGE_S = 300
 # Where a database has one writer, so many events' copies are counted at once, for which deliveries
 # wait; and the time until the next, in which one that waits gets its turn: so many times as long as
-# it took, and at least so long.
+# it took, within these bounds. It may have taken long because it had to wait itself.
 COUNTED = 50
 RESTS = 3
 PAUSE_S = 0.002
+MOST_PAUSE_S = 0.03
 
 Refused = tuple[uuid.UUID | None, str]
 
@@ -68,8 +69,9 @@ def write(tally: Tally, now: datetime) -> None:
 
     Raises DatabaseError where the rest could not be written.
     """
+    _write_times(tally)
     with transaction.atomic():
-        _write_all_but_copies(tally, now)
+        _write_refused_and_wanted(tally, now)
     for written in (tally.refused, tally.used, tally.heard, tally.wanted):
         written.clear()
     if connection.features.has_select_for_update_skip_locked:
@@ -78,18 +80,23 @@ def write(tally: Tally, now: datetime) -> None:
         _write_copies_between_deliveries(tally.copies)
 
 
-def _write_all_but_copies(tally: Tally, now: datetime) -> None:
-    named = {source_id for source_id, _ in (*tally.refused, *tally.wanted) if source_id}
-    # Counts of a source that is gone would fail every time, and all others with them.
-    known = {None, *Source.objects.filter(pk__in=named).values_list("pk", flat=True)}
-    for (source_id, reason), count in tally.refused.items():
-        if source_id in known:
-            _count_refusal(source_id, reason, count=count, now=now)
+def _write_times(tally: Tally) -> None:
+    # Each commits by itself: together they would hold rows that a person's change wants, too.
     for secret_id, seconds in tally.used.items():
         Secret.objects.filter(pk=secret_id).update(last_used_at=_moment(seconds))
     for source_id, seconds in tally.heard.items():
         Source.objects.filter(pk=source_id).update(last_event_at=_moment(seconds))
-    for source_id, url in tally.wanted:
+
+
+def _write_refused_and_wanted(tally: Tally, now: datetime) -> None:
+    named = {source_id for source_id, _ in (*tally.refused, *tally.wanted) if source_id}
+    # Counts of a source that is gone would fail every time, and all others with them.
+    known = {None, *Source.objects.filter(pk__in=named).values_list("pk", flat=True)}
+    # Sorted, so that two processes never lock rows in different orders.
+    for (source_id, reason), count in sorted(tally.refused.items(), key=str):
+        if source_id in known:
+            _count_refusal(source_id, reason, count=count, now=now)
+    for source_id, url in sorted(tally.wanted):
         if source_id in known:
             want(source_id, url, now)
 
@@ -140,7 +147,7 @@ def _count_refusal(source_id: uuid.UUID | None, reason: str, *, count: int, now:
 
 
 def _write_copies(copies: Counter[uuid.UUID]) -> None:
-    # Sorted, so that two processes never lock rows in different orders.
+    # Sorted, as above.
     rows = [(copies[event], event) for event in sorted(copies)]
     if not rows:
         return
@@ -168,7 +175,7 @@ def _write_copies_between_deliveries(copies: Counter[uuid.UUID]) -> None:
             for event in part:
                 del copies[event]
             if copies:
-                sleep(max(PAUSE_S, RESTS * (monotonic() - begun)))
+                sleep(min(MOST_PAUSE_S, max(PAUSE_S, RESTS * (monotonic() - begun))))
 
 
 def _moment(seconds: float) -> datetime:

@@ -73,7 +73,7 @@ def open_sqlite(path: str) -> sqlite3.Connection:
 
 def serve(line: socket.socket, path: str, pack: Pack) -> None:
     """Answer until the other end is gone."""
-    opened: sqlite3.Connection | None = None
+    opened: list[sqlite3.Connection] = []
     texts: dict[int, str] = {}
     while head := _read(line, LENGTH.size, may_end=True):
         (length,) = LENGTH.unpack(head)
@@ -81,11 +81,12 @@ def serve(line: socket.socket, path: str, pack: Pack) -> None:
         answer: tuple[int | str, Any]
         try:
             keep(values, bodies, pack)
-            opened = opened or open_sqlite(path)
-            answer = _executed(opened, texts[number], values)
+            answer = _executed(opened, path, texts[number], values)
         except Exception as error:  # whatever it is, the other end decides what follows
             answer = (type(error).__name__, str(error))
-        del values  # megabytes perhaps, which would be there until the next are
+        # Megabytes perhaps, which would be there until the next are. SQLite's own copies are: until
+        # the same statement is bound again.
+        del values
         told = marshal.dumps(answer)
         line.sendall(LENGTH.pack(len(told)) + told)
 
@@ -103,16 +104,26 @@ def _request(
     return number, values, bodies
 
 
-def _executed(opened: sqlite3.Connection, text: str, values: list[Any]) -> tuple[int, Any]:
+def _executed(
+    opened: list[sqlite3.Connection], path: str, text: str, values: list[Any]
+) -> tuple[int, Any]:
+    """Execute on the one connection, opened here because that may have to wait, too."""
     give_up = time.monotonic() + BUSY_S
     while True:
         try:
-            cursor = opened.execute(text, values)
+            if not opened:
+                opened.append(open_sqlite(path))
+            cursor = opened[0].execute(text, values)
             return cursor.rowcount, cursor.fetchone() if cursor.description else None
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+            if not _is_busy(error) or time.monotonic() > give_up:
                 raise
             time.sleep(BUSY_PAUSE_S)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    # The low byte: another may just be recovering the log that a crash left (SQLITE_BUSY_RECOVERY).
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _read(line: socket.socket, length: int, *, may_end: bool = False) -> bytearray:

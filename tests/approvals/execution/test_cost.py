@@ -11,10 +11,11 @@ from tests.approvals.services.test_cost import statements
 from tests.invariants.scene import fakes, scene
 
 pytestmark = pytest.mark.django_db
-MOST = {"claim": 12, "call": 3, "finish": 8}
+# PostgreSQL is asked for its time as well.
+MOST = {"claim": 13, "call": 3, "finish": 8}
 
 
-def test_an_execution_costs_at_most_twenty_three_statements() -> None:
+def test_an_execution_costs_at_most_twenty_four_statements() -> None:
     """It was 34 before related rows stayed with a row that was moved."""
     here = scene()
     here.approved()

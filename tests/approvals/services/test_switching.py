@@ -97,9 +97,9 @@ def test_a_switch_turned_on_between_the_look_and_the_claim_stops_it(
     action = here.approved()
     recheck = claiming.rechecking.may_still_run
 
-    def slowly(row: Action) -> bool:
+    def slowly(row: Action, *rest: Any) -> bool:
         KillSwitchFactory(environment=here.environment)
-        return recheck(row)
+        return recheck(row, *rest)
 
     monkeypatch.setattr(claiming.rechecking, "may_still_run", slowly)
     assert executor.claim(str(action.pk)) is None

@@ -131,6 +131,31 @@ def test_counts_that_cannot_be_written_are_kept(monkeypatch):
     assert intake.tally.refused == {(None, "unknown_source"): 3}
 
 
+def test_counts_that_come_while_others_are_written_stay_in_one_tally(monkeypatch, until):
+    intake, written, release = Intake(), [], threading.Event()
+    first, *others = (uuid.uuid4() for _ in range(3))
+
+    def write(tally: Tally) -> bool:
+        written.append(set(tally.copies))
+        return release.wait(10)
+
+    monkeypatch.setattr(intake_app, "try_write", write)
+
+    async def run() -> None:
+        intake.tally.copy_of(first)
+        flushes = [asyncio.create_task(intake.flush())]
+        await asyncio.to_thread(until, lambda: written)
+        for event in others:
+            intake.tally.copy_of(event)
+            flushes.append(asyncio.create_task(intake.flush()))
+            await asyncio.sleep(0)
+        release.set()
+        await asyncio.gather(*flushes)
+
+    asyncio.run(run())
+    assert written == [{first}, set(others)]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_source_that_is_gone_does_not_cost_the_counts_of_others():
     tally = Tally()

@@ -3,7 +3,10 @@
 import asyncio
 import hashlib
 import os
+import select
 import signal
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -117,6 +120,38 @@ def test_a_commit_that_is_given_up_disturbs_no_later_one(store, entry):
     after = arrival(entry, "c")
     commit(store, [after])
     assert after.outcome is Outcome.ACCEPTED
+
+
+def test_answer_to_a_commit_that_is_given_up_is_not_taken_for_the_next_ones(store, entry):
+    first, same = arrival(entry, "a"), arrival(entry, "a")
+    commit(store, [arrival(entry, "before")])
+
+    async def give_up() -> None:
+        asked = asyncio.ensure_future(store.commit([first]))
+        waiting = asyncio.ensure_future(store.commit([same]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # both were sent
+        select.select([process(store).line], [], [], WITHIN_S)  # and the first is answered
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        await waiting
+
+    asyncio.run(give_up())
+    assert same.outcome is Outcome.DUPLICATE
+
+
+def test_it_waits_for_whoever_keeps_the_database_from_being_opened(tmp_path):
+    path = str(tmp_path / "new.sqlite3")
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE t (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        ends = threading.Timer(0.2, other.execute, ["COMMIT"])
+        ends.start()
+        opened: list[sqlite3.Connection] = []
+        assert writer._executed(opened, path, "INSERT INTO t VALUES (?)", [1]) == (1, None)
+        ends.join()
+        opened[0].close()
 
 
 def test_what_the_database_says_is_raised_here(tmp_path, entry):
