@@ -56,6 +56,8 @@ def claim(pk: str) -> Execution | None:
     if stopping(action):
         _park(action)
         return None
+    if action.status == ActionStatus.EXECUTING and not _may_have_happened(action):
+        _back_to_approved(action)
     if (
         action.status == ActionStatus.APPROVED
         and not action.reopened_at
@@ -103,9 +105,22 @@ def _take_over(action: Action) -> bool:
     return False
 
 
+def _may_have_happened(action: Action) -> bool:
+    return action.executions.filter(status=ExecutionStatus.UNKNOWN).exists()
+
+
+def _back_to_approved(action: Action) -> None:
+    """Nothing had left when its worker was lost: all that holds for a first attempt holds again."""
+    move(action, ActionStatus.APPROVED, lease_until=None, due_at=Now())
+    targets.release(action)
+    trail.record(
+        action, AuditAction.ACTION_RELEASED, before=ActionStatus.EXECUTING, reason="worker_lost"
+    )
+
+
 def _give_up(action: Action) -> None:
     """Risk no other worker: whether anything may have left decides what is said."""
-    if action.executions.filter(status=ExecutionStatus.UNKNOWN).exists():
+    if _may_have_happened(action):
         to, reason = ActionStatus.UNKNOWN, SENT_AND_LOST
     else:
         to, reason = ActionStatus.FAILED, NEVER_SENT

@@ -22,6 +22,7 @@ from approvals.services.remembering import Memory
 from approvals.states import ExecutionStatus
 from gateway.connectors.base import ConnectorRequest
 from gateway.lib import wordlists
+from gateway.lib.clock import database_now
 
 log = structlog.get_logger(__name__)
 Reason = Literal[
@@ -58,7 +59,8 @@ def before_sending(execution: Execution, request: ConnectorRequest) -> NotSent |
             return NotSent(memory.state, memory.detail, memory=memory)
     if may_send_again(action, lost.attempt):
         return None
-    detail = memory.detail if memory else "A call of this kind is never repeated."
+    why = "It is too late" if is_too_late(action) else "A call of this kind is never repeated"
+    detail = memory.detail if memory else f"{why}."
     return NotSent("absent", detail, memory=memory)
 
 
@@ -75,11 +77,19 @@ def lost_before(execution: Execution) -> Execution | None:
 def may_send_again(action: Action, lost: int) -> bool:
     """Whether an attempt may follow the one of this number, which may have happened.
 
-    By the tool's class, with the same key; or because two people ordered it since.
+    By the tool's class, with the same key; or because two people ordered it since. Never after the
+    time it had: a service remembers a key for some hours, people what they ordered not much longer.
     """
+    if is_too_late(action):
+        return False
     if may_repeat(action) and action.called_off_at is None:
         return True
     return action.reopened_at is not None and rerunning.is_ordered_after(action, lost)
+
+
+def is_too_late(action: Action) -> bool:
+    """Whether its time to be executed is over, by the database's clock."""
+    return action.execute_by is not None and action.execute_by <= database_now()
 
 
 def may_go_on(action: Action, lost: int) -> bool:

@@ -38,7 +38,7 @@ def may_still_run(action: Action, now: datetime | None = None) -> bool:
     reason recorded, in the caller's transaction. Nothing is ever "fixed up".
     """
     if action.status == ActionStatus.EXECUTING:
-        # A repetition of what was approved and begun: same key, same bytes.
+        # It may have happened: a look, or a repetition with the same key and the same bytes.
         return _is_bound(action)
     if action.called_off_at is not None:
         _end(action, ActionStatus.CANCELED, "canceled", "Its run ended before it was tried again.")

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus, Reply, Secret
-from gateway.connectors.credentials import with_credential
+from gateway.connectors.credentials import basic, with_credential
 from gateway.http.errors import OutsideError
 from gateway.http.messages import MAX_BODY_BYTES, Answer, Request, RetryClass, Sender
 from gateway.http.retry import RETRIED_STATUSES
@@ -235,5 +235,7 @@ def _text(body: bytes, secret: Secret | None) -> str:
     """The body as text that a database takes, without the credential it was asked with."""
     text = body.decode("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     if secret is not None and len(secret.value) >= SHORTEST_MASKED:
-        text = text.replace(secret.value, MASK)
+        # As it is, and as it travels with a user name.
+        pair = basic(secret.username, secret.value).removeprefix("Basic ")
+        text = text.replace(secret.value, MASK).replace(pair, MASK)
     return text

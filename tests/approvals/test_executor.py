@@ -120,6 +120,35 @@ def test_worker_lost_before_sending_is_replaced(people: People, fake: FakeConnec
     assert len(fake.calls) == 1
 
 
+@pytest.mark.parametrize(
+    ("column", "status"),
+    [
+        ("called_off_at", ActionStatus.CANCELED),
+        ("execute_by", ActionStatus.EXPIRED),
+        ("policy", ActionStatus.DENIED),
+        ("vote", ActionStatus.PENDING),
+    ],
+)
+def test_worker_lost_before_sending_is_not_replaced_where_it_may_not_run_any_more(
+    people: People, fake: FakeConnector, column: str, status: ActionStatus
+) -> None:
+    action = approved(people)
+    lose_worker(action, ExecutionStatus.CLAIMED)
+    if column == "policy":
+        rules = [{"name": "no", "when": "true", "verdict": "deny", "reason": "Not any more."}]
+        save_policy(people.environment, name="rules", rules=rules, comment="For a test.")
+    elif column == "vote":
+        MemberRole.objects.filter(member__user=people.may).delete()
+    else:
+        Action.objects.filter(pk=action.pk).update(**{column: timezone.now()})
+    for _ in range(2):
+        executor.execute(str(action.pk))
+    action.refresh_from_db()
+    assert action.status == status
+    assert fake.calls == []
+    assert Execution.objects.get().status == ExecutionStatus.RELEASED
+
+
 def test_worker_lost_after_sending_an_unsafe_call_is_unknown(
     people: People, fake: FakeConnector
 ) -> None:

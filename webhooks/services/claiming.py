@@ -11,11 +11,11 @@ import structlog
 from django.db import DatabaseError, connection, connections, transaction
 from django.db.models import F, Prefetch
 from django.db.models.functions import Coalesce, Length
-from django.utils import timezone
 
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
+from gateway.lib.clock import database_now
 from gateway.lib.states import move, move_many
 from webhooks.models import Event, Route, Source
 from webhooks.services import limiting
@@ -117,7 +117,7 @@ def _within_bytes(events: list[Event]) -> list[Event]:
 
 
 def _move(events: list[Event]) -> list[Event]:
-    until = timezone.now() + timedelta(seconds=LEASE_S)
+    until = database_now() + timedelta(seconds=LEASE_S)
     moved: set[uuid.UUID] = set()
     for status in CLAIMABLE:
         wanted = [event.pk for event in events if event.status == status]
@@ -150,7 +150,7 @@ def _give_back(event: Event) -> None:
         move(
             event,
             EventStatus.RECEIVED,
-            due_at=timezone.now(),
+            due_at=database_now(),
             lease_until=None,
             lost_leases=count,
         )
@@ -179,7 +179,7 @@ def put_back(events: Sequence[Event]) -> None:
             Event.objects.filter(pk__in=pks, attempts=attempts),
             EventStatus.PROCESSING,
             EventStatus.RECEIVED,
-            due_at=timezone.now(),
+            due_at=database_now(),
             lease_until=None,
             attempts=F("attempts") - 1,
         )
@@ -187,7 +187,7 @@ def put_back(events: Sequence[Event]) -> None:
 
 def renew(events: Sequence[Event]) -> None:
     """Extend the leases; whoever took one of the events meanwhile keeps it."""
-    until = timezone.now() + timedelta(seconds=LEASE_S)
+    until = database_now() + timedelta(seconds=LEASE_S)
     for attempts, pks in _by_attempts(events).items():
         rows = Event.objects.filter(pk__in=pks, status=EventStatus.PROCESSING, attempts=attempts)
         rows.update(due_at=until, lease_until=until)

@@ -11,8 +11,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Q, QuerySet, UUIDField, Window
 from django.db.models.functions import Coalesce, Length, RowNumber
-from django.utils import timezone
 
+from gateway.lib.clock import database_now
 from webhooks.models import Event, Source
 from webhooks.schemes import bodies
 from webhooks.schemes.base import Place, Where
@@ -84,7 +84,7 @@ def free(source: Source, count: int) -> list[Event]:
         held = held.select_for_update(no_key=True)
     settings = held.values_list("settings", flat=True).get()
     due, open_rows = _of(source, Event.objects.due()), _of(source, Event.objects.open())
-    under_way = open_rows.filter(status=EventStatus.PROCESSING, due_at__gt=timezone.now())
+    under_way = open_rows.filter(status=EventStatus.PROCESSING, due_at__gt=database_now())
     busy = list(under_way.values_list("order_key", flat=True))
     if ORDER_BY in settings:
         due = due.filter(pk__in=_heads(open_rows)).exclude(order_key__in=busy)

@@ -14,12 +14,12 @@ from typing import Any
 import structlog
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from audit import context
 from audit.context import Actor
 from gateway.lib import live
 from gateway.lib.broker import announcing
+from gateway.lib.clock import database_now
 from gateway.lib.errors import DomainError
 from gateway.lib.prepared import Prepared
 from gateway.lib.states import move, move_many
@@ -182,7 +182,7 @@ def _fail(
         held = _held(event)
         if held is None:
             return
-        due_at = timezone.now() + timedelta(seconds=wait_s)
+        due_at = database_now() + timedelta(seconds=wait_s)
         move(
             held,
             EventStatus.FAILED,

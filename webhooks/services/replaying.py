@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from django.db.models import F
-from django.utils import timezone
 
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
 from gateway.lib.broker import JobName, ring
+from gateway.lib.clock import database_now
 from gateway.lib.errors import Denied, DomainError, Refused
 from gateway.lib.states import move
 from gateway.lib.unit_of_work import unit_of_work
@@ -86,7 +86,7 @@ def _replay(event: Event, by: Principal, *, as_new: bool) -> None:
         move(
             event,
             EventStatus.RECEIVED,
-            due_at=timezone.now(),
+            due_at=database_now(),
             attempts=0,
             lost_leases=0,
             reason="",
@@ -118,7 +118,7 @@ def release(*, event: Event, by: Principal) -> Event:
         if event.status != EventStatus.QUARANTINED:
             raise Refused("not_quarantined", "The event is not in quarantine.")
         _check_body(event)
-        move(event, EventStatus.RECEIVED, due_at=timezone.now())
+        move(event, EventStatus.RECEIVED, due_at=database_now())
         _record(event, AuditAction.EVENT_RELEASED, before=EventStatus.QUARANTINED, by=by)
     ring(JobName.PROCESS_EVENTS)
     return event

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from gateway.lib.broker import JobName, ring
+from gateway.lib.clock import database_now
 from webhooks.models import ID_LENGTH, TYPE_LENGTH, Event
 from webhooks.schemes.base import Split
 from webhooks.schemes.items import Item, NotAList, cut
@@ -70,7 +70,7 @@ def _row(delivery: Event, item: Item, rules: Split) -> Event:
         body=item.raw,
         body_sha256=hashlib.sha256(item.raw).hexdigest(),
         status=EventStatus.RECEIVED,
-        due_at=timezone.now(),
+        due_at=database_now(),
         correlation_id=delivery.correlation_id,
         delivery=delivery,
         item_index=item.number,

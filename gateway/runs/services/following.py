@@ -5,8 +5,7 @@ from typing import Any
 
 from django.db import models, transaction
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
-from django.utils import timezone
+from django.db.models.functions import Cast, Now
 
 from approvals.models import Action
 from approvals.services import cancel_run_actions, shown_arguments
@@ -114,7 +113,7 @@ def _owe_report(run: Run, action: Action) -> None:
     if not _REPORT(action=action.pk):
         report = Report.objects.create(
             action=action, run=run, call_id=action.call_id, answer=_answer(action),
-            give_up_at=timezone.now() + REPORT_FOR, due_at=timezone.now(),
+            give_up_at=Now() + REPORT_FOR, due_at=Now(),
         )  # fmt: skip
         audit.record(
             AuditAction.REPORT_OPENED, target=Target("report", report.public_id),

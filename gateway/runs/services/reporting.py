@@ -3,7 +3,6 @@
 import structlog
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from audit import context
 from audit import services as audit
@@ -12,6 +11,7 @@ from audit.context import Target
 from gateway.http.errors import OutsideError
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
+from gateway.lib.clock import database_now
 from gateway.lib.failpoints import Point, reach
 from gateway.lib.prepared import Prepared
 from gateway.lib.states import move
@@ -52,7 +52,7 @@ def _claim(run_pk: str) -> Report | None:
         if not (found := _FIRST_OPEN(run=run_pk)):
             return None
         (first,) = found
-        now = timezone.now()
+        now = database_now()
         if first.status == ReportStatus.SENDING:
             if first.lease_until and first.lease_until > now:
                 return None
@@ -87,6 +87,11 @@ def _send(report: Report) -> bool:
     except OutsideError as error:
         _later_or_dead(report, error)
         return error.permanent
+    except Exception as error:  # a bug of an adapter, a credential that does not open
+        log.exception("report_crashed", report=report.public_id)
+        detail = f"It could not be sent: {type(error).__name__}."
+        _later_or_dead(report, OutsideError("crashed", False, True, detail=detail))
+        return False
     _delivered(report)
     if isinstance(update, RunUpdate):
         # The reply joins the same road as a webhook; it belongs to this report, once.
@@ -134,7 +139,7 @@ def _later_or_dead(report: Report, error: OutsideError) -> None:
         if fresh.attempts != report.attempts or fresh.status != ReportStatus.SENDING:
             return
         fresh.run = run
-        if error.permanent or fresh.give_up_at <= timezone.now():
+        if error.permanent or fresh.give_up_at <= database_now():
             move(fresh, ReportStatus.DEAD, due_at=None, lease_until=None, error=error.detail)
             append(run, "report.dead", {"call_id": report.call_id, "reason": error.reason})
             _record(fresh, AuditAction.REPORT_DEAD, reason=error.reason)

@@ -16,6 +16,7 @@ from audit.context import Target
 from gateway.agents import services as agents
 from gateway.agents.models import Provider
 from gateway.lib.changing import change
+from gateway.lib.clock import database_now
 from gateway.lib.errors import Conflict
 from gateway.lib.prepared import Prepared
 from gateway.lib.states import announce
@@ -117,7 +118,7 @@ def _find_or_open(provider: Provider, update: RunUpdate, *, correlation_id: str,
     if found := _KNOWN(provider=provider.pk, name=update.run_id):
         return found[0]
     place = provider.environment_id
-    if _STARTING(environment=place, provider=provider.pk, now=timezone.now()):
+    if _STARTING(environment=place, provider=provider.pk, now=database_now()):
         raise RunNotReady(f"{provider} is starting a run; {update.run_id} may be that one.")
     return _open(provider, update, correlation_id=correlation_id, event=event)
 

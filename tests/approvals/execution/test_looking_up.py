@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from approvals import executor
+from approvals.execution import looking
 from approvals.execution.finishing import MAX_ATTEMPTS
 from approvals.models import Action, Execution
 from approvals.services import cancel
@@ -96,6 +97,21 @@ def test_an_idempotent_call_that_the_service_never_saw_is_repeated_with_its_key(
     assert work(action).status == ActionStatus.SUCCEEDED
     assert [call.idempotency_key for call in service.calls] == [action.public_id]
     assert action.executions.get(attempt=2).looked_up["state"] == "absent"
+
+
+@pytest.mark.parametrize("can_look_up", [True, False])
+def test_an_idempotent_call_is_not_repeated_once_its_time_is_over(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch, can_look_up: bool
+) -> None:
+    # A service may have forgotten the key by then.
+    monkeypatch.setattr(looking, "can_look_up", lambda _: can_look_up)
+    action = scene(retry_class="idempotent").approved()
+    killed(action)
+    run_out(Action.objects.filter(pk=action.pk), "execute_by")
+    work(action, times=2)
+    code = "lookup_absent" if can_look_up else "worker_lost"
+    assert (action.status, action.code) == (ActionStatus.UNKNOWN, code)
+    assert service.calls == []
 
 
 def test_an_unsafe_call_that_the_service_never_saw_is_unknown_and_not_repeated(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.connectors.base import ConnectorRequest, OutcomeStatus, Secret, Unknown
+from gateway.connectors.credentials import basic
 from gateway.connectors.http import HttpConnector
 from gateway.http.errors import OutsideError
 from gateway.tools.render import RenderError
@@ -78,6 +79,18 @@ def test_a_credential_that_comes_back_is_masked(
     outcome = HTTP.execute(refund(peer, attempt, secret=Secret("bearer", VALUE)))
     assert outcome.result == {"you_sent": "Bearer [secret]"}
     assert VALUE not in repr(outcome)
+
+
+def test_a_user_name_and_password_that_come_back_as_they_travelled_are_masked(
+    peer: Any, answering: Respond, attempt: Make
+) -> None:
+    sent = basic("shop", VALUE)
+    peer.scripts = [answering(500, body=f"authorization: {sent}".encode())]
+    outcome = HTTP.execute(refund(peer, attempt, secret=Secret("basic", VALUE, username="shop")))
+    assert sent in head_of(peer)
+    assert outcome.response is not None
+    assert outcome.response.body == "authorization: Basic [secret]"
+    assert sent.removeprefix("Basic ") not in repr(outcome)
 
 
 @pytest.mark.parametrize(

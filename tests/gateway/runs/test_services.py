@@ -236,6 +236,28 @@ def test_report_waits_while_the_provider_is_away_and_is_sent_with_the_same_key(
     assert len(fake.answers) == 1
 
 
+def test_report_that_an_adapter_crashes_on_is_tried_later_and_given_up_in_time(
+    people: People, provider: Provider, fake: FakeProvider, settle: Settle, monkeypatch: Any
+) -> None:
+    run = begin(people, provider)
+    settle()
+    run.refresh_from_db()
+
+    def crash(*_: Any) -> None:
+        raise KeyError("run_id")
+
+    monkeypatch.setattr(fake, "submit_result", crash)
+    wants(run, ToolCall("c1", 0, "look", {"note": "a"}))
+    settle()
+    report = Report.objects.get()
+    assert (report.status, report.error) == (ReportStatus.DUE, "It could not be sent: KeyError.")
+    Report.objects.update(due_at=run.created_at, give_up_at=run.created_at)
+    services.sweep()
+    settle()
+    report.refresh_from_db()
+    assert report.status == ReportStatus.DEAD
+
+
 def test_report_that_the_provider_refuses_is_given_up_and_visible(
     people: People, provider: Provider, fake: FakeProvider, settle: Settle
 ) -> None:

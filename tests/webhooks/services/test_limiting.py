@@ -177,7 +177,7 @@ def test_plain_sources_cost_no_look_at_the_limited_ones(django_assert_max_num_qu
     for _ in range(50):
         event_of(source)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         assert len(claim()) == 50
 
 

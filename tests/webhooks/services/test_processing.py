@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.db.models.signals import post_init
 from django.utils import timezone
 
@@ -357,6 +358,21 @@ def test_two_workers_never_claim_the_same_event(transactional_db, source):
     for thread in threads:
         thread.join()
     assert len(claimed) == len(set(claimed)) == 40
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'")
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_lease_of_a_worker_whose_clock_is_wrong_holds(source, monkeypatch, minutes):
+    wrong = timezone.now() + timedelta(minutes=minutes)
+    event = event_of(source, due_at=timezone.now() - timedelta(minutes=1))
+    monkeypatch.setattr(timezone, "now", lambda: wrong)
+    (mine,) = claiming.claim_chunk()
+    claiming.renew([mine])
+    assert claiming.claim_chunk() == []
+    event.refresh_from_db()
+    assert (event.status, event.lost_leases) == ("processing", 0)
+    soon = Now() + timedelta(seconds=2 * claiming.LEASE_S)
+    assert Event.objects.filter(lease_until__gt=Now(), lease_until__lt=soon).exists()
 
 
 def test_chunk_that_takes_too_long_leaves_the_rest_untried_to_the_next(choosy, monkeypatch):
