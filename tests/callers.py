@@ -1,6 +1,7 @@
 """Clients of the REST API: a member's key, a machine's key, a browser session."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.test import Client
@@ -39,11 +40,18 @@ class Caller:
         )
 
 
-def key_of(people: People, user: User, *, scopes: list[str] | None = None) -> Caller:
+def key_of(
+    people: People,
+    user: User,
+    *,
+    scopes: list[str] | None = None,
+    expires_at: datetime | None = None,
+) -> Caller:
     """The member's own key."""
     _, secret = agents.create_api_key(
-        people.environment, name="own", member=people.member(user), scopes=scopes
-    )
+        people.environment, name="own", member=people.member(user), scopes=scopes,
+        expires_at=expires_at,
+    )  # fmt: skip
     return by_key(secret)
 
 

@@ -72,7 +72,11 @@ FACTS = (
     Fact("history.succeeded_24h", "int", "of these, those that succeeded"),
     Fact("history.refused_24h", "int", "of these, those that were rejected or denied"),
     Fact("history.same_target_24h", "int", "of these, those with the same target"),
-    Fact("history.is_first_use", "bool", "this agent never used this tool before"),
+    Fact(
+        "history.is_first_use",
+        "bool",
+        "this agent never asked for this tool before, even in vain",
+    ),
     Fact("affected", "list", "`{kind, id}` of whom the tool's `affected` and its preview name"),
     Fact("sensitive.count", "int", "fields of arguments and preview that hold something sensitive"),
     Fact("sensitive.kinds", "list", "`card_number iban email phone private_key token list:NAME`"),

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from approvals.loops import LOOP
 from approvals.models import Action, Approval, Opening
 from approvals.services import binding, editing, reading, spending, trail
-from approvals.services.locking import attempt, lock_for_decision, touch
+from approvals.services.locking import attempt, check_definition, lock_for_decision, touch
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.lib.broker import JobName, ring
@@ -42,6 +42,7 @@ def approve(
             editing.apply(locked, edit, by=by, comment=comment)
             if not _may_approve_too(locked, by):
                 return locked
+            check_definition(locked)
         _approve(locked, by, comment=comment)
     return locked
 

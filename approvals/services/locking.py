@@ -53,7 +53,7 @@ def lock_for_decision(
     reading.may_decide(locked, by, approving=approving)
     check_is_pending(locked)
     if approving:
-        _check_definition(locked)
+        check_definition(locked)
     _check_digest(locked, digest)
     return locked
 
@@ -66,7 +66,7 @@ def lock_for_emergency(action: Action, by: Principal, *, digest: str) -> Action:
     locked = lock(action)
     may_decide_alone(locked, by)
     check_is_pending(locked)
-    _check_definition(locked)
+    check_definition(locked)
     _check_digest(locked, digest)
     return locked
 
@@ -80,7 +80,7 @@ def _check_digest(locked: Action, digest: str) -> None:
         )
 
 
-def _check_definition(action: Action) -> None:
+def check_definition(action: Action) -> None:
     """Raises StaleState where a yes would be one to a definition that does not hold any more."""
     version = action.tool_version
     if version is None:

@@ -1,5 +1,6 @@
 """The REST resources of agents and API keys."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -186,7 +187,8 @@ class ApiKeyViews(EnvironmentViews[ApiKey]):
         body["agent"] = named(agents, body.get("agent"), by="slug", what="agent")
         body["member"] = _member(by, body.get("member"))
         if body["member"] is not None:
-            _only_for_oneself(by, body["member"], scopes=body.get("scopes", []))
+            _only_for_oneself(by, body["member"])
+        body["expires_at"] = _no_wider(by, body.get("scopes", []), body.get("expires_at"))
         key, secret = services.create_api_key(by.environment, **body)
         return Response({**ApiKeyOut(key).data, "key": secret}, status=201)
 
@@ -214,13 +216,21 @@ def _member(by: Principal, text: str | None) -> Member | None:
     return tenants.find_member(by.environment.tenant, text) if text else None
 
 
-def _only_for_oneself(by: Principal, member: Member, *, scopes: list[str]) -> None:
-    """A person's key decides in that person's name: so nobody makes one for somebody else.
-
-    A key that was narrowed cannot make one that is wider.
-    """
+def _only_for_oneself(by: Principal, member: Member) -> None:
+    """A person's key decides in that person's name: so nobody makes one for somebody else."""
     if by.user is None or member.user_id != by.user.pk:
         raise Denied("not_permitted", "A member's key is made by the member, for nobody else.")
-    narrowed = by.api_key is not None and bool(by.api_key.scopes)
-    if narrowed and not (scopes and by.permissions.issuperset(scopes)):
+
+
+def _no_wider(by: Principal, scopes: list[str], expires_at: datetime | None) -> datetime | None:
+    """When the new key ends: a key makes none, for whomever, that may more or lives longer."""
+    key = by.api_key
+    if key is None:
+        return expires_at
+    if key.scopes and not (scopes and by.permissions.issuperset(scopes)):
         raise Refused("unknown_scope", "A narrowed key makes keys of its own scopes only.")
+    if key.expires_at is None:
+        return expires_at
+    if expires_at is not None and expires_at > key.expires_at:
+        raise Refused("invalid", "A key makes none that ends later than itself.")
+    return expires_at or key.expires_at

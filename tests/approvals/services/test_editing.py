@@ -14,6 +14,7 @@ from gateway.agents.models import Agent
 from gateway.agents.services import create_api_key
 from gateway.lib.errors import Conflict, Denied, Refused, StaleState
 from gateway.tenants import principals
+from gateway.tools.models import Tool
 from gateway.tools.services import save
 from tests.factories.tenants import GroupFactory
 from tests.factories.tools import TEXT, ToolDefinitionFactory, strict
@@ -118,6 +119,18 @@ def test_approving_with_arguments_edits_and_votes_at_once(here: Scene) -> None:
     done = approve(action=action, by=by, digest=action.digest, arguments=OTHER, comment="So.")
     assert (done.status, done.version) == (ActionStatus.APPROVED, 2)
     assert Approval.objects.get().digest == done.digest
+
+
+def test_approving_with_arguments_is_no_yes_to_a_definition_in_doubt(here: Scene) -> None:
+    action = here.ask()
+    Tool.objects.update(drifted_at=timezone.now())
+    by = here.people.principal(here.people.may)
+    with pytest.raises(StaleState, match="describes the tool otherwise"):
+        approve(action=action, by=by, digest=action.digest, arguments=OTHER)
+    action.refresh_from_db()
+    assert (action.version, Approval.objects.count()) == (1, 0)
+    # To say what it should be is not to say yes.
+    assert edit(action=action, by=by, digest=action.digest, arguments=OTHER).version == 2
 
 
 def test_where_an_edit_needs_a_second_person_the_editor_waits_for_them(here: Scene) -> None:

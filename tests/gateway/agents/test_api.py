@@ -1,6 +1,9 @@
 """Agents and keys by API."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from gateway.agents.models import Agent
 from gateway.tenants.models import ApiKey
@@ -132,6 +135,25 @@ def test_a_narrowed_key_makes_no_wider_one(here):
     wide = {**body, "scopes": ["approvals.decide_action"]}
     assert narrow.post("api-keys", wide).status_code == 422
     assert narrow.post("api-keys", {**body, "scopes": ["approvals.view_action"]}).status_code == 201
+
+
+def test_a_narrowed_key_makes_no_machine_that_may_more(here):
+    narrow = key_of(here, here.admin, scopes=["agents.change_api_key", "approvals.view_action"])
+    assert narrow.post("api-keys", {"name": "robot"}).status_code == 422
+    wide = {"name": "robot", "scopes": ["approvals.propose_action"]}
+    assert narrow.post("api-keys", wide).status_code == 422
+    assert not Agent.objects.exists()
+    fits = {"name": "robot", "scopes": ["approvals.view_action"]}
+    assert narrow.post("api-keys", fits).status_code == 201
+
+
+def test_a_key_that_ends_makes_none_that_lasts_longer(here):
+    ends = timezone.now() + timedelta(days=1)
+    short = key_of(here, here.admin, expires_at=ends)
+    later = {"name": "robot", "expires_at": (ends + timedelta(seconds=1)).isoformat()}
+    assert short.post("api-keys", later).status_code == 422
+    made = short.post("api-keys", {"name": "robot"}).json()
+    assert ApiKey.objects.get(prefix=made["prefix"]).expires_at == ends
 
 
 def test_a_machine_makes_no_keys(here):
