@@ -18,6 +18,7 @@ from gateway.processes.limits import WEBHOOKS
 
 log = logging.getLogger(__name__)
 MAX_SHORT_BYTES = 64 * 1024
+SHORT_DIGITS = len(str(MAX_SHORT_BYTES))
 METHOD = b"POST"
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -119,7 +120,8 @@ class ShortWay(HttpToolsProtocol):
         if b"expect" in fields or b"upgrade" in fields or b"transfer-encoding" in fields:
             return None
         length = fields.get(b"content-length", b"")
-        if not length.isdigit() or int(length[:10]) > MAX_SHORT_BYTES:
+        # Leading zeros are lawful, and say nothing to whoever looks at the first digits only.
+        if not length.isdigit() or len(length) > SHORT_DIGITS or int(length) > MAX_SHORT_BYTES:
             return None
         path, _, query = url.partition(b"?")
         return Short(path.decode("latin-1"), query, self.headers, fields)

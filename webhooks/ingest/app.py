@@ -130,13 +130,15 @@ class Intake:
         address = path.removeprefix(PREFIX).removesuffix("/")
         try:
             self._check(headers, fields)
+            if len(body) > self.max_body_bytes:
+                raise Rejected(Reason.TOO_LARGE)
             incoming = Incoming(headers, fields, body, client_address(peer, headers), query)
             found = self._judged_at_once(address, incoming)
         except Rejected as rejected:
             answer(self._refused(self.sources.entries.get(address), rejected.reason))
             return None
         if found is None:
-            return self.receive(address, incoming)
+            return self.receive(address, incoming, is_judged=True)
         if isinstance(found, Reply):
             answer(handshake(found))
             return None
@@ -159,11 +161,15 @@ class Intake:
         reply = greet(self.sources.entries.get(address), scope.get("query_string", b""))
         return handshake(reply) if reply else WRONG_METHOD
 
-    async def receive(self, address: str, incoming: Incoming) -> Answer:
-        """Verify one delivery, store it with whatever else arrived, and say what to answer."""
+    async def receive(self, address: str, incoming: Incoming, *, is_judged: bool = False) -> Answer:
+        """Verify one delivery, store it with whatever else arrived, and say what to answer.
+
+        `is_judged`: the sources in memory were asked already, as far as they are fresh.
+        """
         begun = time.monotonic()
         try:
-            arrival = await self._judged(address, incoming, begun=begun)
+            found = None if is_judged else self._judged_at_once(address, incoming)
+            arrival = found or await self._judged_anew(address, incoming, begun=begun)
             if isinstance(arrival, Reply):
                 return handshake(arrival)
             # Those that came together passed the first look at the list together.
@@ -186,10 +192,10 @@ class Intake:
                 raise
         return None
 
-    async def _judged(self, address: str, incoming: Incoming, *, begun: float) -> Arrival | Reply:
-        """The arrival, judged by sources at most a second old; a refusal by sources read since."""
-        if found := self._judged_at_once(address, incoming):
-            return found
+    async def _judged_anew(
+        self, address: str, incoming: Incoming, *, begun: float
+    ) -> Arrival | Reply:
+        """The arrival, judged by sources that were read since: no refusal goes by older ones."""
         await self._read_sources(begun)
         entry = self.sources.entries.get(address)
         try:

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from webhooks.schemes.verifier import MAX_ID_LENGTH, REPLAYED
+
 if TYPE_CHECKING:
     from webhooks.ingest.sources import Entry
+
+
+MARK_DIGITS = 32
 
 
 class Outcome(StrEnum):
@@ -45,6 +50,22 @@ class Arrival:
     existing: uuid.UUID | None = None
     # Called once nothing more happens to it, with or without an outcome.
     done: "Callable[[Arrival], None] | None" = None
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it has an id of its own kind; see `set_apart`."""
+        return self.event_id.startswith(REPLAYED)
+
+    def set_apart(self) -> None:
+        """Give it an id that no genuine event has.
+
+        Nobody signed the id it came with: under that, a replay would be there before the event
+        whose id it is, which would then be a duplicate and stored nowhere.
+        """
+        if not self.is_apart:
+            told = f"{self.event_id}\0{self.replay_digest}".encode()
+            mark = hashlib.sha256(told).hexdigest()[:MARK_DIGITS]
+            self.event_id = f"{REPLAYED}{mark}:{self.event_id}"[:MAX_ID_LENGTH]
 
     @property
     def body_sha256(self) -> str:

@@ -100,6 +100,9 @@ def storing(
     if not replayed:
         return
     # Same signed bytes under another id: kept for a person to look at, and committed all the same.
+    for arrival in replayed:
+        arrival.set_apart()
+    replayed.sort(key=lambda arrival: arrival.key)
     yield Insert(replayed, EventStatus.QUARANTINED)
     if _judge(replayed, (yield Find(replayed)), Outcome.QUARANTINED):
         raise Inconsistent
@@ -119,7 +122,8 @@ def _judge(batch: list[Arrival], rows: list[Row], word: Outcome) -> list[Arrival
         if row_id is None:
             missing.append(arrival)
         elif row_id == arrival.id:
-            arrival.outcome = word
+            # Set apart by a try that was lost on the way back, it is stored as that.
+            arrival.outcome = Outcome.QUARANTINED if arrival.is_apart else word
         else:
             arrival.outcome, arrival.existing = Outcome.DUPLICATE, row_id
     return missing

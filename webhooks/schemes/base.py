@@ -271,11 +271,28 @@ def wire_of(scheme: Scheme) -> Wire:
         signs_time=signs_time,
         is_id_signed=is_id_signed,
         # A token signs nothing, and without ids equal bytes are the same event anyway.
-        is_replayable=not is_id_signed and scheme.algorithm is not Algorithm.TOKEN,
+        is_replayable=(not is_id_signed or (scheme.check is None and _is_open(pieces)))
+        and scheme.algorithm is not Algorithm.TOKEN,
         reads_body=any(map(is_in_body, filter(None, [*id_places, stamp]))),
         shakes_before=not all(h.is_signed for h in posts),
         shakes_after=any(h.is_signed for h in posts),
     )
+
+
+def _is_open(pieces: Sequence[bytes | Part | Place]) -> bool:
+    """Whether a signed id may take in bytes of what follows it, and name the same bytes otherwise.
+
+    The id proper holds no dot, so a dot ends it; headers besides hold anything.
+    """
+    if any(isinstance(piece, Place) and is_header(piece) for piece in pieces):
+        return True
+    if Part.ID not in pieces:
+        return False
+    at = list(pieces).index(Part.ID)
+    before, after = pieces[at - 1 : at], pieces[at + 1 : at + 2]
+    if after:
+        return not (isinstance(after[0], bytes) and after[0].startswith(b"."))
+    return not (before and isinstance(before[0], bytes) and before[0].endswith(b"."))
 
 
 def _gap(piece: Part | Place) -> int | Place:

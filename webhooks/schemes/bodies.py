@@ -20,6 +20,21 @@ def read(raw: bytes, media_type: bytes) -> Any:
     return read_json(raw)
 
 
+def read_either(raw: bytes) -> Any:
+    """The body as values by its bytes alone: JSON where it is that, else a form's fields."""
+    value = read_json(raw)
+    return read_form(raw) if value is None else value
+
+
+def is_utf8(raw: bytes) -> bool:
+    """Whether the bytes are a text in UTF-8."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def read_json(raw: bytes) -> Any:
     """The JSON value, None where the bytes are none in UTF-8.
 
@@ -56,6 +71,13 @@ def member(value: Any, path: str) -> Any:
         else:
             return None
     return value
+
+
+def joined(texts: list[str]) -> str:
+    """One text for all parts of an id, different wherever the parts are."""
+    text = ":".join(texts)
+    # Of "a:b" and "c" a colon alone would make the same as of "a" and "b:c".
+    return text if text.count(":") == len(texts) - 1 or len(texts) == 1 else json.dumps(texts)
 
 
 def text_of(value: Any) -> str:

@@ -7,7 +7,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # absent from
 from typing import Any, NamedTuple
 
 from webhooks.schemes.base import Split
-from webhooks.schemes.bodies import member, text_of
+from webhooks.schemes.bodies import joined, member, text_of
 
 MAX_ITEMS = 20_000
 MARK = "\ufeff"
@@ -30,7 +30,7 @@ class Item(NamedTuple):
     def id(self, split: Split) -> str:
         """What identifies it, empty where a part of that is missing."""
         parts = [text_of(member(self.value, name)) for name in split.id]
-        return ":".join(parts) if parts and all(parts) else ""
+        return joined(parts) if parts and all(parts) else ""
 
     def type(self, split: Split) -> str:
         """Its type, empty where it names none."""

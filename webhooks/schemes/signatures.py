@@ -16,6 +16,8 @@ from webhooks.schemes.reasons import Reason, Unverified
 
 # A DER signature of P-256 has 8 to 72 bytes; RSA's has the length of its key.
 MAX_SIGNATURE_BYTES = 1024
+# Each of which costs a public key's arithmetic.
+MAX_COSTLY = 4
 ED25519_BYTES = 32
 MIN_RSA_BITS = 2048
 
@@ -24,20 +26,29 @@ class Signer(NamedTuple):
     """One algorithm: `fits` says whether the key made this signature of the content.
 
     `length` is the signature's length in bytes, 0 where it varies. `signs` is false where nothing
-    of the delivery is covered.
+    of the delivery is covered. `made` is the one signature that a key makes of the content, where
+    there is only one: made once, however many came.
     """
 
     fits: Callable[[bytes, bytes, bytes], bool]
     length: int
     signs: bool = True
+    made: Callable[[bytes, bytes], bytes] | None = None
 
 
-def _by_hmac(name: str, key: bytes, content: bytes, signature: bytes) -> bool:
-    return hmac.compare_digest(hmac.digest(key, content, name), signature)
+def _of(made: Callable[[bytes, bytes], bytes], length: int) -> Signer:
+    def fits(key: bytes, content: bytes, signature: bytes) -> bool:
+        return hmac.compare_digest(made(key, content), signature)
+
+    return Signer(fits, length, made=made)
 
 
-def _by_hash(key: bytes, content: bytes, signature: bytes) -> bool:
-    return hmac.compare_digest(hashlib.sha256(key + content).digest(), signature)
+def _hmac(name: str, key: bytes, content: bytes) -> bytes:
+    return hmac.digest(key, content, name)
+
+
+def _hash(key: bytes, content: bytes) -> bytes:
+    return hashlib.sha256(key + content).digest()
 
 
 def _by_token(key: bytes, _content: bytes, signature: bytes) -> bool:
@@ -92,10 +103,10 @@ def rsa_key(der: bytes) -> rsa.RSAPublicKey:
 
 
 SIGNERS = {
-    Algorithm.HMAC_SHA1: Signer(partial(_by_hmac, "sha1"), 20),
-    Algorithm.HMAC_SHA256: Signer(partial(_by_hmac, "sha256"), 32),
-    Algorithm.HMAC_SHA512: Signer(partial(_by_hmac, "sha512"), 64),
-    Algorithm.SHA256: Signer(_by_hash, 32),
+    Algorithm.HMAC_SHA1: _of(partial(_hmac, "sha1"), 20),
+    Algorithm.HMAC_SHA256: _of(partial(_hmac, "sha256"), 32),
+    Algorithm.HMAC_SHA512: _of(partial(_hmac, "sha512"), 64),
+    Algorithm.SHA256: _of(_hash, 32),
     Algorithm.ED25519: Signer(_by_ed25519, 64),
     Algorithm.ECDSA_P256: Signer(_by_ecdsa, 0),
     Algorithm.RSA_SHA256: Signer(_by_rsa, 0),
@@ -136,13 +147,19 @@ def matching_key(
 ) -> int:
     """Which key signed. Every key meets every signature, so the time tells nothing about them.
 
-    Raises Unverified where none did.
+    Raises Unverified where none did, or more came than are worth the time.
     """
-    fits = SIGNERS[algorithm].fits
+    fits, _, _, made = SIGNERS[algorithm]
+    if made is None and len(given) > MAX_COSTLY:
+        raise Unverified(Reason.TOO_MANY_SIGNATURES)
     match = -1
     for index, key in enumerate(keys):
+        wanted = made(key, content) if made else b""
         for signature in given:
-            if fits(key, content, signature) and match < 0:
+            does_fit = (
+                hmac.compare_digest(wanted, signature) if made else fits(key, content, signature)
+            )
+            if does_fit and match < 0:
                 match = index
     if match < 0:
         raise Unverified(Reason.WRONG_SIGNATURE if keys else Reason.NO_SECRET)

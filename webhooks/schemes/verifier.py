@@ -5,12 +5,12 @@ only then, from bytes known to be genuine, what the body says about itself.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from webhooks.schemes import stamps
 from webhooks.schemes.base import (
+    Algorithm,
     Delivery,
     Fallback,
     HeaderPair,
@@ -22,7 +22,7 @@ from webhooks.schemes.base import (
     Wire,
     is_in_body,
 )
-from webhooks.schemes.bodies import member, read, text_of
+from webhooks.schemes.bodies import is_utf8, joined, member, read_either, text_of
 from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.signatures import decode, matching_key
 
@@ -31,6 +31,10 @@ MAX_ID_LENGTH = 128
 MAX_TYPE_LENGTH = 128
 PRINTABLE = bytes(range(0x21, 0x7F))
 DIGEST = "sha256:"
+# What a replay is stored under.
+REPLAYED = "replayed:"
+# No unsigned id may look like one that we make.
+OURS = (DIGEST.encode(), REPLAYED.encode())
 
 Header = HeaderPair
 # The headers that a scheme reads by name; there may be others among them.
@@ -48,7 +52,8 @@ def verify(
     wire = scheme.wire
     found = pick(wire, request.headers) if fields is None else fields
     proof = prove(scheme, request, keys, found)
-    body = read(request.body, media_type_of(request.headers)) if wire.reads_body else None
+    # By the bytes alone: nobody signs the media type.
+    body = read_either(request.body) if wire.reads_body else None
     sent_at = proof.sent_at
     if sent_at is None and wire.signs_time and wire.stamp and is_in_body(wire.stamp):
         sent_at = stamp_in_body(scheme, body)
@@ -86,6 +91,9 @@ def check(scheme: Scheme, request: Request, keys: Sequence[bytes], found: Found)
     sent_at = moment_of(scheme, stamp)
     content = signed_bytes(wire, request, found, stamp=stamp)
     index = matching_key(scheme.algorithm, keys, content, given)
+    if scheme.algorithm is Algorithm.SHA256 and not is_utf8(request.body):
+        # A plain hash can be carried on without the secret, over padding that is never UTF-8.
+        raise Unverified(Reason.WRONG_SIGNATURE)
     return Proof(index, content, sent_at)
 
 
@@ -203,7 +211,7 @@ def event_id_of(scheme: Scheme, found: Found, *, body: Any, content: bytes) -> s
     for places in wire.ids:
         texts = [_text(place, found, body) for place in places]
         if all(texts):
-            return _bounded(_joined(texts))
+            return _bounded(joined(texts))
     if scheme.id_fallback is Fallback.REFUSE:
         raise Unverified(Reason.MISSING)
     return (
@@ -221,16 +229,9 @@ def _text(place: Place, found: Found, body: Any) -> str:
 
 
 def _plain_text(value: bytes) -> str:
-    if not is_plain(value, MAX_ID_LENGTH):
+    if value.startswith(OURS) or not is_plain(value, MAX_ID_LENGTH):
         raise Unverified(Reason.MALFORMED_ID)
     return value.decode("ascii")
-
-
-def _joined(texts: list[str]) -> str:
-    """One text for all parts of an id, different wherever the parts are."""
-    text = ":".join(texts)
-    # Of "a:b" and "c" a colon alone would make the same as of "a" and "b:c".
-    return text if text.count(":") == len(texts) - 1 or len(texts) == 1 else json.dumps(texts)
 
 
 def _bounded(text: str) -> str:

@@ -55,10 +55,34 @@ def test_same_signed_bytes_under_another_unsigned_id_are_quarantined(server, mak
     assert [a.json()["status"] for a in (first, replayed, again, other)] == [
         "accepted", "quarantined", "duplicate", "accepted",
     ]  # fmt: skip
-    held = Event.objects.get(event_id="two")
+    held = Event.objects.get(event_id__startswith="replayed:", event_id__endswith=":two")
     assert (held.status, held.due_at) == (EventStatus.QUARANTINED, None)
     assert replayed.json()["event"] == again.json()["event"] == held.public_id
     assert not Event.objects.due().filter(pk=held.pk).exists()
+
+
+def test_a_replay_under_the_id_of_an_event_to_come_does_not_take_its_place(server, make_source):
+    source, secret = make_source("github")
+    with server.client() as client:
+        sender = Sender(source, secret, client)
+        sender.send(b'{"a":1}', event_id="one")
+        claimed = [sender.send(b'{"a":1}', event_id="order-7").json()["status"] for _ in range(2)]
+        genuine = sender.send(b'{"a":7}', event_id="order-7")
+        late = sender.send(b'{"a":1}', event_id="order-7")
+
+    assert claimed == ["quarantined", "duplicate"]
+    assert genuine.json()["status"] == "accepted"
+    assert Event.objects.get(event_id="order-7").raw == b'{"a":7}'
+    assert late.json()["status"] == "duplicate"
+
+
+@pytest.mark.parametrize("name", ["sha256:" + "0" * 64, "replayed:" + "0" * 32 + ":one"])
+def test_no_sender_chooses_an_id_of_our_own_making(server, make_source, name):
+    source, secret = make_source("github")
+    with server.client() as client:
+        answer = Sender(source, secret, client).send(event_id=name)
+    assert answer.status_code == 401
+    assert not Event.objects.exists()
 
 
 def test_of_many_replays_at_once_exactly_one_is_processed(server, make_source):

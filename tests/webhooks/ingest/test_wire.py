@@ -60,6 +60,14 @@ def test_endless_chunks_end_at_the_limit(server, sender, is_known):
     assert (answer.status, answer.body) == (413, b'{"error":"too_large"}')
 
 
+@pytest.mark.parametrize("zeros", [9, 10, 30])
+def test_zeros_in_front_of_a_length_make_it_no_shorter(server, zeros):
+    line = b"Content-Length: " + b"0" * zeros + b"1000000000"
+    with connect(server) as connection:
+        connection.sendall(head(UNKNOWN, JSON, line) + b"x" * 100_000)
+        assert read_answer(connection).status == 413
+
+
 def test_refused_connection_ends(server):
     with connect(server) as connection:
         connection.sendall(head(UNKNOWN, JSON, TEN_GB))

@@ -116,3 +116,9 @@ def test_catalogue_finds_the_items_of_its_providers():
         "22:1:1462216307945", "contact.creation",
     )  # fmt: skip
     assert (bounce.id(sendgrid), bounce.type(sendgrid)) == ("abc", "bounce")
+
+
+def test_parts_of_an_id_are_joined_so_that_different_ones_stay_different():
+    split = Split(id=("tenant", "key"))
+    one, other = cut(b'[{"tenant":"a:b","key":"c"},{"tenant":"a","key":"b:c"}]', split)
+    assert one.id(split) != other.id(split)

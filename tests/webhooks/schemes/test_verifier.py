@@ -7,8 +7,10 @@ import json
 import pytest
 
 from tests.webhooks.schemes.keys import KEY, URL, keys_of, verify
-from webhooks.schemes.base import Algorithm, Fallback, Part, Place, Scheme, Where
+from webhooks.schemes import signatures
+from webhooks.schemes.base import Algorithm, Fallback, Part, Place, Scheme, Where, _is_open
 from webhooks.schemes.catalogue import GENERIC_SHA256, GITHUB, SCHEMES, STANDARD
+from webhooks.schemes.places import pieces_of
 from webhooks.schemes.reasons import Reason, Unverified
 from webhooks.schemes.secrets import BadSecret, key_of, new_secret
 from webhooks.schemes.signer import sign
@@ -286,3 +288,39 @@ def test_new_secret_is_usable_and_never_the_same(scheme):
 
     assert first != second
     assert len(key_of(scheme, first)) >= scheme.secret_min_bytes
+
+
+def test_signatures_by_the_dozen_cost_one_digest_a_key(monkeypatch):
+    made = []
+    signer = signatures.SIGNERS[STANDARD.algorithm]
+
+    def counted(key: bytes, content: bytes) -> bytes:
+        made.append(key)
+        return signer.made(key, content)
+
+    monkeypatch.setitem(signatures.SIGNERS, STANDARD.algorithm, signer._replace(made=counted))
+    wrong = [bytes([number]) * 32 for number in range(20)]
+    with pytest.raises(Unverified):
+        signatures.matching_key(STANDARD.algorithm, [b"a", b"b"], b"body", wrong)
+    assert made == [b"a", b"b"]
+
+
+def test_public_keys_meet_few_signatures():
+    with pytest.raises(Unverified) as refused:
+        signatures.matching_key(Algorithm.ED25519, [bytes(32)], b"body", [bytes(64)] * 5)
+    assert refused.value.reason is Reason.TOO_MANY_SIGNATURES
+
+
+@pytest.mark.parametrize(
+    ("signed", "is_guarded"),
+    [
+        ("{id}.{timestamp}.{body}", False),
+        ("{timestamp}.{body}.{id}", False),
+        ("{id}:{timestamp}.{body}", True),
+        ("{id}{body}", True),
+        ("{header:x-id}.{body}", True),
+    ],
+)
+def test_signed_id_that_could_take_in_what_follows_it_is_guarded(signed, is_guarded):
+    pieces = pieces_of(signed)
+    assert _is_open(pieces) is is_guarded

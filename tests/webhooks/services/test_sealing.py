@@ -162,6 +162,11 @@ def test_a_pruned_event_stays_provable_and_its_digest_still_counts(event):
     assert event.public_id in findings()[0]
 
 
+def test_headers_that_are_there_are_looked_at_whatever_was_pruned(event):
+    tamper(event, headers=b"x-github-event: push", pruned_at=timezone.now())
+    assert findings() == [f"event {event.public_id} is not as it was sealed: headers"]
+
+
 def test_an_event_that_claims_a_record_without_being_in_it_is_named(event):
     event.refresh_from_db()
     forged = EventFactory(source=event.source, sealed_in=event.sealed_in)
