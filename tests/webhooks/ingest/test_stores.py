@@ -137,6 +137,15 @@ def test_batch_tells_new_known_repeated_and_replayed_apart(commit, entry):
     }  # fmt: skip
 
 
+def test_second_try_recognises_what_the_first_set_apart(commit, entry):
+    commit([arrival(entry, "a", replay_digest="d" * 64)])
+    replayed = arrival(entry, "b", replay_digest="d" * 64)
+    for _ in range(2):
+        commit([replayed])
+        assert (replayed.outcome, replayed.existing) == (Outcome.QUARANTINED, None)
+    assert Event.objects.count() == 2
+
+
 def test_second_try_after_a_lost_connection_recognises_its_own_rows(commit, entry):
     batch = [arrival(entry, "a"), arrival(entry, "b")]
     commit(batch)
