@@ -92,7 +92,6 @@ def _apply(action: Action, verdict: Verdict) -> None:
         action.requirement = verdict.requirement.as_dict()
     # A hold of seconds counts by the clock that ends it; asking for it is a statement of its own.
     now = database_now() if action.status == ActionStatus.APPROVED else timezone.now()
-    action.announce_due_at = now
     if action.status == ActionStatus.PENDING:
         requirement = verdict.requirement or Requirement()
         for name, value in ladder.waiting(requirement, now).items():

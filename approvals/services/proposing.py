@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from approvals.models import Action, ShadowVerdict
 from approvals.services import granted, repeating, spending, targets, trail
@@ -140,6 +141,7 @@ def fill_in(action: Action, wish: Wish, preview: Preview | None) -> None:
 def _store(action: Action, wish: Wish) -> Action:
     admit(action, wish.run)
     spending.set_aside_for_new(action, wish.standings)
+    action.announce_due_at = action.approved_at or timezone.now()
     action.save(force_insert=True)
     if action.status in OPEN:
         targets.note(action)
