@@ -5,11 +5,13 @@ fencing token), the second the result, and only while the token is still the new
 the outside is only read: whether an earlier attempt happened, whether its target moved.
 """
 
+import time
+
 import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals.execution.claiming import claim
+from approvals.execution.claiming import claim, renew
 from approvals.execution.finishing import finish
 from approvals.execution.looking import NotSent, before_sending
 from approvals.models import Execution
@@ -31,6 +33,9 @@ from gateway.lib.states import move
 __all__ = ["call", "claim", "execute", "finish"]
 log = structlog.get_logger(__name__)
 CALL_DEADLINE_S = 30.0
+# Claimed longer ago, an attempt takes its lease anew: a call that begins then would outlive it.
+READY_WITHIN_S = 15.0
+TARGET_TAKEN = "Getting ready took so long that another action works on its target now."
 
 
 def execute(pk: str) -> None:
@@ -50,6 +55,7 @@ def call(execution: Execution) -> Outcome | NotSent:
     """Look, then reach out once. From the commit of `sent` on, the request may have left."""
     action = execution.action
     version = definition_of(action)
+    claimed = time.monotonic()
     try:
         with door(account_of(version)) as sender:
             request = connector_request(
@@ -60,7 +66,9 @@ def call(execution: Execution) -> Outcome | NotSent:
             connector = registry.connector(version.connector)
             if (held := before_sending(execution, request)) is not None:
                 return held
-            _commit_sent(execution)
+            took_long = time.monotonic() - claimed > READY_WITHIN_S
+            if not _commit_sent(execution, renewing=took_long):
+                return NotSent("target_taken", TARGET_TAKEN)
             return _reach_out(connector, request, execution)
     except Unavailable as error:
         return NotSent("no_token", str(error))
@@ -68,11 +76,13 @@ def call(execution: Execution) -> Outcome | NotSent:
         return NotSent("not_sent", str(error))
 
 
-def _commit_sent(execution: Execution) -> None:
-    """Raises StaleState where another worker took over meanwhile."""
+def _commit_sent(execution: Execution, *, renewing: bool) -> bool:
+    """False where another action took its target meanwhile; StaleState where a worker took over."""
     action = execution.action
     request = shown_request(action.rendered_value or {}, definition_of(action).sensitive)
     with transaction.atomic():
+        if renewing and not renew(execution):
+            return False
         move(
             execution, ExecutionStatus.SENT, sent_at=Now(), request=request,
             looked_up=execution.looked_up,
@@ -80,6 +90,7 @@ def _commit_sent(execution: Execution) -> None:
         trail.record_execution(
             execution, AuditAction.EXECUTION_SENT, connection=execution.connection
         )
+    return True
 
 
 def _reach_out(connector: Connector, request: ConnectorRequest, execution: Execution) -> Outcome:

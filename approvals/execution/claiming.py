@@ -72,6 +72,21 @@ def claim(pk: str) -> Execution | None:
     return _claim(action)
 
 
+def renew(execution: Execution) -> bool:
+    """Begin the lease anew, of the attempt and of what it touches; in the caller's transaction.
+
+    False, and nothing is held, where the lease was over and another action has the target now.
+    Raises StaleState where another worker has the action.
+    """
+    action = execution.action
+    ours = Action.objects.filter(
+        pk=action.pk, status=ActionStatus.EXECUTING, attempts=execution.attempt
+    )
+    if not ours.update(lease_until=Now() + LEASE):
+        raise StaleState("Another worker took over: getting ready took too long.")
+    return targets.take(action, lease=LEASE)
+
+
 def _lock(pk: str) -> tuple[Action, datetime] | None:
     """The row, locked, and the time, if it is due now and nobody else holds it."""
     found = _OPEN_LOCKED(key=pk)

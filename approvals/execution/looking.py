@@ -26,7 +26,8 @@ from gateway.lib.clock import database_now
 
 log = structlog.get_logger(__name__)
 Reason = Literal[
-    "found", "absent", "unreadable", "target_drifted", "state_unreadable", "no_token", "not_sent"
+    "found", "absent", "unreadable", "target_drifted", "state_unreadable", "target_taken",
+    "no_token", "not_sent",
 ]  # fmt: skip
 
 
@@ -36,7 +37,8 @@ class NotSent:
 
     `found`, `absent` and `unreadable` answer the look-up, with its `memory`; `target_drifted` and
     `state_unreadable` the second look at the entity, with its `preview`; `no_token` says that
-    there is no credential just now, `not_sent` that it or the connector is missing.
+    there is no credential just now, `not_sent` that it or the connector is missing; `target_taken`
+    that the lease ended while it got ready, and another action has the target.
     """
 
     reason: Reason

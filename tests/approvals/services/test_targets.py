@@ -1,6 +1,6 @@
 """Executions that touch one entity run one at a time; a lost worker's hold ends with its lease."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from approvals import executor
 from approvals.models import Action, TargetLock
 from approvals.services import targets
 from approvals.states import ActionStatus
+from gateway.connectors.base import ConnectorRequest, Outcome
 from gateway.connectors.fake import FakeConnector
 from tests.approvals.execution.test_looking_up import work
 from tests.factories.tools import TEXT, strict
@@ -134,3 +135,76 @@ def test_a_card_knows_the_other_open_actions_on_its_entities(service: FakeConnec
     assert others(done) == {one.public_id, far.public_id}
     elsewhere = scene(**TWO).ask(arguments={"a": "1", "b": "2"})
     assert others(elsewhere) == set()
+
+
+def over() -> None:
+    """Let the leases of actions and targets end."""
+    for rows in (Action.objects.all(), TargetLock.objects.all()):
+        run_out(rows.filter(lease_until__isnull=False), "lease_until")
+
+
+def test_an_attempt_that_got_ready_slowly_sends_under_a_lease_of_its_own(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "READY_WITHIN_S", -1.0)
+    here = scene(**ONE)
+    first, second = here.approved(call_id="1"), here.approved(call_id="2")
+    held = executor.claim(str(first.pk))
+    assert held is not None
+    over()
+    seen = during(service, monkeypatch, lambda: work(second).status)
+    executor.finish(held, executor.call(held))
+    assert seen == [ActionStatus.APPROVED]
+    first.refresh_from_db()
+    assert (first.status, len(service.calls)) == (ActionStatus.SUCCEEDED, 1)
+
+
+def test_an_attempt_whose_target_was_taken_meanwhile_sends_nothing_and_comes_again(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "READY_WITHIN_S", -1.0)
+    here = scene(**ONE)
+    first, second = here.approved(call_id="1"), here.approved(call_id="2")
+    held = executor.claim(str(first.pk))
+    assert held is not None
+    over()
+    other = executor.claim(str(second.pk))
+    assert other is not None
+    executor.finish(held, executor.call(held))
+    first.refresh_from_db()
+    assert (first.status, first.code, service.calls) == (ActionStatus.APPROVED, "target_taken", [])
+    executor.finish(other, executor.call(other))
+    assert work(first).status == ActionStatus.SUCCEEDED
+    assert len(service.calls) == 2
+
+
+def test_an_attempt_that_another_worker_took_over_sends_nothing(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "READY_WITHIN_S", -1.0)
+    action = scene(**ONE).approved()
+    held = executor.claim(str(action.pk))
+    assert held is not None
+    over()
+    newer = executor.claim(str(action.pk))
+    assert newer is not None
+    executor.finish(held, executor.call(held))
+    assert service.calls == []
+    executor.finish(newer, executor.call(newer))
+    assert len(service.calls) == 1
+
+
+def during(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch, look: Callable[[], Any]
+) -> list[Any]:
+    """What a look finds while the service works on a call, once the call was made."""
+    found: list[Any] = []
+    plain = service.execute
+
+    def execute(request: ConnectorRequest) -> Outcome:
+        monkeypatch.setattr(service, "execute", plain)
+        found.append(look())
+        return plain(request)
+
+    monkeypatch.setattr(service, "execute", execute)
+    return found
