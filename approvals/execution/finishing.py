@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -95,7 +96,7 @@ def _after_release(
 def _wait_or_ask(action: Action, held: NotSent, lost: Execution) -> None:
     """Ask the service once more, a little later; within a bound, then a person is asked."""
     is_late = lost.sent_at is None or lost.sent_at <= timezone.now() - REMEMBERED_WITHIN
-    is_over = action.attempts >= MAX_ATTEMPTS or held.reason == "not_sent"
+    is_over = _tries(action) >= MAX_ATTEMPTS or held.reason == "not_sent"
     if is_over or (held.reason == "absent" and is_late):
         reason = f"An answer was lost, and the service could not be asked for it: {held.detail}"
         if held.reason == "absent":
@@ -110,7 +111,11 @@ def _hold_back(action: Action, held: NotSent, *, again: drifting.Anew | None) ->
     turn_in_s = held.preview.again_in_s if held.preview else None
     wait_s = 0.0 if again else (turn_in_s or _backoff_s(action))
     # The page says why it does not run yet.
-    _wait(action, ActionStatus.APPROVED, wait_s=wait_s, code=held.reason, reason=held.detail)
+    waited = _one_turn_more() if turn_in_s is not None else {}
+    _wait(
+        action, ActionStatus.APPROVED, wait_s=wait_s, code=held.reason, reason=held.detail,
+        **waited,
+    )  # fmt: skip
     trail.record(
         action, AuditAction.ACTION_RELEASED, before=ActionStatus.EXECUTING, reason=held.reason
     )
@@ -118,20 +123,33 @@ def _hold_back(action: Action, held: NotSent, *, again: drifting.Anew | None) ->
         return
     if again is not None:
         drifting.follow(action, again, detail=held.detail)
-    elif turn_in_s is None and action.attempts >= MAX_LOOKS:
+    elif turn_in_s is None and _tries(action) >= MAX_LOOKS:
         drifting.ask_people(action, detail=held.detail)
 
 
 def _again(action: Action, outcome: Outcome) -> bool:
     """Whether another attempt follows: nothing happened, or finding out is harmless."""
-    if outcome.reason in NOT_OUR_TURN and not outcome.may_have_happened:
+    if _only_waits(outcome):
         # A service that is down or busy all day is no failure of the action: `execute_by` ends it.
         return True
-    if outcome.status == OutcomeStatus.SUCCEEDED or action.attempts >= MAX_ATTEMPTS:
+    if outcome.status == OutcomeStatus.SUCCEEDED or _tries(action) >= MAX_ATTEMPTS:
         return False
     if outcome.status == OutcomeStatus.FAILED and not outcome.may_have_happened:
         return outcome.retryable
     return may_go_on(action, action.attempts)
+
+
+def _only_waits(outcome: Outcome) -> bool:
+    return outcome.reason in NOT_OUR_TURN and not outcome.may_have_happened
+
+
+def _one_turn_more() -> dict[str, Any]:
+    """The attempt only waited for its turn: it is none of those that an action has."""
+    return {"turns": F("turns") + 1}
+
+
+def _tries(action: Action) -> int:
+    return action.attempts - action.turns
 
 
 def _repeat(execution: Execution, outcome: Outcome, *, lost: Execution | None) -> None:
@@ -139,17 +157,18 @@ def _repeat(execution: Execution, outcome: Outcome, *, lost: Execution | None) -
     status = ExecutionStatus.UNKNOWN if outcome.may_have_happened else ExecutionStatus.FAILED
     _close(execution, status, outcome)
     wait_s = outcome.retry_after or _backoff_s(action)
+    waited = _one_turn_more() if _only_waits(outcome) else {}
     if outcome.may_have_happened or lost is not None:
         # Still executing: it may have happened, so nobody may cancel or change it now.
-        _wait(action, ActionStatus.EXECUTING, wait_s=wait_s)
+        _wait(action, ActionStatus.EXECUTING, wait_s=wait_s, **waited)
         return
-    _wait(action, ActionStatus.APPROVED, wait_s=wait_s)
+    _wait(action, ActionStatus.APPROVED, wait_s=wait_s, **waited)
     trail.record(
         action, AuditAction.ACTION_RELEASED, before=ActionStatus.EXECUTING, reason=outcome.reason
     )
 
 
-def _wait(action: Action, to: ActionStatus, *, wait_s: float, **columns: str) -> None:
+def _wait(action: Action, to: ActionStatus, *, wait_s: float, **columns: Any) -> None:
     due_at = Now() + timedelta(seconds=wait_s)
     move(action, to, lease_until=None, due_at=due_at, **columns)
     if to == ActionStatus.EXECUTING:

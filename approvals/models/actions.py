@@ -132,6 +132,9 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     execute_by = models.DateTimeField(null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
+    turns = models.PositiveIntegerField(
+        db_default=0, default=0, help_text="Attempts that only waited for their turn."
+    )
     pruned_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when what it asked for is gone."
     )

@@ -76,3 +76,22 @@ def test_any_other_end_of_the_last_attempt_is_the_end(
     reason: str, may_have_happened: bool, status: ActionStatus
 ) -> None:
     assert held_back(reason, may_have_happened=may_have_happened).status == status
+
+
+def test_attempts_that_only_waited_leave_the_later_ones_their_number() -> None:
+    action = approved(ready())
+    for _ in range(MAX_ATTEMPTS):
+        come(action, "rate_limited")
+    action = come(action, "network")
+    assert (action.attempts, action.turns) == (MAX_ATTEMPTS + 1, MAX_ATTEMPTS)
+    assert action.status == ActionStatus.APPROVED
+
+
+def come(action: Action, reason: str) -> Action:
+    """One more attempt, which ends for this reason."""
+    Action.objects.filter(pk=action.pk).update(due_at=timezone.now() - timedelta(seconds=1))
+    execution = executor.claim(str(action.pk))
+    assert execution is not None
+    move(execution, ExecutionStatus.SENT)
+    finish(execution, Outcome(OutcomeStatus.FAILED, error="No.", reason=reason, retryable=True))
+    return Action.objects.get(pk=action.pk)
