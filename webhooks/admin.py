@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 
 from gateway.lib.admin import ReadOnlyAdmin
-from webhooks.models import Document, Event, Refusal, Route, Secret, Source
+from webhooks.models import Document, Event, EventOrder, Refusal, Route, Secret, Source
 
 
 @admin.register(Source)
@@ -68,6 +68,14 @@ class DocumentAdmin(ReadOnlyAdmin):
     list_select_related = ("source",)
     search_fields = ("url",)
     hidden = ("content",)
+
+
+@admin.register(EventOrder)
+class EventOrderAdmin(ReadOnlyAdmin):
+    within = "source__environment"
+    list_display = ("created_at", "source", "user", "body_sha256")
+    list_select_related = ("source", "user")
+    search_fields = ("body_sha256__exact",)
 
 
 @admin.register(Refusal)

@@ -22,6 +22,11 @@ KEPT = (
         days="KEEP_EVENTS_DAYS",
         since="received_at",
     ),
+    Kept(
+        "webhooks.EventOrder",
+        "who had which event made or its effects made anew, so that they do not decide them",
+        MEMBERS,
+    ),
     Kept("webhooks.Document", "public keys of providers", "nobody"),
     Kept("webhooks.Refusal", "how many deliveries were refused, and why", MEMBERS),
 )

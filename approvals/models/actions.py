@@ -85,6 +85,10 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     requester_owner = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    ordered_by = models.TextField(
+        blank=True, db_default="", default="",
+        help_text="Who had an event ask for it: public ids between bars, as in routes.",
+    )  # fmt: skip
     # As it was when the call was made: whoever owned the agent then never decides, now or later.
     agent_owner_id = models.UUIDField(null=True, blank=True)
     run_starter_id = models.UUIDField(null=True, blank=True)
@@ -228,6 +232,11 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
                 name="action_run_starter",
                 condition=models.Q(status="pending", run_starter_id__isnull=False),
             ),
+            models.Index(
+                fields=["id"],
+                name="action_ordered",
+                condition=models.Q(status="pending") & ~models.Q(ordered_by=""),
+            ),
             # Those with stages, of which each is asked whose turn it is.
             models.Index(
                 fields=["environment"],
@@ -274,6 +283,11 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     def has_other_arguments(self) -> bool:
         """Whether it does something else than the agent asked for."""
         return self.asked_sha256 != self.arguments_sha256
+
+    @property
+    def orderers(self) -> list[str]:
+        """The public ids of the people who had an event ask for it."""
+        return [name for name in self.ordered_by.split("|") if name]
 
     @property
     def tool(self) -> Tool | None:

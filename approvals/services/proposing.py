@@ -1,5 +1,6 @@
 """An agent's wish becomes an action: checked, shown what it would do, judged, stored."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -77,6 +78,7 @@ def propose(
         environment=environment, agent=agent, run_id=run.id if run else None, call_scope=scope,
         call_id=call, requester_kind=requester.kind, requester_id=requester.id,
         requester_label=requester.label[:120], requester_owner_id=requester.owner_id,
+        ordered_by=_between_bars(requester.ordered_by),
         agent_owner_id=agent.owner.user_id if agent.owner else None,
         run_starter_id=run.starter_user_id if run else None, tool_name=wish.tool_name,
         tool_version=wish.tool.current if wish.tool else None, arguments=wish.text,
@@ -115,6 +117,14 @@ def look(wish: Wish) -> Preview | None:
     return preview_of(wish.version, wish.arguments, rendered=wish.rendered, lists=lists)
 
 
+def _orderers(action: Action) -> dict[str, Any]:
+    return {"ordered_by": action.orderers} if action.ordered_by else {}
+
+
+def _between_bars(names: Collection[str]) -> str:
+    return "".join(f"|{name}" for name in sorted(names)) + "|" if names else ""
+
+
 def _meta(action: Action) -> dict[str, str]:
     meta = {"rule": action.rule, "policy_hash": action.policy_hash}
     if action.repeats_id:
@@ -150,7 +160,10 @@ def _store(action: Action, wish: Wish) -> Action:
     actor = requester_of(action).actor
     trail.record_both(
         action,
-        (AuditAction.ACTION_PROPOSED, {"before": action.status, "actor": actor}),
+        (
+            AuditAction.ACTION_PROPOSED,
+            {"before": action.status, "actor": actor, "meta": _orderers(action)},
+        ),
         (
             RECORDED_AS[ActionStatus(action.status)],
             {"before": ActionStatus.PROPOSED, "reason": action.code, "meta": _meta(action)},

@@ -211,6 +211,7 @@ def _user(key: uuid.UUID | None) -> str | None:
 def people_behind(action: Action) -> frozenset[str]:
     """Who never decides this action: the people who answer for the request."""
     people = {action.requester_id} if action.requester_kind == "person" else set()
+    people.update(action.orderers)
     if action.requester_owner:
         people.add(action.requester_owner.public_id)
     if action.agent.owner:

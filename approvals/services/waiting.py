@@ -112,12 +112,14 @@ def _behind(user: User) -> Q:
     # By the person, who has few, and not by the environment: whoever asks has narrowed to that.
     waiting: QuerySet[Action] = Action.objects.pending().order_by()
     started = waiting.filter(run_starter_id=user.pk, requirement__exclude_run_starter=True)
+    ordered = waiting.exclude(ordered_by="").filter(ordered_by__contains=f"|{user.public_id}|")
     edited = waiting.filter(editor=user, requirement__edit_needs_second=True)
     return (
         Q(requester_kind="person", requester_id=user.public_id)
         | Q(requester_owner__isnull=False, requester_owner=user)
         | Q(agent__in=Agent.objects.filter(owner__user=user).values("pk"))
         | Q(agent_owner_id__isnull=False, agent_owner_id=user.pk)
+        | Q(pk__in=ordered.values("pk"))
         | Q(pk__in=started.values("pk"))
         | Q(pk__in=edited.values("pk"))
     )

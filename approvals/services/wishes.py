@@ -146,5 +146,5 @@ def requester_of(action: Action) -> Principal:
     """Who asked for a stored action."""
     return Principal(
         action.requester_kind, action.requester_id, action.requester_label, action.environment,
-        owner_id=action.requester_owner_id,
+        owner_id=action.requester_owner_id, ordered_by=frozenset(action.orderers),
     )  # fmt: skip

@@ -241,6 +241,10 @@ def origin_of(action: Action, *, may: Callable[[str], bool], line: Any) -> list[
         line(action.agent.slug, label=gettext("Agent"), url=may("agents.view_agent") and agent_url)
     )
     rows.append(line(action.requester_label or action.requester_id, label=gettext("Requested by")))
+    if action.orderers:
+        names = _names(set(action.orderers))
+        who = ", ".join(names.get(one, one) for one in action.orderers)
+        rows.append(line(who, label=gettext("Ordered by")))
     if action.run_id:
         run = ids.encode("run", action.run_id)
         url = may("runs.view_run") and place(action, "runs:detail", run=run)

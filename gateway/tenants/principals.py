@@ -17,6 +17,7 @@ class Principal:
     """Somebody who acts in one environment.
 
     `owner_id` is the person behind a machine: that person never approves its actions.
+    `ordered_by` are people who had it ask, by their public ids: neither do they.
     `authentication` says how fresh a browser's session is; a key has none. `via` is the proof of
     who acts from elsewhere: a chat and the account there.
     """
@@ -29,6 +30,7 @@ class Principal:
     api_key: ApiKey | None = None
     agent_id: uuid.UUID | None = None
     owner_id: uuid.UUID | None = None
+    ordered_by: frozenset[str] = frozenset()
     permissions: frozenset[str] = field(default_factory=frozenset)
     authentication: Authentication | None = None
     via: str = ""

@@ -9,8 +9,8 @@ from factory.django import DjangoModelFactory
 
 from audit.context import new_correlation_id
 from gateway.lib import ids, sealing
-from tests.factories.tenants import EnvironmentFactory
-from webhooks.models import Document, Effect, Event, Refusal, Route, Secret, Source
+from tests.factories.tenants import EnvironmentFactory, UserFactory
+from webhooks.models import Document, Effect, Event, EventOrder, Refusal, Route, Secret, Source
 from webhooks.states import EventStatus
 
 
@@ -70,6 +70,19 @@ class EventFactory(DjangoModelFactory):
     status = EventStatus.RECEIVED
     due_at = factory.LazyFunction(timezone.now)
     correlation_id = factory.LazyFunction(new_correlation_id)
+
+
+class EventOrderFactory(DjangoModelFactory):
+    """An order for the bytes of one event."""
+
+    class Meta:
+        model = EventOrder
+        exclude = ("event",)
+
+    event = factory.SubFactory(EventFactory)
+    source = factory.SelfAttribute("event.source")
+    body_sha256 = factory.SelfAttribute("event.body_sha256")
+    user = factory.SubFactory(UserFactory)
 
 
 class RefusalFactory(DjangoModelFactory):

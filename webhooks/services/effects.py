@@ -1,5 +1,7 @@
 """The four effects of a route; each repeats harmlessly for the same event."""
 
+from dataclasses import replace
+
 from approvals import services as approvals
 from gateway.agents import services as agents
 from gateway.agents.models import Provider
@@ -9,7 +11,7 @@ from gateway.runs import services as runs
 from gateway.tenants.principals import Principal
 from webhooks import routing
 from webhooks.models import Effect, Event, Route
-from webhooks.services import fetching, splitting
+from webhooks.services import fetching, ordering, splitting
 from webhooks.services.confirming import confirm
 from webhooks.services.outcomes import Done, Hopeless
 from webhooks.services.planning import Plan, plan, see
@@ -64,6 +66,7 @@ def _feed_run(event: Event, wanted: Plan, provider: Provider) -> Done:
         event_sha256=event.body_sha256,
         event_facts=event.facts() | {"type": wanted.event_type},
         correlation_id=event.correlation_id,
+        ordered_by=ordering.people_behind(event),
     )
     return Done(wanted.name, wanted.event_type, had_effect=True, run_id=run.pk)
 
@@ -79,7 +82,7 @@ def _start_run(event: Event, wanted: Plan, route: Route) -> Done:
             provider=route.provider,
             task=routing.shown(filled[TASK]),
             tags={name: filled[name] for name in RUN_TAGS if name in filled},
-            by=requester(event, route),
+            by=_starter(event, route),
             correlation_id=event.correlation_id,
             origin_event=event.public_id,
             origin_key=event.effect_key,
@@ -105,8 +108,17 @@ def _propose(event: Event, wanted: Plan, route: Route) -> Done:
     return Done(wanted.name, wanted.event_type, had_effect=True)
 
 
+def _starter(event: Event, route: Route) -> Principal:
+    """Who ordered the event has started its run; else whoever edited the route last has."""
+    by = requester(event, route)
+    return replace(by, owner_id=ordering.latest_orderer(event) or by.owner_id)
+
+
 def requester(event: Event, route: Route) -> Principal:
-    """The source, and behind it whoever edited the route last: that person chose the arguments."""
+    """The source, and behind it whoever chose the arguments.
+
+    That is the person who edited the route last, and those who ordered the event.
+    """
     agent = route.agent or (agents.agent_of_provider(route.provider) if route.provider else None)
     return Principal(
         kind="source",
@@ -115,4 +127,5 @@ def requester(event: Event, route: Route) -> Principal:
         environment=event.source.environment,
         agent_id=agent.pk if agent else None,
         owner_id=route.edited_by_id,
+        ordered_by=ordering.people_behind(event),
     )

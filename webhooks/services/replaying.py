@@ -20,7 +20,7 @@ from gateway.lib.states import move
 from gateway.lib.unit_of_work import unit_of_work
 from gateway.tenants.principals import Principal
 from webhooks.models import Effect, Event
-from webhooks.services import splitting
+from webhooks.services import ordering, splitting
 from webhooks.services.outcomes import Hopeless
 from webhooks.services.planning import plan
 from webhooks.states import FINAL, EventStatus
@@ -82,6 +82,7 @@ def _replay(event: Event, by: Principal, *, as_new: bool) -> None:
         _check_body(event)
         if as_new:
             _check_renewable(event)
+            ordering.note(event.source, event.body_sha256, by)
         before = event.status
         move(
             event,
@@ -118,6 +119,7 @@ def release(*, event: Event, by: Principal) -> Event:
         if event.status != EventStatus.QUARANTINED:
             raise Refused("not_quarantined", "The event is not in quarantine.")
         _check_body(event)
+        ordering.note(event.source, event.body_sha256, by)
         move(event, EventStatus.RECEIVED, due_at=database_now())
         _record(event, AuditAction.EVENT_RELEASED, before=EventStatus.QUARANTINED, by=by)
     ring(JobName.PROCESS_EVENTS)

@@ -1,6 +1,7 @@
 """Send test event: a sample, signed as its provider would, through the source's own door."""
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,10 +18,12 @@ from audit.context import Target
 from gateway.http.errors import OutsideError
 from gateway.lib import ids
 from gateway.lib.errors import Refused
+from gateway.tenants.principals import Principal
 from webhooks.ingest.direct import receive_now
 from webhooks.models import Event, Secret, Source
 from webhooks.samples import Sample, body_of
 from webhooks.schemes.base import Algorithm, Encoding, Scheme
+from webhooks.services import ordering
 from webhooks.services.secrets import NewSecret, add_secret, retire_secret
 from webhooks.services.sending import SignedEvent, deliver, sign_event
 
@@ -59,9 +62,12 @@ class KeyPair(NamedTuple):
     private: bytes
 
 
-def send_test(source: Source, sample: Sample, *, text: str = "") -> Tested:
+def send_test(
+    source: Source, sample: Sample, *, text: str = "", by: Principal | None = None
+) -> Tested:
     """Sign a sample, or this text in its place, and send it to the source's own address.
 
+    Whoever sends it (`by`; nobody where the application does) never decides what it asks for.
     Where only the provider has the private key, a pair is made for this test: its public key
     counts until the answer came, its private key is never stored. Raises Refused where the source
     has no live secret, or nobody but the provider can sign.
@@ -73,6 +79,8 @@ def send_test(source: Source, sample: Sample, *, text: str = "") -> Tested:
         signed = sign_event(
             source, body, event_id=event_id, event_type=sample.event_type, private_key=private_key
         )
+        if by is not None:
+            ordering.note(source, hashlib.sha256(signed.body).hexdigest(), by)
         tested = _sent(source, signed)
     finally:
         if momentary is not None:

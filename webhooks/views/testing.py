@@ -6,6 +6,7 @@ from django.http import HttpResponse
 
 from gateway.lib.errors import DomainError
 from gateway.lib.html import page, show
+from gateway.tenants.principals import of_user
 from webhooks import samples, services
 from webhooks.forms import SampleForm
 from webhooks.models import Source
@@ -25,7 +26,8 @@ def test(request: Any, source: str) -> HttpResponse:
     if not form.is_valid():
         return _shown(request, found, sample=sample, form=form, status=422)
     try:
-        tested = services.send_test(found, sample, text=form.cleaned_data["body"])
+        by = of_user(request.user, request.environment)
+        tested = services.send_test(found, sample, text=form.cleaned_data["body"], by=by)
     except DomainError as error:
         form.add_error(None, error.detail)
         return _shown(request, found, sample=sample, form=form, status=422)

@@ -1,5 +1,6 @@
 """What a provider reports becomes moves, timeline lines and proposed actions."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -89,9 +90,11 @@ def apply_update(
     event_sha256: str = "",
     event_facts: dict[str, Any] | None = None,
     correlation_id: str = "",
+    ordered_by: frozenset[str] = frozenset(),
 ) -> Run:
     """Apply one report of a provider: idempotent per event, so a repeated one changes nothing.
 
+    `ordered_by` are the public ids of people who had the event made: what it asks for is theirs.
     Raises RunNotReady while the run it speaks of may still be starting.
     """
     run = _find_or_open(provider, update, correlation_id=correlation_id, event=event_public_id)
@@ -106,7 +109,7 @@ def apply_update(
                 held.refresh_from_db(fields=["calls"])
             _propose(
                 held, call, event=event_public_id, event_sha256=event_sha256,
-                event_facts=event_facts or {},
+                event_facts=event_facts or {}, ordered_by=ordered_by,
             )  # fmt: skip
     elif update.status in {"completed", "failed", "canceled"}:
         reason = f"The run is {held.get_status_display().lower()}."
@@ -203,8 +206,9 @@ def _fields(update: RunUpdate) -> dict[str, Any]:
 
 
 def _propose(
-    run: Run, call: ToolCall, *, event: str, event_sha256: str, event_facts: dict[str, Any]
-) -> None:
+    run: Run, call: ToolCall, *, event: str, event_sha256: str, event_facts: dict[str, Any],
+    ordered_by: frozenset[str],
+) -> None:  # fmt: skip
     """Take one tool call through the gate; a reused call id is told, not stored."""
     call_id = call.id or f"{event_sha256[:32] or event}:{call.index}"
     try:
@@ -213,7 +217,7 @@ def _propose(
             agent=run.agent,
             tool_name=call.name,
             arguments=call.arguments,
-            requester=agents.principal_of_agent(run.agent),
+            requester=replace(agents.principal_of_agent(run.agent), ordered_by=ordered_by),
             call_id=call_id,
             run=context_of(run),
             tags=run.tags,

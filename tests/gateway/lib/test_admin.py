@@ -53,6 +53,7 @@ from tests.factories.tools import PinFactory
 from tests.factories.webhooks import (
     DocumentFactory,
     EventFactory,
+    EventOrderFactory,
     RefusalFactory,
     RouteFactory,
     SecretFactory,
@@ -114,6 +115,7 @@ def everything(environment):
     SecretFactory(source=event.source, value="source-secret")
     RouteFactory(source=event.source)
     RefusalFactory(source=event.source)
+    EventOrderFactory(event=event)
     DocumentFactory(source=event.source)
     ApiKeyFactory(environment=environment, secret=f"csk_one-and-only-{environment.pk}")
     OutletFactory(
