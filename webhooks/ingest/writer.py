@@ -27,6 +27,9 @@ LENGTH = struct.Struct("<I")
 # Values from this length on travel beside the request: `marshal` would copy them several times.
 LARGE_BYTES = 2 * 1024
 CACHED_STATEMENTS = 400
+# SQLite keeps what was bound to a cached statement last, and there is one for each size of batch:
+# values from this length on go through a connection that remembers none.
+UNCACHED_BYTES = 64 * 1024
 BUSY_S = 5.0
 # SQLite's own waiting grows to 100 ms a try, so that whoever asks more often starves the others.
 # Senders wait for this one, workers wait for nobody: it asks most often.
@@ -61,11 +64,9 @@ def request(
     return [head + packed, *large]
 
 
-def open_sqlite(path: str) -> sqlite3.Connection:
+def open_sqlite(path: str, *, cached: int = CACHED_STATEMENTS) -> sqlite3.Connection:
     """A connection whose every commit is on the disk before it returns."""
-    opened = sqlite3.connect(
-        path, timeout=0, isolation_level=None, cached_statements=CACHED_STATEMENTS
-    )
+    opened = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=cached)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         opened.execute(f"PRAGMA {pragma}")
     return opened
@@ -73,7 +74,7 @@ def open_sqlite(path: str) -> sqlite3.Connection:
 
 def serve(line: socket.socket, path: str, pack: Pack) -> None:
     """Answer until the other end is gone."""
-    opened: list[sqlite3.Connection] = []
+    opened: dict[int, sqlite3.Connection] = {}
     texts: dict[int, str] = {}
     while head := _read(line, LENGTH.size, may_end=True):
         (length,) = LENGTH.unpack(head)
@@ -84,8 +85,7 @@ def serve(line: socket.socket, path: str, pack: Pack) -> None:
             answer = _executed(opened, path, texts[number], values)
         except Exception as error:  # whatever it is, the other end decides what follows
             answer = (type(error).__name__, str(error))
-        # Megabytes perhaps, which would be there until the next are. SQLite's own copies are: until
-        # the same statement is bound again.
+        # Megabytes perhaps, which would be there until the next are.
         del values
         told = marshal.dumps(answer)
         line.sendall(LENGTH.pack(len(told)) + told)
@@ -105,15 +105,17 @@ def _request(
 
 
 def _executed(
-    opened: list[sqlite3.Connection], path: str, text: str, values: list[Any]
+    opened: dict[int, sqlite3.Connection], path: str, text: str, values: list[Any]
 ) -> tuple[int, Any]:
-    """Execute on the one connection, opened here because that may have to wait, too."""
+    """Execute on one of two connections, opened here because that may have to wait, too."""
     give_up = time.monotonic() + BUSY_S
+    size = sum(len(value) for value in values if isinstance(value, bytes | bytearray))
+    cached = CACHED_STATEMENTS if size < UNCACHED_BYTES else 0
     while True:
         try:
-            if not opened:
-                opened.append(open_sqlite(path))
-            cursor = opened[0].execute(text, values)
+            if cached not in opened:
+                opened[cached] = open_sqlite(path, cached=cached)
+            cursor = opened[cached].execute(text, values)
             return cursor.rowcount, cursor.fetchone() if cursor.description else None
         except sqlite3.OperationalError as error:
             if not _is_busy(error) or time.monotonic() > give_up:

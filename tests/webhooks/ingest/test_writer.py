@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -148,10 +149,10 @@ def test_it_waits_for_whoever_keeps_the_database_from_being_opened(tmp_path):
         other.execute("BEGIN EXCLUSIVE")
         ends = threading.Timer(0.2, other.execute, ["COMMIT"])
         ends.start()
-        opened: list[sqlite3.Connection] = []
+        opened: dict[int, sqlite3.Connection] = {}
         assert writer._executed(opened, path, "INSERT INTO t VALUES (?)", [1]) == (1, None)
         ends.join()
-        opened[0].close()
+        opened[writer.CACHED_STATEMENTS].close()
 
 
 def test_what_the_database_says_is_raised_here(tmp_path, entry):
@@ -191,6 +192,21 @@ def test_it_waits_for_another_writer_and_is_not_stopped_by_what_stops_the_intake
 
     asyncio.run(wait())
     assert late.outcome is Outcome.ACCEPTED
+
+
+def test_it_keeps_no_bodies_of_batches_that_were_committed(store, entry):
+    commit(store, [arrival(entry, "first")])
+    before = resident_kb(process(store))
+    for size in range(1, 101):
+        commit(store, [arrival(entry, f"{size}-{n}", body=os.urandom(4096)) for n in range(size)])
+    assert Event.objects.count() == 1 + 100 * 101 // 2
+    assert resident_kb(process(store)) - before < 12 * 1024
+
+
+def resident_kb(made: stores.Writer) -> int:
+    """The memory that its process has now."""
+    status = Path(f"/proc/{made.process.pid}/status").read_text(encoding="ascii")
+    return int(status.split("VmRSS:")[1].split()[0])
 
 
 def test_it_ends_when_the_intake_is_gone(store, entry):
