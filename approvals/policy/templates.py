@@ -165,5 +165,35 @@ TEMPLATES = (
   expect: {rule: amount above 1000}
 """,
     ),
+    RuleTemplate(
+        "outside-run",
+        gettext_noop("Outside of a run"),
+        gettext_noop(
+            "Denies writes that an agent asks for outside of any run: no run's limits and "
+            "budgets hold for those."
+        ),
+        {
+            "name": "outside of a run",
+            "when": "!has(run.id) && !has(event.id) && tool.side_effect != 'read'",
+            "verdict": "deny",
+            "reason": "Name the run that this call belongs to.",
+        },
+        """\
+- name: a write outside of a run is denied
+  tool: {name: refund, side_effect: write}
+  expect: {verdict: deny, rule: outside of a run}
+- name: in a run other rules decide
+  tool: {name: refund, side_effect: write}
+  run: {id: run_1}
+  expect: {rule: default}
+- name: what an event led to has no run and is no call of an agent
+  tool: {name: refund, side_effect: write}
+  event: {id: evt_1}
+  expect: {rule: default}
+- name: reading stays free
+  tool: {name: look, side_effect: read}
+  expect: {verdict: allow, rule: default}
+""",
+    ),
 )
 BY_SLUG = {template.slug: template for template in TEMPLATES}

@@ -27,5 +27,5 @@ def test_all_of_them_together_are_one_sound_policy():
     assert advice(rules) == []
     assert set(BY_SLUG) == {
         "outside-hours", "outside-region", "restricted-content", "external-recipient",
-        "amount-above",
+        "amount-above", "outside-run",
     }  # fmt: skip
