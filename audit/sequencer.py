@@ -30,8 +30,9 @@ BATCH = 256
 LOOKED_AT = 2000
 CHECKPOINT_LEAVES = 256
 CHECKPOINT_S = 10
-# A tick must end before the scheduler's lease does.
+# A tick must end before the scheduler's lease does: so long for places, then so long to sign.
 BUDGET_S = 2.0
+SIGNING_S = 1.0
 LOCK = 6962
 
 
@@ -74,7 +75,11 @@ class Sequencer:
             log_.error("audit_key_unknown", error=str(error))
             return
         now = time.monotonic()
-        for log in [log for log, after in self.unsigned.items() if after <= now]:
+        # Those that wait longest come first, and what there is no time for comes with the next tick.
+        waiting = sorted((after, log) for log, after in self.unsigned.items() if after <= now)
+        for _, log in waiting:
+            if time.monotonic() > now + SIGNING_S:
+                return
             size = tree.size(log)
             newest = tree.newest_checkpoint(log)
             if newest is not None and newest.size == size:

@@ -111,6 +111,20 @@ def test_a_checkpoint_is_signed_kept_outside_and_found_in_the_file_of_all(publis
     assert not [path for path in kept if path.stat().st_mode & 0o077]
 
 
+def test_more_logs_than_there_is_time_for_are_signed_by_the_next_ticks(monkeypatch):
+    for name in ("a", "b", "c"):
+        records(1, Scope(f"ten_{name}"))
+    leader = Sequencer()
+    signed = []
+    monkeypatch.setattr(sequencer, "SIGNING_S", -1.0)
+    leader.tick()
+    signed.append(Checkpoint.objects.count())
+    monkeypatch.setattr(sequencer, "SIGNING_S", 1.0)
+    leader.tick()
+    signed.append(Checkpoint.objects.count())
+    assert signed == [0, 3]
+
+
 def age(seconds):
     """The newest checkpoint becomes older."""
     unguard()
