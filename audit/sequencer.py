@@ -75,7 +75,7 @@ class Sequencer:
             log_.error("audit_key_unknown", error=str(error))
             return
         now = time.monotonic()
-        # Those that wait longest come first, and what there is no time for comes with the next tick.
+        # Those that wait longest come first; what there is no time for comes with the next tick.
         waiting = sorted((after, log) for log, after in self.unsigned.items() if after <= now)
         for _, log in waiting:
             if time.monotonic() > now + SIGNING_S:

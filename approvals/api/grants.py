@@ -131,7 +131,7 @@ class GrantViews(EnvironmentViews[Grant]):
 
 def _action(request: Request, text: str) -> Action:
     rows = Action.objects.within(caller(request).environment).select_related(
-        "environment__tenant", "agent__owner__user", "tool_version__tool", "requester_owner"
+        "environment__tenant", "agent__owner__user", "tool_version__tool"
     )
     found = named(rows, text, by="", what="action")
     if found is None:

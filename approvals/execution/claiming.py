@@ -34,7 +34,7 @@ _OPEN_LOCKED = Prepared(
     lambda key: Action.objects.select_for_update(of=("self",))
     .select_related(
         "environment__tenant", "agent__owner__user", "tool_version__tool",
-        "tool_version__connection", "requester_owner",
+        "tool_version__connection",
     )
     .filter(pk=key, status__in=[ActionStatus.APPROVED, ActionStatus.EXECUTING]),
     key=Action._meta.pk,

@@ -36,7 +36,6 @@ def lock(action: Action) -> Action:
             "agent__owner__user",
             "tool_version__tool",
             "tool_version__connection",
-            "requester_owner",
         )
         .get(pk=action.pk)
     )

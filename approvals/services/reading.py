@@ -212,8 +212,8 @@ def people_behind(action: Action) -> frozenset[str]:
     """Who never decides this action: the people who answer for the request."""
     people = {action.requester_id} if action.requester_kind == "person" else set()
     people.update(action.orderers)
-    if action.requester_owner:
-        people.add(action.requester_owner.public_id)
+    if action.requester_owner_id:
+        people.add(ids.encode(User.PREFIX, action.requester_owner_id))
     if action.agent.owner:
         people.add(action.agent.owner.user.public_id)
     if action.agent_owner_id:

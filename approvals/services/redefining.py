@@ -77,7 +77,7 @@ def follow(action: Action) -> Action:
     meanwhile wins, and the sweep comes back.
     """
     seen = Action.objects.select_related(
-        "environment__tenant", "agent__owner__user", "tool_version__tool", "requester_owner"
+        "environment__tenant", "agent__owner__user", "tool_version__tool"
     ).get(pk=action.pk)
     wish = wish_of(seen, seen.arguments_value)
     read_arguments(wish)

@@ -83,7 +83,7 @@ def snoozed(user: User) -> QuerySet[Any, Any]:
     return aside.filter(Q(until__isnull=True) | Q(until__gt=Now())).values("action_id")
 
 
-_NEEDED = ("requester_owner", "agent__owner__user", "environment__tenant")
+_NEEDED = ("agent__owner__user", "environment__tenant")
 
 
 def _names(person: PersonFacts) -> Q:

@@ -149,6 +149,7 @@ class ApiKeyOut(serializers.Serializer[ApiKey]):
     prefix = serializers.CharField()
     member = serializers.CharField(source="member.public_id", default=None)
     agent = serializers.SerializerMethodField()
+    made_by = serializers.CharField(source="made_by.public_id", default=None)
     scopes = serializers.ListField(child=serializers.CharField())
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
@@ -169,7 +170,7 @@ class NewApiKeyOut(ApiKeyOut):
 class ApiKeyViews(EnvironmentViews[ApiKey]):
     """Keys of one environment."""
 
-    queryset = ApiKey.objects.select_related("member")
+    queryset = ApiKey.objects.select_related("member", "made_by")
     serializer_class = ApiKeyOut
     permissions: ClassVar[dict[str, str]] = {
         "list": "agents.change_api_key",
@@ -181,7 +182,10 @@ class ApiKeyViews(EnvironmentViews[ApiKey]):
     @extend_schema(request=ApiKeyIn, responses={201: NewApiKeyOut})
     @idempotent(secrets=("key",))
     def create(self, request: Request) -> Response:
-        """Make a key; its text is in this answer and nowhere else."""
+        """Make a key; its text is in this answer and nowhere else.
+
+        Outside a sandbox whoever makes a machine's key never approves what is asked for with it.
+        """
         body, by = checked(ApiKeyIn, request), caller(request)
         agents = Agent.objects.within(by.environment)
         body["agent"] = named(agents, body.get("agent"), by="slug", what="agent")
@@ -189,7 +193,7 @@ class ApiKeyViews(EnvironmentViews[ApiKey]):
         if body["member"] is not None:
             _only_for_oneself(by, body["member"])
         body["expires_at"] = _no_wider(by, body.get("scopes", []), body.get("expires_at"))
-        key, secret = services.create_api_key(by.environment, **body)
+        key, secret = services.create_api_key(by.environment, by=by.user, **body)
         return Response({**ApiKeyOut(key).data, "key": secret}, status=201)
 
     @extend_schema(request=None, responses=ApiKeyOut)

@@ -15,6 +15,7 @@ from gateway.agents.models import EVERY_TOOL, Agent
 from gateway.lib.errors import Conflict, DomainError
 from gateway.lib.html import csv_answer, page, paged
 from gateway.tenants.models import ApiKey
+from gateway.tenants.principals import is_maker_behind
 from gateway.tools.models import Tool
 
 VIEW, CHANGE = "agents.view_agent", "agents.change_agent"
@@ -49,12 +50,14 @@ def detail(request: Any, agent: str) -> HttpResponse:
     """One agent: who owns it, what it may call, its keys."""
     found = get_object_or_404(_agents(request).public(agent))
     keys = ApiKey.objects.within(request.environment).filter(agent_id=found.pk).order_by("-id")
+    keys = keys.select_related("made_by")
     context = {
         "agent": found,
         "grants": _grants(found),
         "caps": in_words(found.caps, say=gettext),
         "may_change": request.user.has_perm(CHANGE, request.environment),
         "keys": [(key, _key_state(key)) for key in keys],
+        "is_maker_behind": is_maker_behind(request.environment),
     }
     return render(request, "agents/detail.html", context)
 

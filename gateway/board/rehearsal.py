@@ -12,7 +12,7 @@ from django.db import transaction
 from gateway.agents import services as agents
 from gateway.agents.models import Agent
 from gateway.lib.errors import Conflict
-from gateway.tenants.models import ApiKey, Environment
+from gateway.tenants.models import ApiKey, Environment, User
 from gateway.tools import services as tools
 from webhooks import samples
 from webhooks import services as webhooks
@@ -66,13 +66,13 @@ def send(source: Source) -> Tested:
 
 
 @transaction.atomic
-def key_for(environment: Environment) -> tuple[ApiKey, str]:
-    """A key of the first agent, which is made where there is none; its secret is shown once."""
+def key_for(environment: Environment, *, by: User) -> tuple[ApiKey, str]:
+    """A key of the first agent, which is made where there is none; `by` sees its secret once."""
     agent = agent_of(environment) or agents.create(
         environment, slug=AGENT, name="First agent", tools=[{"name": TOOL}]
     )
     _tool(environment)
-    return agents.create_api_key(environment, name="first key", agent=agent)
+    return agents.create_api_key(environment, name="first key", agent=agent, by=by)
 
 
 def _tool(environment: Environment) -> None:

@@ -209,7 +209,10 @@ def _agent(place: _Place, provider: Provider, remembered: Kept) -> Agent:
     elif place.is_reload:
         agent = agents.update(agent, is_enabled=True)
     if not remembered.agent_api_key:
-        _, remembered.agent_api_key = agents.create_api_key(place.sandbox, name="demo", agent=agent)
+        _, remembered.agent_api_key = agents.create_api_key(
+            place.sandbox, name="demo", agent=agent,
+            by=User.objects.get(email=cast.OWNER.email),
+        )  # fmt: skip
     return agent
 
 

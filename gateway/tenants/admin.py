@@ -74,9 +74,10 @@ class GroupAdmin(ReadOnlyAdmin):
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = (
-        "name", "prefix", "environment", "member", "expires_at", "revoked_at", "last_used_at",
+        "name", "prefix", "environment", "member", "made_by", "expires_at", "revoked_at",
+        "last_used_at",
     )  # fmt: skip
-    list_select_related = ("environment__tenant", "member__user")
+    list_select_related = ("environment__tenant", "member__user", "made_by")
     search_fields = ("name", "prefix")
     hidden = ("digest",)
 

@@ -75,7 +75,10 @@ def of_browser(request: HttpRequest, user: User, environment: Environment) -> Pr
 
 
 def of_key(key: ApiKey) -> Principal:
-    """The member behind a person's key, or the machine that holds one; scopes only narrow."""
+    """The member behind a person's key, or the machine that holds one and whoever made it for it.
+
+    Scopes only narrow.
+    """
     if key.member is not None:
         allowed = permissions_of(key.member, key.environment)
         user = key.member.user
@@ -97,9 +100,18 @@ def of_key(key: ApiKey) -> Principal:
             key.environment,
             api_key=key,
             agent_id=key.agent_id,
+            owner_id=key.made_by_id if is_maker_behind(key.environment) else None,
             permissions=roles.MACHINE & scoped(key, roles.MACHINE),
         )
     return found
+
+
+def is_maker_behind(environment: Environment) -> bool:
+    """Whether whoever made a machine's key answers for what is asked for with it.
+
+    Not in a sandbox, where one person alone has to be able to try everything.
+    """
+    return environment.kind != Environment.Kind.SANDBOX
 
 
 def scoped(key: ApiKey, allowed: frozenset[str]) -> frozenset[str]:

@@ -36,7 +36,7 @@ KEPT = (
     Kept("tenants.Member", "that a person belongs to a tenant, and until when", MEMBERS),
     Kept("tenants.MemberRole", "a member's roles", MEMBERS),
     Kept("tenants.Group", "named sets of members", MEMBERS),
-    Kept("tenants.ApiKey", "a key's name, first characters and digest", ADMINS),
+    Kept("tenants.ApiKey", "a key's name, first characters and digest, and who made it", ADMINS),
     Kept(
         "tenants.Invitation",
         "the address that was invited, and by whom",

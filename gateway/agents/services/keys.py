@@ -13,7 +13,7 @@ from gateway.agents.services.agents import create
 from gateway.lib import ids
 from gateway.lib.errors import Refused
 from gateway.tenants import principals
-from gateway.tenants.models import ApiKey, Environment, Member
+from gateway.tenants.models import ApiKey, Environment, Member, User
 from gateway.tenants.models.access import KEY_MARK, digest_of
 from gateway.tenants.roles import MACHINE, VIEW
 
@@ -32,11 +32,13 @@ def create_api_key(
     name: str,
     member: Member | None = None,
     agent: Agent | None = None,
+    by: User | None = None,
     scopes: list[str] | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """A key and its secret, shown this once. Without member and agent, a new agent is made.
 
+    `by` has the secret first, and so answers for what is asked for with it.
     Raises Refused when both are named, or a scope is unknown.
     """
     if member is not None and agent is not None:
@@ -51,7 +53,7 @@ def create_api_key(
     key = ApiKey.objects.create(
         environment=environment, name=name, prefix=secret[:PREFIX_LENGTH],
         digest=digest_of(secret), member=member, agent_id=agent.pk if agent else None,
-        scopes=scopes or [], expires_at=expires_at,
+        made_by=by, scopes=scopes or [], expires_at=expires_at,
     )  # fmt: skip
     audit.record(
         AuditAction.API_KEY_CREATED,

@@ -19,6 +19,7 @@ from gateway.lib.errors import DomainError
 from gateway.lib.html import page, show
 from gateway.tenants import services as tenants
 from gateway.tenants.models import Environment, User
+from gateway.tenants.principals import is_maker_behind
 
 VIEW = "approvals.view_action"
 MAKE, SEND, KEY = "tools.change_tool", "webhooks.change_source", "agents.change_api_key"
@@ -108,7 +109,7 @@ def make_key(request: Any) -> HttpResponse:
     if request.method != "POST":
         return _back(request, "agent")
     try:
-        _, secret = rehearsal.key_for(request.environment)
+        _, secret = rehearsal.key_for(request.environment, by=request.user)
     except DomainError as error:
         messages.error(request, error.detail)
         return _back(request, "agent")
@@ -127,6 +128,7 @@ def _shown(request: Any, *, step: str = "", **more: Any) -> HttpResponse:
     context = {
         "progress": progress,
         "may": may,
+        "is_maker_behind": is_maker_behind(request.environment),
         "snippets": snippets(settings.PUBLIC_URL, tool=rehearsal.TOOL),
         **more,
     }

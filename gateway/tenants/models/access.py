@@ -29,6 +29,9 @@ class ApiKey(EnvironmentRow):
         Member, on_delete=models.PROTECT, null=True, blank=True, related_name="api_keys"
     )
     agent_id = models.UUIDField(null=True, blank=True, db_index=True)
+    made_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     scopes = models.JSONField(default=list, help_text="Permissions; empty means all it could have.")
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

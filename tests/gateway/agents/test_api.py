@@ -108,6 +108,19 @@ def test_the_text_of_a_key_is_shown_once(here, admin):
     assert (shown["agent"], shown["prefix"]) == (agent.public_id, made["key"][:12])
 
 
+def test_a_key_says_who_made_it_and_nobody_else_can_be_named(here, admin):
+    made = admin.post("api-keys", {"name": "robot"}).json()
+    assert made["made_by"] == here.admin.public_id
+    assert admin.get(f"api-keys/{made['id']}").json()["made_by"] == here.admin.public_id
+    other = {"name": "robot", "made_by": here.may.public_id}
+    assert admin.post("api-keys", other).status_code == 422
+
+
+def test_of_a_key_made_before_nobody_knows_who_made_it(here, admin):
+    key_for(AgentFactory(environment=here.environment))
+    assert {key["made_by"] for key in admin.get("api-keys").json()["items"]} == {None}
+
+
 def test_a_key_without_agent_gets_one_of_its_own(admin):
     made = admin.post("api-keys", {"name": "robot"}).json()
     assert Agent.objects.get().public_id == made["agent"]

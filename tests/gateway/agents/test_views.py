@@ -67,6 +67,22 @@ def test_the_page_says_what_it_may_and_what_was_refused(here, agent, admin):
     assert "1–2 of 2" in listed
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("production", "made one never approves"), ("sandbox", "made one may approve")],
+)
+def test_the_page_says_who_made_each_key_and_what_that_means(kind, said):
+    here = people.ready(kind=kind)
+    agent = AgentFactory(environment=here.environment)
+    for who in (here.admin, None):
+        ApiKeyFactory(environment=here.environment, member=None, agent_id=agent.pk, made_by=who)
+    shown = text(signed_in(here.admin).get(page(here, agent)))
+    table = shown.split('id="ky"')[1]
+    assert said in table
+    assert str(here.admin) in table
+    assert "not recorded" in table
+
+
 def test_the_form_changes_what_was_changed_and_nothing_else(here, agent, admin):
     ToolFactory(environment=here.environment, name="note")
     provider = ProviderFactory(environment=here.environment)

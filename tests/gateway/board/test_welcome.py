@@ -101,6 +101,8 @@ def test_the_wizard_is_walked_from_nothing_to_a_decision(met, settle):
     key = admin.post(at(place, "board:make_key"))
     secret = text(key).split("COUNTERSIGN_KEY=")[1].split("<")[0]
     assert "Connected as" not in text(key)
+    assert ApiKey.objects.get().made_by == met.admin
+    assert "takes a second reviewer" not in text(key)
     api = Client(headers={"Authorization": f"Bearer {secret}"})
     body = {"tool": rehearsal.TOOL, "arguments": {"note": "Hello"}, "reason": "A first try"}
     assert api.post("/api/v1/actions", body, content_type="application/json").status_code == 201
@@ -108,6 +110,14 @@ def test_the_wizard_is_walked_from_nothing_to_a_decision(met, settle):
     assert "step 6 of 6" in shown
     assert "Everything is set up" in shown
     assert "Connected as first key" in text(admin.get(home, {"step": "agent"}))
+
+
+def test_in_production_the_wizard_says_that_a_keys_maker_does_not_approve():
+    met = people.ready(kind="production")
+    home = at(met.environment, "board:welcome")
+    assert "takes a second reviewer" in text(signed_in(met.admin).get(home, {"step": "agent"}))
+    signed_in(met.admin).post(at(met.environment, "board:make_key"))
+    assert ApiKey.objects.get().made_by == met.admin
 
 
 def test_the_wizard_looks_at_what_is_there_never_at_a_flag(met):
