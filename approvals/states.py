@@ -55,6 +55,8 @@ ACTION = Machine(
 # Settled: the agent can be told. `unknown` is told once a person has reconciled it.
 SETTLED = frozenset({A.INVALID, A.DENIED, A.REJECTED, A.EXPIRED, A.CANCELED, A.SUCCEEDED, A.FAILED})
 OPEN = frozenset({A.PROPOSED, A.PENDING, A.APPROVED, A.EXECUTING, A.UNKNOWN})
+# Approved, and neither taken back nor called off before it began.
+LET_THROUGH = frozenset({A.APPROVED, A.EXECUTING, A.SUCCEEDED, A.FAILED, A.UNKNOWN})
 
 E = ExecutionStatus
 EXECUTION = Machine(

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from approvals.models.care import CareColumns
-from approvals.states import ACTION, OPEN, SETTLED, ActionStatus
+from approvals.states import ACTION, LET_THROUGH, OPEN, SETTLED, ActionStatus
 from audit.canonical import parsed
 from gateway.agents.models import Agent
 from gateway.lib.indexes import SQLiteIndex
@@ -50,12 +50,14 @@ class ActionQuerySet(ScopedQuerySet):
 
         `of` gives the agent's key, the tool's name and the moment, each by its column.
         """
-        return self.order_by().filter(
-            agent=of("agent_id"),
-            tool_name=of("tool_name"),
-            created_at__lt=of("created_at"),
-            approved_at__isnull=False,
+        return self.let_through().filter(
+            agent=of("agent_id"), tool_name=of("tool_name"), created_at__lt=of("created_at")
         )
+
+    def let_through(self) -> "ActionQuerySet":
+        """Those that people or rules let through, and nobody took back before they began."""
+        # The time of approval is of all these; asking for it lets the index of it be taken.
+        return self.order_by().filter(status__in=sorted(LET_THROUGH), approved_at__isnull=False)
 
     def as_lines(self, keys: Sequence[uuid.UUID]) -> "list[Action]":
         """These actions as lines of a list, in this order, without what no line shows."""
@@ -186,9 +188,10 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
                 fields=["agent", "tool_name", "created_at", "status", "target_key", "id"],
                 name="action_uses",
             ),
-            # Whether anybody let the agent use the tool before: one look for each row of a page.
+            # Whether anybody let the agent use the tool before: one look for each row of a page,
+            # and for each call that the rules see. Past whatever was taken back, by its status.
             models.Index(
-                fields=["agent", "tool_name", "created_at"],
+                fields=["agent", "tool_name", "status", "created_at", "id", "approved_at"],
                 name="action_let_through",
                 condition=models.Q(approved_at__isnull=False),
             ),

@@ -23,7 +23,7 @@ REFUSALS = (ActionStatus.REJECTED, ActionStatus.DENIED)
 
 
 _CREATED = Action._meta.get_field("created_at")
-# What is counted, in this order; a line that begins with EVER says whether there was any use.
+# What is counted, in this order; a line that begins with EVER says whether any was let through.
 COUNTED = ("calls_1h", "calls_24h", "succeeded_24h", "refused_24h", "same_target_24h")
 EVER = -1
 
@@ -31,7 +31,7 @@ EVER = -1
 def _uses(*, agent: Any, tool: Any, itself: Any, target: Any, hour: Any, day: Any) -> Any:
     """The counts of the last day as one line of values, and the line EVER.
 
-    Both are read from an index alone: agents make thousands of calls a day, and each of them asks.
+    Each is read from an index alone: agents make thousands of calls a day, and each of them asks.
     """
     ours = Action.objects.filter(agent_id=agent, tool_name=tool).exclude(pk=itself).order_by()
     counts = (
@@ -47,7 +47,7 @@ def _uses(*, agent: Any, tool: Any, itself: Any, target: Any, hour: Any, day: An
         )
         .values_list(*COUNTED)
     )
-    used = Case(When(Exists(ours.exclude(status=ActionStatus.INVALID)), then=1), default=0)
+    used = Case(When(Exists(ours.let_through()), then=1), default=0)
     nought = {name: Value(0) for name in COUNTED[2:]}
     ever = (
         Agent.objects.filter(pk=agent)
@@ -124,7 +124,7 @@ def _sensitive(wish: Wish, preview: Preview | None) -> dict[str, Any]:
 
 
 def _history(action: Action, now: datetime) -> dict[str, Any]:
-    """How this agent used this tool in the last day, and whether it ever did.
+    """How this agent used this tool in the last day, and whether anybody ever let it.
 
     Without the action itself, which is among its rows where it is edited.
     """

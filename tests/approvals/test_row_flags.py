@@ -51,6 +51,18 @@ def test_after_one_was_let_through_the_next_is_no_first_time(met):
     assert FIRST in shown(met, "approvals:row", action=stranger.public_id)
 
 
+@pytest.mark.parametrize("status", ["canceled", "expired", "denied"])
+def test_what_was_called_off_before_it_began_was_no_first_time(met, status):
+    agent = AgentFactory(environment=met.environment)
+    before = ActionFactory(environment=met.environment, agent=agent, status=status)
+    Action.objects.filter(pk=before.pk).update(approved_at=Now())
+    after = ActionFactory(
+        environment=met.environment, agent=agent, tool_version=before.tool_version
+    )
+    assert shown(met).count(FIRST) == 1
+    assert "signal.first_use" in shown(met, "approvals:detail", action=after.public_id)
+
+
 def test_only_mail_to_elsewhere_is_marked_once_it_is_known_what_is_ours(met):
     eve = mail(met, "eve@other.example")
     ana = mail(met, ["ana@example.com"])
@@ -67,4 +79,4 @@ def test_the_index_answers_whether_something_was_let_through(met):
     asked = Action.objects.let_through_before(lambda name: getattr(action, name))
     plan = asked.values("pk").explain()
     if connection.vendor == "sqlite":
-        assert "action_let_through" in plan
+        assert "COVERING INDEX action_let_through" in plan

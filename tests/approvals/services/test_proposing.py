@@ -7,13 +7,14 @@ import pytest
 from django.utils import timezone
 
 from approvals.models import Action
-from approvals.services import propose, save_policy
+from approvals.services import approve, cancel, propose, save_policy, undo
 from approvals.states import ActionStatus
 from audit.models import AuditRecord
 from gateway.agents.models import Agent
-from gateway.agents.services import principal_of_agent
+from gateway.agents.services import create_api_key, principal_of_agent
 from gateway.lib.errors import Conflict, Refused
 from gateway.lib.strictjson import parse_marked
+from gateway.tenants import principals
 from gateway.tenants.services import change_environment
 from gateway.tools.services import save
 from tests.factories.agents import AgentFactory
@@ -170,13 +171,48 @@ def test_history_counts_the_day_and_knows_the_first_use(agent: Agent) -> None:
     }  # fmt: skip
     now = timezone.now()
     ask(agent)
-    Action.objects.update(created_at=now - timedelta(hours=3), status=ActionStatus.SUCCEEDED)
+    Action.objects.update(
+        created_at=now - timedelta(hours=3), status=ActionStatus.SUCCEEDED, approved_at=now
+    )
     seen = ask(agent).facts["history"]
     assert (seen["calls_1h"], seen["calls_24h"], seen["succeeded_24h"]) == (0, 2, 2)
     assert seen["is_first_use"] is False
     Action.objects.update(created_at=now - timedelta(days=40))
     seen = ask(agent).facts["history"]
     assert (seen["calls_24h"], seen["is_first_use"]) == (0, False)
+
+
+@pytest.mark.parametrize("status", sorted(ActionStatus))
+def test_first_use_lasts_until_a_call_was_let_through(agent: Agent, status: ActionStatus) -> None:
+    ask(agent)
+    # Those that were approved before they came to nothing keep the time of it.
+    was_approved = status not in {ActionStatus.PROPOSED, ActionStatus.INVALID, ActionStatus.PENDING}
+    Action.objects.update(status=status, approved_at=timezone.now() if was_approved else None)
+    let_through = {"approved", "executing", "succeeded", "failed", "unknown"}
+    seen = ask(agent, arguments={"note": "another"}).facts["history"]
+    assert seen["is_first_use"] is (status not in let_through)
+
+
+def test_agent_cannot_use_up_its_first_time_by_withdrawing_it(people: People, agent: Agent) -> None:
+    when = "history.is_first_use && tool.side_effect != 'read'"
+    rules = [
+        {"name": "stranger", "when": when, "verdict": "require_approval", "hold_s": 60},
+        {"name": "known", "when": "true", "verdict": "allow"},
+    ]
+    save_policy(agent.environment, name="first", rules=rules, comment="test")
+    key, _ = create_api_key(agent.environment, name="its own", agent=agent)
+    for _ in range(2):
+        action = ask(agent)
+        assert (action.status, action.rule) == (ActionStatus.PENDING, "stranger")
+        cancel(action=action, by=principals.of_key(key))
+    by = people.principal(people.may)
+    action = ask(agent)
+    # Taken back in the hold, it was no use at all.
+    undo(action=approve(action=action, by=by, digest=action.digest), by=by)
+    action = ask(agent)
+    assert action.rule == "stranger"
+    approve(action=action, by=by, digest=action.digest)
+    assert ask(agent).rule == "known"
 
 
 def test_history_of_a_target_counts_what_was_asked_for_it(people: People) -> None:
