@@ -178,22 +178,22 @@ def may_decide(
     *,
     requester_ids: Collection[str],
     run_starter_id: str | None = None,
-    editor_id: str | None = None,
+    editor_ids: Collection[str] = (),
     approving: bool = True,
     stage: int | None = None,
 ) -> Finding | None:
     """Why this member may not decide, or None where nothing speaks against it.
 
     `requester_ids` are all people behind the request: its person, the owner of its key or agent,
-    the editor of its route. `editor_id` is who last edited the arguments. `stage` is the one that
-    is open; without it, it is enough that any stage names the person. The caller has asked for the
-    permission itself (and that it is a person at all) before.
+    the editor of its route. `editor_ids` are all who edited the arguments, not the last one only.
+    `stage` is the one that is open; without it, it is enough that any stage names the person. The
+    caller has asked for the permission itself (and that it is a person at all) before.
     """
     if person.user_id in requester_ids:
         return _denied("own_action", "Nobody decides an action they asked for or answer for.")
     if requirement.exclude_run_starter and person.user_id == run_starter_id:
         return _denied("run_starter", "Who started the run does not decide this action.")
-    if requirement.edit_needs_second and approving and person.user_id == editor_id:
+    if requirement.edit_needs_second and approving and person.user_id in editor_ids:
         return _denied("own_edit", "Who edited this action leaves the decision to somebody else.")
     return _routing(requirement, person, stage)
 

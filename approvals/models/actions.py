@@ -104,6 +104,7 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     proposed_sha256 = models.CharField(
         max_length=64, blank=True, help_text="Of the agent's own arguments, once they were edited."
     )
+    # The last one; whoever edited before is told by the versions: see `services.editors`.
     editor = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -159,6 +160,9 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
     )
     source_event = models.CharField(max_length=40, blank=True)
     correlation_id = models.CharField(max_length=128)
+
+    # Who edited it up to which version, once `services.editors` has looked.
+    known_editors: tuple[int, frozenset[str]] | None = None
 
     objects: ClassVar[Any] = ActionQuerySet.as_manager()
 

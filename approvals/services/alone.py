@@ -2,6 +2,7 @@
 
 from approvals.models import Action, Approval, BreakGlass
 from approvals.services.binding import requirement_of
+from approvals.services.editors import editors_of
 from approvals.services.people import DECIDE, active_member
 from approvals.services.reading import people_behind
 from gateway.lib.errors import Denied
@@ -20,7 +21,7 @@ def may_decide_alone(action: Action, by: Principal) -> None:
         raise Denied("not_a_member", "Only a member who may decide does; machine keys never do.")
     if active_member(by.user, action.environment) is None:
         raise Denied("not_permitted", "You are not an active member of this tenant.")
-    if by.user.public_id in people_behind(action) or by.user.pk == action.editor_id:
+    if by.user.public_id in people_behind(action) | editors_of(action):
         raise Denied("own_action", "Nobody decides what they asked for, edited or answer for.")
     if by.user.pk == action.run_starter_id and requirement_of(action).exclude_run_starter:
         raise Denied("run_starter", "Who started the run does not decide this action.")

@@ -12,6 +12,7 @@ from approvals.models import Action, Approval, Delegation
 from approvals.quorum import PersonFacts, Standing, Vote
 from approvals.requirement import Requirement
 from approvals.services.binding import requirement_of
+from approvals.services.editors import editors_of
 from approvals.services.people import (
     DECIDE,
     active_member,
@@ -105,8 +106,8 @@ def _voter(action: Action, vote: Approval, members: dict[uuid.UUID, Member]) -> 
 def may_decide(action: Action, by: Principal, *, approving: bool = True) -> Delegation | None:
     """Raises Denied, saying why, unless this principal may vote on the action.
 
-    Without `approving`, unless they may reject or edit it, which its last editor may always. Who
-    may only on somebody's behalf gets the delegation by which they do; the others None.
+    Without `approving`, unless they may reject or edit it, which its editors may always. Who may
+    only on somebody's behalf gets the delegation by which they do; the others None.
     """
     if not by.is_member or by.user is None:
         raise Denied("not_a_member", "Only a member decides; machine keys never do.")
@@ -192,12 +193,15 @@ def _is_signed(vote: Approval) -> bool:
 def _objection(
     action: Action, person: PersonFacts, *, stage: int | None = None, approving: bool = True
 ) -> Finding | None:
+    wanted = effective(action)
+    # Only where the rule wants to know: it is asked of the database.
+    asks = approving and wanted.edit_needs_second
     return quorum.may_decide(
-        effective(action),
+        wanted,
         person,
         requester_ids=people_behind(action),
         run_starter_id=_user(action.run_starter_id),
-        editor_id=_user(action.editor_id),
+        editor_ids=editors_of(action) if asks else (),
         approving=approving,
         stage=stage,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from approvals.models import Action, Approval, Snooze
+from approvals.models import Action, ActionVersion, Approval, Snooze
 from approvals.quorum import PersonFacts
 from approvals.services import reading
 from approvals.services.people import active_member, is_decider, person_facts
@@ -113,7 +113,12 @@ def _behind(user: User) -> Q:
     waiting: QuerySet[Action] = Action.objects.pending().order_by()
     started = waiting.filter(run_starter_id=user.pk, requirement__exclude_run_starter=True)
     ordered = waiting.exclude(ordered_by="").filter(ordered_by__contains=f"|{user.public_id}|")
-    edited = waiting.filter(editor=user, requirement__edit_needs_second=True)
+    edited = ActionVersion.objects.filter(
+        made_by=user,
+        origin=ActionVersion.Origin.EDITED,
+        action__status=ActionStatus.PENDING,
+        action__requirement__edit_needs_second=True,
+    )
     return (
         Q(requester_kind="person", requester_id=user.public_id)
         | Q(requester_owner__isnull=False, requester_owner=user)
@@ -121,7 +126,7 @@ def _behind(user: User) -> Q:
         | Q(agent_owner_id__isnull=False, agent_owner_id=user.pk)
         | Q(pk__in=ordered.values("pk"))
         | Q(pk__in=started.values("pk"))
-        | Q(pk__in=edited.values("pk"))
+        | Q(pk__in=edited.order_by().values("action_id"))
     )
 
 

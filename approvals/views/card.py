@@ -360,7 +360,7 @@ class Card(Row):
 
     @property
     def may_reject(self) -> bool:
-        """Whether this person can refuse it, which who edited it last may as well."""
+        """Whether this person can refuse it, which whoever edited it may as well."""
         return self.powers.may_edit and not self.ballot.has_voted
 
     @cached_property

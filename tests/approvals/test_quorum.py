@@ -72,10 +72,11 @@ def test_action_is_decided_by_whom_it_is_routed_to(reviewers, roles, groups, cod
         ({}, {"requester_ids": {"u2"}, "run_starter_id": "u1"}, None),
         ({"exclude_run_starter": True}, {"run_starter_id": "u1"}, "run_starter"),
         ({"exclude_run_starter": True}, {"run_starter_id": "u2"}, None),
-        ({}, {"editor_id": "u1"}, None),
-        ({"edit_needs_second": True}, {"editor_id": "u1"}, "own_edit"),
-        ({"edit_needs_second": True}, {"editor_id": "u1", "approving": False}, None),
-        ({"edit_needs_second": True}, {"editor_id": "u2"}, None),
+        ({}, {"editor_ids": {"u1"}}, None),
+        ({"edit_needs_second": True}, {"editor_ids": {"u1"}}, "own_edit"),
+        ({"edit_needs_second": True}, {"editor_ids": {"u2", "u1"}}, "own_edit"),
+        ({"edit_needs_second": True}, {"editor_ids": {"u1"}, "approving": False}, None),
+        ({"edit_needs_second": True}, {"editor_ids": {"u2"}}, None),
     ],
 )
 def test_own_actions_runs_and_edits_are_left_to_others(fields, people, code):

@@ -92,7 +92,10 @@ class PolicyVersionFactory(DjangoModelFactory):
 
 
 class ActionFactory(DjangoModelFactory):
-    """A pending action of the fake connector; `with_arguments={…}` sets what it asks."""
+    """A pending action of the fake connector; `with_arguments={…}` sets what it asks.
+
+    `edited_by=[…]` are people who each made a version of it, one after the other.
+    """
 
     class Meta:
         model = Action
@@ -142,8 +145,15 @@ class ActionFactory(DjangoModelFactory):
 
     @classmethod
     def _create(cls, model_class: type[Action], *args: Any, **fields: Any) -> Action:
+        editors = list(fields.pop("edited_by", ()))
+        if editors:
+            fields |= {"version": 1 + len(editors), "editor": editors[-1]}
         action = _bound(model_class(*args, **fields))
         action.save(force_insert=True)
+        edited = {"origin": ActionVersion.Origin.EDITED}
+        for number, editor in enumerate([None, *editors] if editors else (), start=1):
+            made = {"made_by": editor, **edited} if editor else {}
+            ActionVersionFactory(action=action, number=number, **made)
         return action
 
 

@@ -167,11 +167,13 @@ class Ground(RuleBasedStateMachine):
     def _decide(self, deed: Any, action: Action, who: str, **more: Any) -> None:
         """Let somebody do something, and remember whom the gate took a vote of."""
         try:
-            deed(action=action, by=self._principal(who), **more)
+            done = deed(action=action, by=self._principal(who), **more)
         except DomainError as error:
             self.seen[f"refused {error.code}"] += 1
             return
         self.seen[deed.__name__] += 1
+        if "arguments" in more and done.version > action.version:
+            self.oracle.edited(action.pk, self._user(who).pk)
         for vote in Approval.objects.exclude(pk__in=self.known_votes).select_related("action"):
             assert vote.user_id == self._user(who).pk
             assert not {vote.user_id, vote.on_behalf_of_id} & self.oracle.behind(vote.action)

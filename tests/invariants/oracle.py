@@ -44,6 +44,7 @@ class Oracle:
     cast: list[Cast] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
     begun: dict[UUID, str] = field(default_factory=dict)
+    editors: dict[UUID, set[UUID]] = field(default_factory=dict)
 
     def heard(self, vote: Approval) -> None:
         """Remember a vote that came from a person."""
@@ -53,6 +54,10 @@ class Oracle:
                 vote.on_behalf_of_id, vote.decision,
             )
         )  # fmt: skip
+
+    def edited(self, action: UUID, user: UUID) -> None:
+        """Remember who was seen to change what an action asks for; nobody is ever forgotten."""
+        self.editors.setdefault(action, set()).add(user)
 
     def objection(self, pk: UUID) -> str:
         """Why this action must not be claimed now; empty where it may be."""
@@ -100,11 +105,15 @@ class Oracle:
         return [v for v in self.cast if (v.action, v.version, v.digest) == present]
 
     def _is_decided_alone(self, row: Action) -> bool:
-        """Whether an admin broke the glass, who still is one and did not ask; nobody refuses."""
+        """Whether an admin broke the glass, who still is one, asked and edited nothing of it.
+
+        And nobody refuses.
+        """
         cast = self._votes(row)
+        barred = self.behind(row) | self.editors.get(row.pk, set())
         return all(vote.decision != "reject" for vote in cast) and any(
             vote.decision == "break_glass"
-            and vote.user not in self.behind(row)
+            and vote.user not in barred
             and "role:admin" in self.names_of(vote.user)
             for vote in cast
         )
@@ -115,8 +124,8 @@ class Oracle:
         refused = {vote.user for vote in cast if vote.decision == "reject"}
         own = {vote.user for vote in cast if vote.behalf is None}
         excluded = refused | self.behind(row)
-        if wanted.get("edit_needs_second") and row.editor_id:
-            excluded |= {row.editor_id}
+        if wanted.get("edit_needs_second"):
+            excluded |= self.editors.get(row.pk, set())
         named = set(wanted.get("reviewers") or ["role:reviewer"])
         return {
             vote.user

@@ -104,10 +104,14 @@ def test_whoever_owns_the_agents_credential(here: Scene) -> None:
     refuse(here, action, here.people.owner, error=Denied, code="own_action")
 
 
-def test_whoever_edited_it_last(here: Scene) -> None:
+@pytest.mark.parametrize("is_last", [True, False])
+def test_whoever_edited_it(here: Scene, is_last: bool) -> None:
     action = here.ask()
     by = here.people.principal(here.people.second)
-    edit(action=action, by=by, digest=action.digest, arguments={"note": "other"})
+    action = edit(action=action, by=by, digest=action.digest, arguments={"note": "other"})
+    if not is_last:
+        then = here.people.principal(person(here.environment, Role.REVIEWER))
+        edit(action=action, by=then, digest=action.digest, arguments={"note": "other."})
     say_yes(here, action, here.people.may)
     refuse(here, action, here.people.second, error=Denied, code="own_edit")
     assert say_yes(here, action, here.people.admin).status == ActionStatus.APPROVED

@@ -221,12 +221,15 @@ def test_neither_substitute_nor_delegator_may_be_behind_the_request(
         say(people, action, people.may)
 
 
-def test_the_last_editor_is_no_substitute_where_an_edit_needs_a_second(
-    people: People, finance: Group
+@pytest.mark.parametrize("who", ["may", "second"])
+def test_no_editor_is_a_substitute_or_has_one_where_an_edit_needs_a_second(
+    people: People, finance: Group, who: str
 ) -> None:
     away(people)
-    with pytest.raises(Denied, match="edited"):
-        say(people, asked(people, editor=people.may), people.may)
+    action = asked(people, edited_by=[getattr(people, who), people.admin])
+    assert action not in needs(people.may, people.environment)
+    with pytest.raises(Denied):
+        say(people, action, people.may)
 
 
 def test_a_scope_lends_one_group_or_role_and_no_more(people: People, finance: Group) -> None:

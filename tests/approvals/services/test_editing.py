@@ -3,22 +3,27 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from approvals.models import Action, Approval
 from approvals.quorum import Requirement
 from approvals.services import approve, binding, edit, save_policy, versions
+from approvals.services.reading import eligible_reviewers
 from approvals.states import ActionStatus
 from audit.models import AuditRecord
 from gateway.agents.models import Agent
 from gateway.agents.services import create_api_key
 from gateway.lib.errors import Conflict, Denied, Refused, StaleState
 from gateway.tenants import principals
+from gateway.tenants.roles import Role
 from gateway.tools.models import Tool
 from gateway.tools.services import save
 from tests.factories.tenants import GroupFactory
 from tests.factories.tools import TEXT, ToolDefinitionFactory, strict
 from tests.invariants.scene import Scene, fakes, scene
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 OTHER = {"note": "goodbye"}
@@ -144,6 +149,57 @@ def test_where_an_edit_needs_a_second_person_the_editor_waits_for_them(here: Sce
     second = here.people.principal(here.people.second)
     done = approve(action=edited, by=second, digest=edited.digest)
     assert done.status == ActionStatus.APPROVED
+
+
+@pytest.mark.parametrize("last", [{"note": "goodbye!"}, {"note": "hello"}])
+def test_no_further_edit_makes_an_earlier_editor_the_second_person(
+    here: Scene, last: dict[str, str]
+) -> None:
+    second_needed(here)
+    edited = changed(here, here.ask())
+    second = here.people.principal(here.people.second)
+    again = edit(action=edited, by=second, digest=edited.digest, arguments=last)
+    for editor in (here.people.may, here.people.second):
+        by = here.people.principal(editor)
+        with pytest.raises(Denied, match="edited this action"):
+            approve(action=again, by=by, digest=again.digest)
+        assert editor not in [member.user for member in eligible_reviewers(again)]
+    third = here.people.principal(here.people.admin)
+    done = approve(action=again, by=third, digest=again.digest)
+    assert done.status == ActionStatus.APPROVED
+
+
+def test_an_editor_stays_one_when_the_action_comes_back_to_people(here: Scene) -> None:
+    second_needed(here)
+    edited = changed(here, here.ask())
+    back = here.people.principal(here.people.admin)
+    action = approve(action=edited, by=back, digest=edited.digest)
+    versions.return_to_review(action, binding.requirement_of(action))
+    by = here.people.principal(here.people.may)
+    with pytest.raises(Denied, match="edited this action"):
+        approve(action=action, by=by, digest=action.digest)
+
+
+def test_where_no_second_person_is_asked_for_every_editor_has_a_vote(here: Scene) -> None:
+    rule(here, "true", "require_approval", quorum=2, edit_needs_second=False)
+    edited = changed(here, here.ask())
+    second = here.people.principal(here.people.second)
+    again = approve(
+        action=edited, by=second, digest=edited.digest, arguments={"note": "third"}
+    )  # fmt: skip
+    by = here.people.principal(here.people.may)
+    assert approve(action=again, by=by, digest=again.digest).status == ActionStatus.APPROVED
+
+
+def test_the_editors_are_asked_for_once_however_many_people_decide(here: Scene) -> None:
+    second_needed(here)
+    edited = changed(here, here.ask())
+    for _ in range(5):
+        person(here.environment, Role.REVIEWER)
+    with CaptureQueriesContext(connection) as caught:
+        assert len(eligible_reviewers(edited)) > 5
+    told = [query for query in caught if "approvals_actionversion" in query["sql"]]
+    assert len(told) == 1
 
 
 def test_unchanged_arguments_are_no_edit(here: Scene) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from approvals.models import Action, Approval, BreakGlass
-from approvals.services import approve, break_glass, review_break_glass, save_policy, undo
+from approvals.services import approve, break_glass, edit, review_break_glass, save_policy, undo
 from approvals.states import ActionStatus
 from audit.models import AuditRecord
 from gateway.lib.errors import Conflict, Denied, Refused, StaleState
@@ -81,6 +81,17 @@ def test_who_may_not_cannot(here):
     with pytest.raises(Denied, match="answer for"):
         alone(here, action)
     assert not BreakGlass.objects.exists()
+
+
+def test_who_edited_it_cannot_whoever_edited_it_since(here):
+    action = here.ask()
+    for who, note in ((here.people.admin, "theirs"), (here.people.may, "theirs.")):
+        by = here.people.principal(who)
+        action = edit(action=action, by=by, digest=action.digest, arguments={"note": note})
+    with pytest.raises(Denied, match="edited"):
+        alone(here, action)
+    other = here.people.principal(person(here.environment, Role.ADMIN))
+    assert alone(here, action, by=other).status == ActionStatus.APPROVED
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 2001])

@@ -47,12 +47,14 @@ def test_a_kept_version_cannot_be_rewritten() -> None:
     assert ActionVersion.objects.get().effect != "Something else"
 
 
-def test_the_last_editor_leaves_the_approval_to_somebody_else_but_may_reject(
-    people: People,
+@pytest.mark.parametrize("later", [[], ["admin"], ["admin", "owner"]])
+def test_every_editor_leaves_the_approval_to_somebody_else_but_may_reject(
+    people: People, later: list[str]
 ) -> None:
+    editors = [people.may, *(getattr(people, who) for who in later)]
     requirement = Requirement(reviewers=("role:reviewer",), edit_needs_second=True)
     action: Action = ActionFactory(
-        environment=people.environment, requirement=requirement.as_dict(), editor=people.may
+        environment=people.environment, requirement=requirement.as_dict(), edited_by=editors
     )
     by = people.principal(people.may)
     with pytest.raises(Denied, match="edited this action") as refused:

@@ -57,7 +57,7 @@ def actions(people: People) -> Iterator[Action]:
     for requirement, behind in product(REQUIREMENTS, [None, people.may, people.second]):
         more: dict[str, Any] = {}
         if behind is not None:
-            more = {"run_starter_id": behind.pk, "editor": behind}
+            more = {"run_starter_id": behind.pk, "edited_by": [behind, people.admin]}
         yield ActionFactory(environment=people.environment, requirement=requirement, **more)
         member = people.member(behind) if behind else None
         agent = AgentFactory(environment=people.environment, owner=member)
@@ -97,6 +97,17 @@ def test_the_query_and_the_services_agree_about_everybody(
         assert set(waiting_for(user, people.environment)) == wanted, user
         total += len(wanted)
     assert total > 50
+
+
+def test_what_somebody_edited_before_another_did_is_not_theirs_to_decide(people: People) -> None:
+    asked = {"reviewers": ["role:reviewer"], "edit_needs_second": True}
+    editors = [people.may, people.second]
+    ActionFactory(environment=people.environment, requirement=asked, edited_by=editors)
+    free = {"reviewers": ["role:reviewer"]}
+    action = ActionFactory(environment=people.environment, requirement=free, edited_by=editors)
+    for editor in editors:
+        assert list(waiting_for(editor, people.environment)) == [action]
+    assert waiting_for(people.admin, people.environment).count() == 2
 
 
 def test_what_an_older_release_stored_without_routes_waits_as_well(people: People) -> None:
