@@ -1,7 +1,6 @@
 """Read-only pages of policies, actions, approvals and executions.
 
-Arguments, requests and results are shown on the desk, where masked fields are revealed one by one
-and each reveal is recorded.
+Arguments, requests, previews and results are shown on the desk, which masks what they hide.
 """
 
 from django.contrib import admin
@@ -64,7 +63,9 @@ class ActionAdmin(ReadOnlyAdmin):
     list_filter = ("status", "risk")
     search_fields = ("tool_name", "correlation_id__exact", "call_id__exact", "digest__exact")
     date_hierarchy = "created_at"
-    hidden = ("arguments", "rendered", "result", "nonce")
+    hidden = (
+        "arguments", "rendered", "result", "nonce", "target", "affected", "before", "after",
+    )  # fmt: skip
 
 
 @admin.register(ActionVersion)
@@ -74,7 +75,7 @@ class ActionVersionAdmin(ReadOnlyAdmin):
     list_select_related = ("action", "made_by")
     list_filter = ("origin",)
     search_fields = ("digest__exact",)
-    hidden = ("arguments", "rendered", "nonce")
+    hidden = ("arguments", "rendered", "nonce", "target", "affected", "before", "after")
 
 
 @admin.register(Approval)

@@ -79,12 +79,11 @@ def call(execution: Execution) -> Outcome | NotSent:
 def _commit_sent(execution: Execution, *, renewing: bool) -> bool:
     """False where another action took its target meanwhile; StaleState where a worker took over."""
     action = execution.action
-    request = shown_request(action.rendered_value or {}, definition_of(action).sensitive)
     with transaction.atomic():
         if renewing and not renew(execution):
             return False
         move(
-            execution, ExecutionStatus.SENT, sent_at=Now(), request=request,
+            execution, ExecutionStatus.SENT, sent_at=Now(), request=shown_request(action) or {},
             looked_up=execution.looked_up,
         )  # fmt: skip
         trail.record_execution(

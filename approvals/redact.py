@@ -1,10 +1,16 @@
 """Masking of secret fields, each with a short fingerprint that stays the same (pure)."""
 
+import base64
+import binascii
 import hashlib
 import hmac
+import html
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeGuard
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from audit.canonical import JSON, NotCanonical, canonical
 from gateway.lib.pointer import pointer, steps
@@ -18,6 +24,11 @@ _SECRET_NAME = re.compile(
     r"|pin|cvv|cvc|card_number|pan|ssn|session_id|session_key|client_secret)$"
 )
 _MASKED = re.compile(r"\[masked [0-9a-f]{8}\]")
+# A shorter text stands by chance in every other one, and would garble them all.
+SHORTEST_INSIDE_CHARACTERS = 4
+_SEPARATOR = re.compile(r"([/?&=])")
+_ENCODED = re.compile(r"%([0-9A-Fa-f]{2})|(.)", re.DOTALL)
+Span = tuple[int, int, str]
 
 
 def redact(value: JSON, sensitive_paths: Iterable[str] = (), *, key: bytes = b"") -> JSON:
@@ -54,6 +65,101 @@ def restore(
     return restored
 
 
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What masking took out of a document; each value with the mask that stands there for it.
+
+    `inside` are texts that are looked for within others, in each form that they are written in;
+    `whole` those too short for that; `blocks` the objects and lists.
+    """
+
+    inside: Mapping[str, str]
+    whole: Mapping[str, str]
+    blocks: tuple[tuple[JSON, str], ...]
+
+
+def hidden_in(original: JSON, sensitive_paths: Iterable[str] = (), *, key: bytes = b"") -> Hidden:
+    """What `redact` hides of the document, to `hide` it wherever else it is said.
+
+    True, false, null and blank texts are never looked for: nobody could tell them from any other.
+    Nor is a short value that the document shows in the clear as well: its mask would tell it.
+    """
+    shown = redact(original, sensitive_paths, key=key)
+    behind = [(mark, value) for mark, value in _behind(shown, original) if not is_mask(value)]
+    said = [(text, mark) for mark, value in behind for text in _texts(value)]
+    clear = set(_texts(shown))
+    return Hidden(
+        inside={form: mark for text, mark in said if _is_long(text) for form in _forms(text)},
+        whole={text: mark for text, mark in said if not _is_long(text) and text not in clear},
+        blocks=tuple((value, mark) for mark, value in behind if isinstance(value, dict | list)),
+    )
+
+
+def hide(value: JSON, hidden: Hidden, *, is_whole: bool = False) -> JSON:
+    """A copy with the mask of each hidden value that a text, a number or a name says.
+
+    Short values count where they are all that is said, and only with `is_whole`: in the request
+    that was made of them. What a service says on its own may well be a small number, too.
+    """
+    if isinstance(value, dict | list | tuple):
+        for block, mark in hidden.blocks:
+            if block and block == value:
+                return mark
+    if isinstance(value, dict):
+        found: dict[str, JSON] = {}
+        for name, inner in value.items():
+            safe = hide_text(name, hidden)
+            # Two members stay two, whatever their names hide.
+            safe = f"{safe} ({len(found) + 1})" if safe in found else safe
+            found[safe] = hide(inner, hidden, is_whole=is_whole)
+        return found
+    if isinstance(value, list | tuple):
+        return [hide(inner, hidden, is_whole=is_whole) for inner in value]
+    text = _text(value)
+    if is_whole and text in hidden.whole:
+        return hidden.whole[text]
+    # Another number that only has the same digits in it is another number.
+    return hide_text(value, hidden) if isinstance(value, str) else hidden.inside.get(text, value)
+
+
+def hide_text(text: str, hidden: Hidden) -> str:
+    """The text with a mask wherever a hidden value stands in it, percent-encoded or not."""
+    if not text or not hidden.inside:
+        return text
+    # What is masked already stays as it is, whatever its letters say.
+    pieces = re.split(f"({_MASKED.pattern})", text)
+    pieces[::2] = [_covered(piece, [*_spans(piece, hidden)]) for piece in pieces[::2]]
+    return "".join(pieces)
+
+
+def hide_url(url: str, hidden: Hidden) -> str:
+    """The address with masks in path and query; where it goes is the tool's, and stays readable."""
+    host = urlsplit(url).netloc
+    before, _, after = url.partition(host) if host else ("", "", url)
+    return before + host + hide_form(after, hidden)
+
+
+def hide_form(text: str, hidden: Hidden) -> str:
+    """The path and query, or the form, with masks also for short values that stand alone."""
+    pieces = _SEPARATOR.split(hide_text(text, hidden))
+    for at in range(0, len(pieces), 2):
+        is_name = pieces[at + 1 : at + 2] == ["="]
+        for plain in () if is_name else (unquote(pieces[at]), unquote_plus(pieces[at])):
+            if plain in hidden.whole:
+                pieces[at] = hidden.whole[plain]
+    return "".join(pieces)
+
+
+def hide_base64(text: str, hidden: Hidden) -> str:
+    """Bytes in base64: a mask in the place of all of them where they hold a hidden value."""
+    raw = _bytes(text)
+    for value, mark in hidden.inside.items():
+        given = _bytes(value)
+        if raw is not None and (value.encode() in raw or (given and given in raw)):
+            return mark
+    return text
+
+
 def is_secret_name(name: str) -> bool:
     """Whether a key of this name usually holds a secret."""
     snake = _SEPARATORS.sub("_", _CAMEL.sub("_", name)).strip("_").lower()
@@ -77,8 +183,10 @@ def is_mask(value: JSON) -> TypeGuard[str]:
 
 
 def has_mask(value: JSON) -> bool:
-    """Whether such a text stands anywhere in the value."""
-    return is_mask(value) or any(has_mask(inner) for _, inner in _inner(value))
+    """Whether such a text stands anywhere in the value, also within another text."""
+    if isinstance(value, str):
+        return _MASKED.search(value) is not None
+    return any(has_mask(inner) for _, inner in _inner(value))
 
 
 def _inner(value: JSON) -> Iterator[tuple[str | int, JSON]]:
@@ -96,6 +204,86 @@ def _behind(shown: Any, original: Any) -> Iterator[tuple[str, JSON]]:
         return
     for step, inner in _inner(shown):
         yield from _behind(inner, original[step])
+
+
+def _texts(value: JSON) -> Iterator[str]:
+    """What the texts and numbers of a value say."""
+    for _, inner in _inner(value):
+        yield from _texts(inner)
+    if not isinstance(value, dict | list | tuple) and (text := _text(value)).strip():
+        yield text
+
+
+def _text(value: JSON) -> str:
+    """A text or number as it is written; nothing for true, false and null."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    try:
+        return canonical(value).decode()
+    except NotCanonical:
+        return repr(value)
+
+
+def _is_long(text: str) -> bool:
+    return len(text.strip()) >= SHORTEST_INSIDE_CHARACTERS
+
+
+def _forms(text: str) -> set[str]:
+    """The text as it is, within JSON, and within HTML."""
+    quoted = (json.dumps(text, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False))
+    return {text, html.escape(text), *quoted}
+
+
+def _bytes(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _spans(text: str, hidden: Hidden) -> Iterator[Span]:
+    """Where in the text a hidden value begins and ends, and its mask."""
+    for form, mark in hidden.inside.items():
+        yield from ((at, at + len(form), mark) for at in _places(text, form))
+    for has_plus, plain in ((False, unquote(text)), (True, unquote_plus(text))):
+        found = [form for form in hidden.inside if plain != text and form in plain]
+        if not found:
+            continue
+        raw, begins = _decoded(text, has_plus=has_plus)
+        for form in found:
+            needle = form.encode("utf-8", "surrogatepass")
+            for at in _places(raw, needle):
+                yield begins[at], begins[at + len(needle)], hidden.inside[form]
+
+
+def _places(text: Any, needle: Any) -> Iterator[int]:
+    at = text.find(needle)
+    while at >= 0:
+        yield at
+        at = text.find(needle, at + len(needle))
+
+
+def _decoded(text: str, *, has_plus: bool) -> tuple[bytes, list[int]]:
+    """The bytes that a percent-encoded text stands for, and where in it each of them begins."""
+    raw, begins = bytearray(), []
+    for match in _ENCODED.finditer(text):
+        plain = " " if has_plus and match[2] == "+" else match[2]
+        piece = bytes.fromhex(match[1]) if match[1] else plain.encode("utf-8", "surrogatepass")
+        raw += piece
+        begins += [match.start()] * len(piece)
+    return bytes(raw), [*begins, len(text)]
+
+
+def _covered(text: str, spans: list[Span]) -> str:
+    """The text with each span's mask in its place; what overlaps is one span, of the longest."""
+    shown, done = "", 0
+    for begin, end, mark in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if begin >= done:
+            shown += text[done:begin] + mark
+        done = max(done, end)
+    return shown + text[done:]
 
 
 def _restored(edited: JSON, known: Mapping[str, JSON], path: tuple[str | int, ...]) -> JSON:

@@ -7,7 +7,13 @@ from rest_framework import serializers
 
 from approvals.models import Action, ActionVersion, Approval, Comment, Execution, RunAgain
 from approvals.services.compensating import undone_by
-from approvals.services.masking import shown_arguments, shown_request
+from approvals.services.masking import (
+    shown,
+    shown_affected,
+    shown_arguments,
+    shown_request,
+    shown_target,
+)
 from approvals.services.rerunning import open_order
 from approvals.services.switching import stopping
 from approvals.states import ActionStatus
@@ -98,7 +104,7 @@ class ActionOut(serializers.Serializer[Action]):
     tags = serializers.JSONField()
     effect = serializers.CharField()
     risk = serializers.CharField()
-    target = serializers.ListField(child=serializers.CharField())
+    target = serializers.SerializerMethodField()
     rule = serializers.CharField()
     requirement = serializers.JSONField(allow_null=True)
     code = serializers.CharField()
@@ -130,6 +136,10 @@ class ActionOut(serializers.Serializer[Action]):
     def get_effective_arguments(self, action: Action) -> Any:
         """The same where a reviewer changed them, else null: what the agent asked then differs."""
         return shown_arguments(action) if action.has_other_arguments else None
+
+    def get_target(self, action: Action) -> list[str]:
+        """What is touched, `kind:id`; what the arguments hide is masked in it."""
+        return shown_target(action)
 
     def get_run(self, action: Action) -> str | None:
         """The run's id, if it belongs to one."""
@@ -167,13 +177,17 @@ class VersionOut(serializers.Serializer[ActionVersion]):
     comment = serializers.CharField()
     arguments = serializers.SerializerMethodField()
     effect = serializers.CharField()
-    target = serializers.ListField(child=serializers.CharField())
+    target = serializers.SerializerMethodField()
     requirement = serializers.JSONField(allow_null=True)
     digest = serializers.CharField()
 
     def get_arguments(self, version: ActionVersion) -> Any:
         """The arguments of this version, sensitive ones masked."""
         return shown_arguments(version)
+
+    def get_target(self, version: ActionVersion) -> list[str]:
+        """What is touched, `kind:id`; what the arguments hide is masked in it."""
+        return shown_target(version)
 
 
 class ActionDetailOut(ActionOut):
@@ -183,9 +197,9 @@ class ActionDetailOut(ActionOut):
     stopped_by = serializers.SerializerMethodField()
     run_again = serializers.SerializerMethodField()
     undone_by = serializers.SerializerMethodField()
-    affected = serializers.JSONField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    affected = serializers.SerializerMethodField()
+    before = serializers.SerializerMethodField()
+    after = serializers.SerializerMethodField()
     previewed_at = serializers.DateTimeField(allow_null=True)
     trace = serializers.JSONField()
     policy_hash = serializers.CharField()
@@ -217,10 +231,19 @@ class ActionDetailOut(ActionOut):
 
     def get_request(self, action: Action) -> Any:
         """The exact request without secrets; a body that holds masked members is text as well."""
-        rendered = action.rendered_value
-        if rendered is None:
-            return None
-        return shown_request(rendered, sensitive_of(action))
+        return shown_request(action)
+
+    def get_affected(self, action: Action) -> Any:
+        """Who and what the live read found."""
+        return shown_affected(action)
+
+    def get_before(self, action: Action) -> Any:
+        """The state that the live read found; what the arguments hide is masked in it."""
+        return shown(action, action.before)
+
+    def get_after(self, action: Action) -> Any:
+        """The same after the action."""
+        return shown(action, action.after)
 
     def get_undone_by(self, action: Action) -> str | None:
         """The action that takes it back, or is about to."""
@@ -236,11 +259,6 @@ class ActionDetailOut(ActionOut):
     def get_stopped_by(self, action: Action) -> list[str]:
         """The scopes whose kill switch keeps it from being carried out now."""
         return [] if action.is_settled else [switch.scope for switch in stopping(action)]
-
-
-def sensitive_of(action: Action) -> list[str]:
-    """The paths of the tool's arguments that are never shown."""
-    return list(action.tool_version.sensitive) if action.tool_version else []
 
 
 class ActionIn(StrictFields):

@@ -18,7 +18,7 @@ from approvals.execution.looking import NotSent, lost_before, may_go_on
 from approvals.models import Action, Execution
 from approvals.services import drifting, remembering, spending, targets, trail
 from approvals.services.definitions import definition_of
-from approvals.services.masking import masked
+from approvals.services.masking import shown
 from approvals.services.reconciling import LOOKED_UP
 from approvals.states import ActionStatus, ExecutionStatus
 from audit.actions import AuditAction
@@ -52,6 +52,7 @@ CLOSED_AS = {
 def finish(execution: Execution, outcome: Outcome | NotSent) -> None:
     """Commit what came of it, if this attempt is still the newest one."""
     again = None
+    outcome = _safe(execution.action, outcome)
     if isinstance(outcome, NotSent) and outcome.reason == "target_drifted":
         again = drifting.asked_anew(execution.action, outcome.preview)
     with transaction.atomic():
@@ -68,6 +69,13 @@ def finish(execution: Execution, outcome: Outcome | NotSent) -> None:
             _repeat(execution, outcome, lost=lost)
         else:
             _settle(execution, outcome, lost=lost)
+
+
+def _safe(action: Action, outcome: Outcome | NotSent) -> Outcome | NotSent:
+    """The same with words that repeat nothing hidden: a service may say what it was sent."""
+    if isinstance(outcome, NotSent):
+        return replace(outcome, detail=shown(action, outcome.detail))
+    return replace(outcome, error=shown(action, outcome.error))
 
 
 def _release(execution: Execution, held: NotSent, *, lost: Execution | None) -> None:
@@ -205,7 +213,7 @@ def _move_as(action: Action, to: ActionStatus, outcome: Outcome) -> None:
     mismatch = remembering.mismatch(version, outcome.result) if did_succeed else ""
     move_final(
         action, to, code=outcome.reason or str(to), reason=outcome.error,
-        result=masked(outcome.result, version.sensitive), result_mismatch=mismatch,
+        result=shown(action, outcome.result), result_mismatch=mismatch,
     )  # fmt: skip
 
 
@@ -213,11 +221,12 @@ def _close(execution: Execution, status: ExecutionStatus, outcome: Outcome) -> N
     reply = outcome.response
     response = None
     if reply is not None:
-        response = {"status": reply.status, "headers": dict(reply.headers), "body": reply.body}
-    move(
-        execution, status, finished_at=Now(), error=outcome.error,
-        response=masked(response, definition_of(execution.action).sensitive),
-    )  # fmt: skip
+        response = {
+            "status": reply.status,
+            "headers": shown(execution.action, dict(reply.headers)),
+            "body": shown(execution.action, reply.body),
+        }
+    move(execution, status, finished_at=Now(), error=outcome.error, response=response)
     trail.record_execution(
         execution, CLOSED_AS[status], http_status=reply.status if reply else None,
         reason=outcome.reason,

@@ -9,7 +9,7 @@ from typing import Any
 
 from approvals.policy.engine import Evaluation, PolicyRule
 from approvals.policy.rules import VARIABLES
-from approvals.redact import is_mask
+from approvals.redact import has_mask
 from gateway.lib.pointer import pointer
 
 Path = tuple[str, ...]
@@ -40,7 +40,7 @@ def _path(source: str, start: re.Match[str]) -> Path:
 
 
 def masked_in(facts: Mapping[str, Any]) -> set[Path]:
-    """Where stored facts hold a mask in the place of a value."""
+    """Where stored facts hold a mask in the place of a value, or of a part of it."""
     return set(_masks(facts, ()))
 
 
@@ -51,7 +51,7 @@ def _masks(value: Any, at: Path) -> Iterator[Path]:
     elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
             yield from _masks(inner, (*at, str(index)))
-    elif is_mask(value):
+    elif has_mask(value):
         yield at
 
 

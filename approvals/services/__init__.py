@@ -10,7 +10,13 @@ from approvals.services.delegating import delegate, revoke_delegation, substitut
 from approvals.services.due import escalate_due, expire_due, remind_due, sweep
 from approvals.services.editing import edit
 from approvals.services.emergencies import break_glass, review_break_glass, unreviewed
-from approvals.services.masking import masked_columns, shown_arguments
+from approvals.services.masking import (
+    effect_sentence,
+    masked_columns,
+    shown_affected,
+    shown_arguments,
+    shown_target,
+)
 from approvals.services.people import deciders_of
 from approvals.services.policies import change_policy, move_policy, restore, save_policy
 from approvals.services.proposing import propose
@@ -78,6 +84,7 @@ __all__ = [
     "confirm_again",
     "delegate",
     "edit",
+    "effect_sentence",
     "eligible_reviewers",
     "deciders_of",
     "escalate_due",
@@ -121,7 +128,9 @@ __all__ = [
     "set_kill_switch",
     "stop_everywhere",
     "shortfall",
+    "shown_affected",
     "shown_arguments",
+    "shown_target",
     "snooze",
     "snoozed",
     "stopped_here",

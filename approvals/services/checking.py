@@ -1,6 +1,7 @@
 """What speaks against a call before any rule is asked: tool, scope, schema, request."""
 
 from approvals.findings import Finding, Ruling
+from approvals.services.masking import effect_sentence, masked
 from approvals.services.wishes import Wish
 from gateway.agents import services as agents
 from gateway.connectors import registry
@@ -46,10 +47,11 @@ def _render(wish: Wish, version: ToolVersion) -> None:
     try:
         connector = registry.connector(version.connector)
         wish.rendered = connector.render(version.config, version.operation, wish.arguments)
-        wish.effect = render.render_effect(version.effect, wish.arguments)
+        wish.effect = effect_sentence(version, wish.arguments)
         wish.target = _target(version.affected, wish)
     except (render.RenderError, Unknown, CelError, CelRuntimeError) as error:
-        wish.findings.append(Finding("render", "invalid", str(error), Ruling.INVALID))
+        text = masked(str(error), of=wish.arguments, paths=version.sensitive)
+        wish.findings.append(Finding("render", "invalid", text, Ruling.INVALID))
 
 
 def _target(affected: str, wish: Wish) -> list[str]:

@@ -68,8 +68,9 @@ def _conflict(action: Action) -> Conflict:
 def _arguments(action: Action) -> dict[str, Any]:
     """The arguments of the call and what it gave; what was masked of that is not known any more."""
     arguments = copy.deepcopy(action.arguments_value) or {}
-    if action.code != "reconciled" and action.result is not None:
-        arguments[RESULT] = _known(action.result)
+    known = None if _is_hidden(action.result) else _known(action.result)
+    if action.code != "reconciled" and known is not None:
+        arguments[RESULT] = known
     return dict(arguments)
 
 

@@ -14,14 +14,13 @@ from approvals.models import Action
 from approvals.policy import engine
 from approvals.requirement import Requirement
 from approvals.services import binding, granted, reading, selecting, spending
-from approvals.services.masking import masked
+from approvals.services.masking import masked_facts, shown
 from approvals.services.previewing import Preview
 from approvals.services.routing import routed
 from approvals.services.seeing import facts_of
 from approvals.services.wishes import Wish
 from approvals.states import ActionStatus
 from gateway.lib.clock import database_now
-from gateway.lib.pointer import pointer, steps
 
 EXECUTE_WITHIN = timedelta(hours=24)
 GRANTED = "granted"
@@ -38,9 +37,12 @@ def judge(
         seen = facts_of(action, wish, preview, event_facts=event_facts, now=timezone.now())
         evaluation = engine.evaluate(selection.rules, seen)
         wish.shadows = selecting.watch(selection, action, facts=seen, applied=evaluation)
-        hidden = [pointer(("args", *steps(path))) for path in wish.sensitive]
-        action.facts = masked(seen, hidden)
-        action.trace = selection.trace_of(evaluation)
+        action.facts = masked_facts(seen, wish.arguments, wish.sensitive)
+        # An error of an expression may name what it stumbled over.
+        action.trace = [
+            {**line, "detail": shown(action, line["detail"])} if line["detail"] else line
+            for line in selection.trace_of(evaluation)
+        ]
         action.policy_hash = engine.rules_hash(selection.rules)
         action.rule = evaluation.rule_name
         if wish.run and wish.tool_name in wish.run.require_approval_for:
@@ -86,7 +88,8 @@ def _readable(wish: Wish, verdict: Verdict) -> Verdict:
 
 
 def _apply(action: Action, verdict: Verdict) -> None:
-    action.status, action.code, action.reason = verdict.status, verdict.code, verdict.reason
+    action.status, action.code = verdict.status, verdict.code
+    action.reason = shown(action, verdict.reason)
     action.refusal = verdict.data
     if verdict.requirement:
         action.requirement = verdict.requirement.as_dict()

@@ -1,19 +1,45 @@
-"""Masking with this deployment's key, so that a mask's fingerprint cannot be guessed back."""
+"""Masking with this deployment's key, so that a mask's fingerprint cannot be guessed back.
+
+What an argument's path hides is hidden by its value as well: a request, a sentence, a preview and
+an answer may say it again in any place.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from approvals.models import Action, ActionVersion
-from approvals.redact import redact, restore
+from approvals.redact import (
+    Hidden,
+    hidden_in,
+    hide,
+    hide_base64,
+    hide_form,
+    hide_text,
+    hide_url,
+    redact,
+    restore,
+)
 from audit.canonical import canonical
 from gateway.lib.pointer import pointer, steps
 from gateway.lib.sealing import mask_key
+from gateway.tools.models import ToolVersion
+from gateway.tools.render import render_effect
+
+FORM = "application/x-www-form-urlencoded"
+# What a definition says of a request; no argument gets there.
+FIXED = ("kind", "method")
+ARGUMENTS = "arguments"
 
 
-def masked(value: Any, paths: Iterable[str] = ()) -> Any:
-    """A copy with secrets and the named sensitive paths masked."""
-    return redact(value, paths, key=mask_key())
+def masked(value: Any, paths: Iterable[str] = (), *, of: Any = None) -> Any:
+    """A copy with secrets and the named sensitive paths masked.
+
+    `of` are a call's arguments: what the paths hide of them is masked wherever the value says it.
+    """
+    named = list(paths)
+    safe = redact(value, named, key=mask_key())
+    return safe if of is None else hide(safe, _hidden(of, named))
 
 
 def unmasked(edited: Any, original: Any, paths: Iterable[str] = ()) -> Any:
@@ -23,35 +49,133 @@ def unmasked(edited: Any, original: Any, paths: Iterable[str] = ()) -> Any:
 
 def shown_arguments(row: Action | ActionVersion) -> Any:
     """The arguments as people and agents see them; None where they had two meanings."""
-    sensitive = row.tool_version.sensitive if row.tool_version else ()
-    return masked(row.arguments_value, sensitive)
+    return masked(row.arguments_value, sensitive_of(row))
+
+
+def shown_affected(action: Action) -> list[dict[str, Any]]:
+    """Who and what a live read found to be affected, as people and agents see it."""
+    return _named(action.affected, _hidden(action.arguments_value, sensitive_of(action)))
+
+
+def shown_target(row: Action | ActionVersion) -> list[str]:
+    """The texts that say what is touched, `kind:id` or method and address, as people see them."""
+    hidden = _hidden(row.arguments_value, sensitive_of(row))
+    return [_target(text, hidden) for text in row.target]
+
+
+def shown(row: Action | ActionVersion, value: Any) -> Any:
+    """A part of the action that its arguments may stand in, as people and agents see it."""
+    return masked(value, sensitive_of(row), of=row.arguments_value)
+
+
+def sensitive_of(row: Action | ActionVersion) -> list[str]:
+    """The paths of the tool's arguments that are never shown."""
+    return list(row.tool_version.sensitive) if row.tool_version else []
+
+
+def effect_sentence(version: ToolVersion, arguments: Any) -> str:
+    """What a call will do, in words that hide what its arguments hide."""
+    text = render_effect(version.effect, masked(arguments, version.sensitive) or {})
+    return hide_text(text, _hidden(arguments, version.sensitive))
+
+
+def masked_facts(seen: dict[str, Any], arguments: Any, sensitive: Iterable[str]) -> dict[str, Any]:
+    """What the rules saw, as it is stored and shown: arguments and who is affected are masked."""
+    paths = list(sensitive)
+    safe = masked(seen, [pointer(("args", *steps(path))) for path in paths])
+    if "affected" in safe:
+        safe["affected"] = _named(safe["affected"], _hidden(arguments, paths))
+    return dict(safe)
 
 
 def masked_columns(values: dict[str, Any], paths: Iterable[str]) -> dict[str, Any]:
-    """A row's columns, masked wherever they hold the arguments, whole or as a request's body."""
-    places = (("arguments",), ("rendered", "arguments"), ("rendered", "body"), ("facts", "args"))
-    return masked(values, [pointer((*place, *steps(path))) for path in paths for place in places])
-
-
-def in_request(paths: Iterable[str]) -> list[str]:
-    """Paths of arguments, and the same places where a request holds the arguments as they are."""
+    """A row's columns, masked wherever they hold the arguments or repeat what those hide."""
     named = list(paths)
-    return [*named, *(pointer(("arguments", *steps(path))) for path in named)]
+    places = ((ARGUMENTS,), ("rendered", ARGUMENTS), ("rendered", "body"), ("facts", "args"))
+    safe = masked(values, [pointer((*place, *steps(path))) for path in named for place in places])
+    hidden = _hidden(values.get(ARGUMENTS), named)
+    for name, value in safe.items():
+        if name == "rendered" and isinstance(value, dict):
+            safe[name] = _hidden_in_request(value, hidden)
+        elif name == "target":
+            safe[name] = [_target(text, hidden) for text in value or ()]
+        elif name != ARGUMENTS:
+            safe[name] = hide(value, hidden)
+    return dict(safe)
 
 
-def shown_request(rendered: Any, sensitive: Iterable[str]) -> Any:
-    """The exact request, without its secrets; a body that holds masked members is text as well."""
-    paths = list(sensitive)
+def shown_request(action: Action) -> dict[str, Any] | None:
+    """The exact request, without its secrets and whatever the arguments hide; None without one.
+
+    A body that holds masked members is text as well; one without any stays byte for byte.
+    """
+    rendered, paths = action.rendered_value, sensitive_of(action)
+    if rendered is None:
+        return None
     if isinstance(body := rendered.get("body"), str):
         rendered = {**rendered, "body": _masked_text(body, paths)}
-    return masked(rendered, in_request(paths))
+    named = [pointer((ARGUMENTS, *steps(path))) for path in paths]
+    # The parts of an HTTP request are its own, whatever an argument is called.
+    named += paths if rendered.get("kind") != "http" else []
+    return _hidden_in_request(masked(rendered, named), _hidden(action.arguments_value, paths))
+
+
+def _hidden(arguments: Any, paths: Iterable[str]) -> Hidden:
+    return hidden_in(arguments, paths, key=mask_key())
+
+
+def _named(rows: Iterable[dict[str, Any]], hidden: Hidden) -> list[dict[str, Any]]:
+    return [
+        {name: hide(said, hidden, is_whole=name != "kind") for name, said in row.items()}
+        for row in rows
+    ]
+
+
+def _target(text: str, hidden: Hidden) -> str:
+    method, _, url = text.partition(" ")
+    if "://" in url:
+        return f"{method} {hide_url(url, hidden)}"
+    kind, colon, id = text.partition(":")
+    return f"{kind}:{hide(id, hidden, is_whole=True)}" if colon else str(hide(text, hidden))
+
+
+def _hidden_in_request(request: dict[str, Any], hidden: Hidden) -> dict[str, Any]:
+    is_form = FORM in str(request.get("headers")).lower()
+    return {
+        name: _hidden_part("form" if name == "body" and is_form else name, part, hidden)
+        for name, part in request.items()
+    }
+
+
+def _hidden_part(name: str, part: Any, hidden: Hidden) -> Any:
+    if name in FIXED:
+        return part
+    if isinstance(part, str) and name in AS_TEXT:
+        return AS_TEXT[name](part, hidden)
+    # A bare number beside the parts is a bound of the definition, such as `max_rows`.
+    return hide(part, hidden, is_whole=isinstance(part, dict | list))
 
 
 def _masked_text(text: str, sensitive: list[str]) -> str:
-    """The text byte for byte where nothing in it is secret."""
+    return _changed(text, lambda value: masked(value, sensitive)) or text
+
+
+def _hidden_text(text: str, hidden: Hidden) -> str:
+    found = _changed(text, lambda value: hide(value, hidden, is_whole=True))
+    return hide_text(text, hidden) if found is None else found
+
+
+def _changed(text: str, change: Callable[[Any], Any]) -> str | None:
+    """JSON with the change made, byte for byte where it makes none; None of any other text."""
     try:
         value = json.loads(text)
     except ValueError:
-        return text
-    safe = masked(value, sensitive)
+        return None
+    safe = change(value)
     return text if safe == value else canonical(safe).decode()
+
+
+# How the parts of a request are read that are text; any other is plain text.
+AS_TEXT: dict[str, Callable[[str, Hidden], str]] = {
+    "url": hide_url, "form": hide_form, "body": _hidden_text, "body_base64": hide_base64,
+}  # fmt: skip

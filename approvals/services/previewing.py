@@ -65,7 +65,7 @@ def preview_of(
             )  # fmt: skip
             return read(version, request, lists=lists)
     except (DomainError, CannotUnseal) as error:
-        return _unread(version, error)
+        return _unread(version, error, arguments)
 
 
 def read(
@@ -76,7 +76,7 @@ def read(
     try:
         found = registry.connector(version.connector).preview(asked)
     except (OutsideError, DomainError) as error:
-        return _unread(version, error)
+        return _unread(version, error, request.arguments)
     if found is None:
         return None
     return Preview(
@@ -90,10 +90,11 @@ def read(
     )
 
 
-def _unread(version: ToolVersion, error: Exception) -> Preview:
-    log.warning("preview_failed", tool=version.tool.name, reason=str(error))
+def _unread(version: ToolVersion, error: Exception, arguments: Any) -> Preview:
+    said = masked(str(error), of=arguments, paths=version.sensitive)
+    log.warning("preview_failed", tool=version.tool.name, reason=said)
     again_in_s = None
     if isinstance(error, OutsideError) and error.reason in NOT_OUR_TURN:
         again_in_s = error.retry_after
-    detail = f"The present state could not be read: {error}"[:300]
+    detail = f"The present state could not be read: {said}"[:300]
     return Preview(error=detail, again_in_s=again_in_s)

@@ -21,7 +21,9 @@ from approvals.services import (
     versions,
 )
 from approvals.services.alone import stands_alone
+from approvals.services.masking import shown
 from approvals.services.routing import routed
+from approvals.services.seeing import affected_of
 from approvals.states import ActionStatus
 from audit.actions import AuditAction
 from gateway.agents import services as agents
@@ -100,7 +102,7 @@ def _policy_agrees(action: Action) -> bool:
     seen = _facts_now(action)
     verdict = engine.evaluate(rules, seen)
     if verdict.verdict == "deny":
-        reason = verdict.reason or "Policy denies it now."
+        reason = shown(action, verdict.reason) or "Policy denies it now."
         _end(action, ActionStatus.DENIED, "denied", reason)
         return False
     stored = Requirement.from_dict(action.requirement) if action.requirement else None
@@ -149,7 +151,8 @@ def _facts_now(action: Action) -> dict[str, Any]:
     """The stored facts at the present time: rules about hours hold when it runs, too."""
     stored = {name: action.facts.get(name, {}) for name in engine.VARIABLES}
     stored.pop("time")
-    stored["args"] = action.arguments_value
+    # These two are masked in what is stored.
+    stored["args"], stored["affected"] = action.arguments_value, affected_of(action)
     return facts.build(now=timezone.now(), time_zone=action.environment.tenant.time_zone, **stored)
 
 

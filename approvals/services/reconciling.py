@@ -8,7 +8,7 @@ from approvals.models import Action, Execution
 from approvals.services import remembering, spending, trail
 from approvals.services.definitions import can_look_up, definition_of
 from approvals.services.locking import attempt, lock, touch
-from approvals.services.masking import masked
+from approvals.services.masking import shown
 from approvals.services.outside import account_of, connector_request
 from approvals.services.remembering import Memory
 from approvals.states import ActionStatus, ExecutionStatus
@@ -110,7 +110,7 @@ def _told(action: Action, memory: Memory) -> dict[str, Any]:
         return {"code": LOOKED_UP, "reason": memory.detail}
     version = definition_of(action)
     return {
-        "code": "", "reason": "", "result": masked(outcome.result, version.sensitive),
+        "code": "", "reason": "", "result": shown(action, outcome.result),
         "result_mismatch": remembering.mismatch(version, outcome.result),
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from approvals.models import Action
 from approvals.services.definitions import definition_of
-from approvals.services.masking import masked
+from approvals.services.masking import shown
 from gateway.connectors import registry
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus, Searchable
 from gateway.http.errors import OutsideError
@@ -40,12 +40,18 @@ class Memory:
             "at": timezone.now().isoformat(),
             "status": self.outcome.status.value if self.outcome else None,
             "detail": self.detail[:300],
-            "result": masked(result, definition_of(action).sensitive),
+            "result": shown(action, result),
         }
 
 
 def look_up(action: Action, request: ConnectorRequest) -> Memory:
     """Ask under the request's key. Never raises for what the outside, or a connector, does."""
+    memory = _asked(action, request)
+    outcome = memory.outcome and replace(memory.outcome, error=shown(action, memory.outcome.error))
+    return replace(memory, outcome=outcome, detail=shown(action, memory.detail))
+
+
+def _asked(action: Action, request: ConnectorRequest) -> Memory:
     version = definition_of(action)
     connector = registry.connector(version.connector)
     if not isinstance(connector, Searchable):

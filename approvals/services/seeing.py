@@ -90,7 +90,7 @@ def facts_of(
         event=event_facts,
         budget=budgets.as_facts(wish.standings),
         history=_history(action, now),
-        affected=_affected(wish, preview),
+        affected=affected_of(action),
         sensitive=_sensitive(wish, preview),
     )
 
@@ -104,13 +104,13 @@ def _environment(environment: Environment) -> dict[str, str]:
     }
 
 
-def _affected(wish: Wish, preview: Preview | None) -> list[dict[str, str]]:
+def affected_of(action: Action) -> list[dict[str, str]]:
     """Who and what is touched: as the tool's expression says, and as the live read found."""
-    version = wish.tool.current if wish.tool else None
+    version = action.tool_version
     named = (
-        [text.partition(":")[::2] for text in wish.target] if version and version.affected else []
+        [text.partition(":")[::2] for text in action.target] if version and version.affected else []
     )
-    read = [(row["kind"], row["id"]) for row in preview.affected] if preview else []
+    read = [(row["kind"], row["id"]) for row in action.affected]
     return [{"kind": kind, "id": id} for kind, id in dict.fromkeys([*named, *read])]
 
 

@@ -24,7 +24,7 @@ from approvals.policy.engine import Evaluation, PolicyRule, load_rules
 from approvals.policy.references import masked_in, uncertain
 from approvals.services import policies
 from approvals.services.checking import check
-from approvals.services.masking import masked
+from approvals.services.masking import masked_facts
 from approvals.services.seeing import facts_of
 from approvals.services.wishes import Wish, read_arguments
 from audit import services as audit
@@ -32,7 +32,6 @@ from audit.actions import AuditAction
 from audit.context import Target
 from gateway.agents.models import Agent
 from gateway.lib.errors import Refused
-from gateway.lib.pointer import pointer, steps
 from gateway.tenants.models import Environment
 from gateway.tenants.principals import Principal
 
@@ -162,15 +161,20 @@ def simulate_call(
     check(wish)
     lists = lists_of(environment, draft)
     action = Action(
-        environment=environment, agent=agent, tool_name=wish.tool_name, target=wish.target
+        environment=environment,
+        agent=agent,
+        tool_name=wish.tool_name,
+        target=wish.target,
+        tool_version=wish.tool.current if wish.tool else None,
     )
     sound = wish.is_sound and isinstance(wish.arguments, dict)
     moment = now or timezone.now()
     seen = facts_of(action, wish, None, event_facts={}, now=moment) if sound else {}
     result = _judged(lists, seen, findings=tuple(wish.findings), full=True)
-    hidden = [pointer(("args", *steps(path))) for path in wish.sensitive]
     _record(environment, draft, tool=wish.tool_name, change=result.change)
-    return Simulated(**{**vars(result), "facts": masked(seen, hidden)})
+    return Simulated(
+        **{**vars(result), "facts": masked_facts(seen, wish.arguments, wish.sensitive)}
+    )
 
 
 def replay(

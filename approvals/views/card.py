@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from approvals import services
 from approvals.models import Action, ShadowVerdict
+from approvals.services.masking import effect_sentence, shown_affected, shown_target
 from approvals.states import ActionStatus
 from approvals.views import story
 from approvals.views.attention import Attention
@@ -24,7 +25,6 @@ from approvals.views.powers import Powers
 from approvals.views.risk import reasons_of
 from approvals.views.rows import Row, place
 from gateway.lib import ids
-from gateway.tools import render
 from gateway.tools import services as tools
 from gateway.tools.models import SideEffect
 
@@ -171,7 +171,7 @@ class Card(Row):
         undo = tools.as_undo(version) if version and not self.action.undoes_id else None
         if undo is None:
             return ""
-        return f"{render.render_effect(undo.effect, self.action.arguments_value or {})}."
+        return f"{effect_sentence(undo, self.action.arguments_value)}."
 
     @cached_property
     def undone_by(self) -> Row | None:
@@ -205,8 +205,8 @@ class Card(Row):
     @cached_property
     def targets(self) -> list[Line]:
         """Block 2: who and what is affected, from the live read, else from the request."""
-        rows = self.action.affected or [
-            {"kind": "target", "id": text, "label": text} for text in self.action.target
+        rows = shown_affected(self.action) or [
+            {"kind": "target", "id": text, "label": text} for text in shown_target(self.action)
         ]
         return [
             Line(

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from approvals import diff
 from approvals.models import Action
-from approvals.services.masking import masked
+from approvals.services.masking import masked, sensitive_of, shown, shown_arguments
 from approvals.states import ActionStatus
 
 GLYPHS = {"added": "+", "removed": "−", "changed": "~", "type_changed": "~", "moved": "↕"}
@@ -53,19 +53,25 @@ class ChangeRow:
 
 def changes_of(action: Action) -> tuple[str, list[ChangeRow]]:
     """The rows, and a sentence that says what is compared with what."""
-    sensitive = tuple(action.tool_version.sensitive) if action.tool_version else ()
     if action.before is not None or action.after is not None:
         sentence = gettext("The target as read when this was proposed, and after this action")
-        return sentence, rows_of(_side(action.before), _side(action.after))
+        # Compared first and masked then: two values with one mask differ all the same.
+        found = rows_of(_side(action.before), _side(action.after))
+        return sentence, [_shown(action, row) for row in found]
     last = _last_on_target(action)
     if last is not None:
         sentence = gettext(
             "Arguments of {public_id}, the last on the same target, and of this action"
         ).format(public_id=last.public_id)
-        before = masked(last.arguments_value, sensitive)
-        return sentence, rows_of(before, masked(action.arguments_value, sensitive))
+        before = masked(last.arguments_value, sensitive_of(action))
+        return sentence, rows_of(before, shown_arguments(action))
     sentence = gettext("Nothing to compare with: every argument counts as added")
-    return sentence, rows_of({}, masked(action.arguments_value or {}, sensitive))
+    return sentence, rows_of({}, shown_arguments(action) or {})
+
+
+def _shown(action: Action, row: ChangeRow) -> ChangeRow:
+    path, before, after = (shown(action, part) for part in (row.path, row.before, row.after))
+    return ChangeRow(row.kind, path, before, after)
 
 
 def _side(value: Any) -> Any:

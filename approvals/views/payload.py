@@ -1,13 +1,12 @@
 """The exact request for block 3 of the card: what is sent, with secrets masked."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from approvals.models import Action
-from approvals.services.masking import in_request, masked
+from approvals.services.masking import shown_arguments, shown_request
 from audit.canonical import canonical
 from gateway.lib.visible import Span, reveal
 
@@ -54,31 +53,30 @@ class Request:
 
 def request_of(action: Action) -> Request:
     """The stored request; of a refused call its arguments, where they had one meaning."""
-    sensitive = tuple(action.tool_version.sensitive) if action.tool_version else ()
-    rendered = action.rendered_value
-    if rendered is None:
-        body, masked = _masked(action.arguments, sensitive)
-        return Request("", "", "", "", (), body, masked, is_gone=not action.arguments)
+    rendered, shown = action.rendered_value, shown_request(action)
+    if rendered is None or shown is None:
+        body, is_masked = _either(action.arguments, action.arguments_value, shown_arguments(action))
+        return Request("", "", "", "", (), body, is_masked, is_gone=not action.arguments)
     if rendered.get("kind") != "http":
-        body, masked = _masked(action.rendered, tuple(in_request(sensitive)))
-        return Request("", "", "", "", (), body, masked)
-    return _http(rendered, sensitive)
+        body, is_masked = _either(action.rendered, rendered, shown)
+        return Request("", "", "", "", (), body, is_masked)
+    return _http(rendered, shown)
 
 
-def _http(rendered: dict[str, Any], sensitive: tuple[str, ...]) -> Request:
-    url = rendered["url"]
-    host = urlsplit(url).netloc
+def _http(rendered: dict[str, Any], shown: dict[str, Any]) -> Request:
+    url = shown["url"]
+    host = urlsplit(rendered["url"]).netloc
     before, _, after = url.partition(host) if host else (url, "", "")
-    body, masked = _masked(rendered.get("body") or rendered.get("body_base64") or "", sensitive)
-    headers = tuple(sorted((rendered.get("headers") or {}).items()))
-    return Request(rendered["method"], before, host, after, headers, body, masked)
+    headers = tuple(sorted((shown.get("headers") or {}).items()))
+    return Request(
+        rendered["method"], before, host, after, headers, _body(shown), shown != rendered
+    )
 
 
-def _masked(text: str, sensitive: tuple[str, ...]) -> tuple[str, bool]:
-    """The text with secret members masked; text without any is returned byte for byte."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text, False
-    safe = masked(value, sensitive)
+def _body(request: dict[str, Any]) -> str:
+    return request.get("body") or request.get("body_base64") or ""
+
+
+def _either(text: str, value: Any, safe: Any) -> tuple[str, bool]:
+    """The text byte for byte where nothing in it is masked, else what may be shown of it."""
     return (text, False) if safe == value else (canonical(safe).decode(), True)

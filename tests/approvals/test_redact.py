@@ -1,8 +1,21 @@
 """Secrets are masked by name and by path; equal secrets stay recognisable, others readable."""
 
+import base64
+
 import pytest
 
-from approvals.redact import StrayMask, is_secret_name, mask, redact, restore
+from approvals.redact import (
+    StrayMask,
+    hidden_in,
+    hide,
+    hide_base64,
+    hide_text,
+    hide_url,
+    is_secret_name,
+    mask,
+    redact,
+    restore,
+)
 
 
 @pytest.mark.parametrize(
@@ -121,3 +134,91 @@ def test_a_text_that_only_looks_like_a_mask_stays_what_it_is():
     original = {"note": "[masked 01234567]", "token": {"inner": "[masked 89abcdef]"}}
     shown = redact(original)
     assert restore(shown, original) == original
+
+
+SECRET = {
+    "iban": "DE 89/3704", "pin": 73, "count": 5, "is_old": True, "who": {"name": "Anna", "n": 12},
+}  # fmt: skip
+PATHS = ["iban", "pin", "is_old", "who"]
+
+
+def hidden(document=SECRET, paths=PATHS):
+    return hidden_in(document, paths)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "DE 89/3704",
+        "DE%2089%2F3704",
+        "DE%2089%2f3704",
+        "DE+89%2F3704",
+        "DE+89/3704",
+        "%44E%2089/3704",
+    ],
+)
+def test_a_value_is_found_in_a_text_however_it_is_encoded(said):
+    assert hide_text(f"a+b={said}&c", hidden()) == f"a+b={mask('DE 89/3704')}&c"
+
+
+def test_a_text_with_quotes_is_found_within_json_and_html():
+    found = hidden({"note": 'say "é"'}, ["note"])
+    mark = mask('say "é"')
+    assert hide_text('{\\"note\\":\\"', found) == '{\\"note\\":\\"'
+    for said in ('say "é"', 'say \\"é\\"', 'say \\"\\u00e9\\"', "say &quot;é&quot;"):
+        assert hide_text(f"<{said}>", found) == f"<{mark}>"
+
+
+def test_members_of_a_masked_object_get_its_mask():
+    mark = mask(SECRET["who"])
+    value = {"a": "for Anna", "b": SECRET["who"], "Anna": 1, "n": 12}
+    assert hide(value, hidden()) == {"a": f"for {mark}", "b": mark, mark: 1, "n": 12}
+    assert hide(value, hidden(), is_whole=True)["n"] == mark
+
+
+def test_short_values_count_where_they_are_all_that_is_said():
+    value = {"pin": 73, "code": "73", "text": "no 73", "more": 731, "old": True}
+    expected = {**value, "pin": mask(73), "code": mask(73)}
+    assert hide(value, hidden(), is_whole=True) == expected
+    assert hide(value, hidden()) == value
+    assert (
+        hide_url("https://73.example/73/x73?73=73&a=b73", hidden())
+        == f"https://73.example/{mask(73)}/x73?73={mask(73)}&a=b73"
+    )
+
+
+def test_a_short_value_that_the_arguments_show_as_well_is_not_looked_for():
+    assert hide([5, 73], hidden({"pin": 5, "count": 5}, ["pin"]), is_whole=True) == [5, 73]
+
+
+def test_where_a_request_goes_is_never_hidden():
+    found = hidden({"host": "bank"}, ["host"])
+    assert hide_url("https://bank.example/bank", found) == f"https://bank.example/{mask('bank')}"
+
+
+def test_a_number_within_another_number_is_no_such_value():
+    found = hidden({"n": 1234}, ["n"])
+    assert hide([12345, 1234, "1234.0"], found) == [12345, mask(1234), f"{mask(1234)}.0"]
+
+
+def test_masks_stay_as_they_are_whatever_a_secret_says():
+    found = hidden({"word": "masked"}, ["word"])
+    assert hide_text(f"{mask(1)} masked", found) == f"{mask(1)} {mask('masked')}"
+
+
+def test_values_that_overlap_are_hidden_as_one_and_members_stay_two():
+    found = hidden({"a": "abcd", "b": "cdef"}, ["a", "b"])
+    assert hide_text("xabcdefx", found) == f"x{mask('abcd')}x"
+    one = hidden({"a": ["aaaa", "bbbb"]}, ["a"])
+    mark = mask(["aaaa", "bbbb"])
+    assert hide({"aaaa": 1, "bbbb": 2}, one) == {mark: 1, f"{mark} (2)": 2}
+
+
+def test_bytes_that_hold_a_value_are_hidden_whole():
+    raw = base64.b64encode(b"\xff..DE 89/3704..").decode()
+    other = base64.b64encode(b"\xff..").decode()
+    assert hide_base64(raw, hidden()) == mask("DE 89/3704")
+    assert hide_base64(other, hidden()) == other
+    given = base64.b64encode(b"\xff\xfe content").decode()
+    around = base64.b64encode(b"--part\r\n\xff\xfe content\r\n").decode()
+    assert hide_base64(around, hidden({"content": given}, ["content"])) == mask(given)

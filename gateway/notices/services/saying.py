@@ -8,12 +8,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from approvals.models import Action, Approval
-from approvals.services import asked, shown_arguments
+from approvals.services import asked, effect_sentence, shown_affected, shown_target
 from approvals.states import ActionStatus
 from gateway.lib.visible import confusable_in, hidden_in
 from gateway.notices.media import DESK_ONLY, risk_of
 from gateway.notices.wording import MAX_AFFECTED, Matter, inert, is_plain, line
-from gateway.tools.render import render_effect
 
 DEADLINE = "j M Y, H:i T"
 OUTCOMES = {
@@ -62,7 +61,7 @@ def effect_of(action: Action) -> str:
     version = action.tool_version
     if version is None or not version.effect:
         return f"Call {action.tool_name}"
-    return render_effect(version.effect, shown_arguments(action) or {})
+    return effect_sentence(version, action.arguments_value)
 
 
 def url_of(action: Action) -> str:
@@ -114,6 +113,6 @@ def _affected(action: Action) -> tuple[str, ...]:
     if version is None or version.sensitive:
         return ()
     found = [
-        f"{row.get('label') or row.get('id')} ({row.get('kind')})" for row in action.affected
-    ] or list(action.target)
+        f"{row.get('label') or row.get('id')} ({row.get('kind')})" for row in shown_affected(action)
+    ] or shown_target(action)
     return tuple(line(str(text)) for text in found[:MAX_AFFECTED])
