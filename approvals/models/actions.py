@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Now
 
 from approvals.models.care import CareColumns
@@ -22,6 +22,8 @@ from gateway.tools.models import Risk, Tool, ToolVersion
 # Long columns that no line of a list shows.
 UNLISTED = ("rendered", "facts", "trace", "before", "after", "result")
 
+HELD = Q(status=ActionStatus.APPROVED, due_at__gt=Now())
+
 
 class ActionQuerySet(ScopedQuerySet):
     """Actions as people and agents look for them."""
@@ -32,7 +34,11 @@ class ActionQuerySet(ScopedQuerySet):
 
     def held(self) -> "ActionQuerySet":
         """Those that were approved and rest for a while, in which they can be undone."""
-        return self.filter(status=ActionStatus.APPROVED, due_at__gt=Now())
+        return self.filter(HELD)
+
+    def with_hold(self) -> "ActionQuerySet":
+        """With `rests`: whether it is held, by the database's clock."""
+        return self.annotate(rests=Case(When(HELD, then=True), default=False))
 
     def for_lists(self) -> "ActionQuerySet":
         """With what a row of a list shows, in one query."""
@@ -61,8 +67,8 @@ class ActionQuerySet(ScopedQuerySet):
 
     def as_lines(self, keys: Sequence[uuid.UUID]) -> "list[Action]":
         """These actions as lines of a list, in this order, without what no line shows."""
-        rows = self.filter(pk__in=list(keys)).for_lists().with_first_use().defer(*UNLISTED)
-        found = {row.pk: row for row in rows}
+        rows = self.filter(pk__in=list(keys)).for_lists().with_first_use().with_hold()
+        found = {row.pk: row for row in rows.defer(*UNLISTED)}
         return [found[key] for key in keys if key in found]
 
 

@@ -299,7 +299,8 @@ def inbox_count(request: Any) -> HttpResponse:
 def row(request: Any, action: str) -> HttpResponse:
     """One line of the inbox, as it stands now."""
     found = Action.objects.within(request.environment).public(action)
-    line = get_object_or_404(found.for_lists().with_first_use().prefetch_related("approvals"))
+    rows = found.for_lists().with_first_use().with_hold()
+    line = get_object_or_404(rows.prefetch_related("approvals"))
     home = place(line, "approvals:inbox")
     context = {"row": Row(line, inbox=home), "may_decide": waiting.may(request, DECIDE)}
     return render(request, "approvals/_row_item.html", context)

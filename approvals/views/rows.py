@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from approvals.models import Action
 from approvals.recipients import external
 from approvals.states import ActionStatus
+from gateway.lib.clock import database_now
 from gateway.lib.visible import hidden_count
 
 
@@ -62,12 +63,15 @@ class Row:
         """Whether people decide it."""
         return self.action.requirement is not None
 
-    @property
+    @cached_property
     def is_held(self) -> bool:
-        """Whether it is approved and waits out its hold."""
+        """Whether it is approved and waits out its hold, by the clock that ends it."""
         action = self.action
-        is_approved = action.status == ActionStatus.APPROVED
-        return bool(is_approved and action.due_at and action.due_at > timezone.now())
+        if action.status != ActionStatus.APPROVED or action.due_at is None:
+            return False
+        # Lists read it with their rows; a page of one action asks once.
+        rests = getattr(action, "rests", None)
+        return action.due_at > database_now() if rests is None else bool(rests)
 
     @cached_property
     def have(self) -> int:

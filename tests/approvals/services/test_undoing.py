@@ -17,6 +17,7 @@ from approvals.states import ActionStatus
 from audit.models import AuditRecord
 from gateway.agents.services import principal_of_agent
 from gateway.lib.errors import Denied, Refused, StaleState
+from tests.desk import at, signed_in, text
 from tests.invariants.scene import Scene, fakes, run_out, scene
 
 pytestmark = pytest.mark.django_db
@@ -180,3 +181,16 @@ def test_hold_begins_and_ends_by_the_clock_of_the_database(
     assert claim(str(action.pk)) is None
     undone = undo(action=action, by=here.people.principal(here.people.may))
     assert undone.status == ActionStatus.PENDING
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no clock of its own")
+def test_pages_show_the_hold_by_the_clock_that_ends_it(
+    here: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action, browser = held(here), signed_in(here.people.may)
+    ahead = timezone.now() + timedelta(seconds=HOLD_S * 2)
+    monkeypatch.setattr(timezone, "now", lambda: ahead)  # what this machine's clock says
+    page = text(browser.get(at(here.environment, "approvals:detail", action=action.public_id)))
+    assert "It rests before it starts" in page
+    line = text(browser.get(at(here.environment, "approvals:row", action=action.public_id)))
+    assert 'data-until="' in line
