@@ -75,7 +75,7 @@ FACTS = (
     Fact(
         "history.is_first_use",
         "bool",
-        "this agent never asked for this tool before, even in vain",
+        "no call of this tool by this agent was let through before",
     ),
     Fact("affected", "list", "`{kind, id}` of whom the tool's `affected` and its preview name"),
     Fact("sensitive.count", "int", "fields of arguments and preview that hold something sensitive"),

@@ -51,10 +51,18 @@ def test_what_the_agent_did_before_is_read_from_indexes_alone(here):
 def test_whether_a_call_was_let_through_is_read_from_an_index_alone(here):
     with connection.cursor() as cursor:
         # In a table as small as this one all ways cost the same: only this one is left.
-        for way in ("seqscan", "bitmapscan", "indexscan"):
-            cursor.execute(f"SET LOCAL enable_{way} = off")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute(
+            "SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%action USING%(agent_id%'"
+        )
+        for (name,) in cursor.fetchall():
+            if name != "action_let_through":
+                cursor.execute(f"DROP INDEX {name}")
     steps = [step for (step,) in plan(here, "EXPLAIN")]
-    assert any("Index Only Scan using action_let_through" in step for step in steps), steps
+    assert any("Index Only Scan using action_let_through" in step for step in steps), "\n".join(
+        steps
+    )
 
 
 def plan(here: Scene, explain: str) -> list[tuple]:
