@@ -8,7 +8,7 @@ the outside is only read: whether an earlier attempt happened, whether its targe
 import time
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from approvals.execution.claiming import claim, renew
@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 CALL_DEADLINE_S = 30.0
 # Claimed longer ago, an attempt takes its lease anew: a call that begins then would outlive it.
 READY_WITHIN_S = 15.0
+# As long as a lease has left after the longest call, and somewhat more.
+FINISH_WITHIN_S, FINISH_PAUSE_S = 30.0, 0.25
 TARGET_TAKEN = "Getting ready took so long that another action works on its target now."
 
 
@@ -47,8 +49,27 @@ def execute(pk: str) -> None:
     reach(Point.INTENT_COMMITTED, execution.idempotency_key)
     outcome = call(execution)
     reach(Point.ANSWER_READ, execution.idempotency_key)
-    finish(execution, outcome)
+    _finish(execution, outcome)
     reach(Point.RESULT_COMMITTED, execution.idempotency_key)
+
+
+def _finish(execution: Execution, outcome: Outcome | NotSent) -> None:
+    """Commit what is known, also where the database was away just now: only we know it.
+
+    Whoever took over meanwhile has a newer number, and then nothing is written.
+    """
+    status, give_up = execution.status, time.monotonic() + FINISH_WITHIN_S
+    while True:
+        try:
+            return finish(execution, outcome)
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or time.monotonic() > give_up:
+                raise
+            log.warning("finish_again", action=execution.action.public_id, error=repr(error))
+            connection.close()
+            # What was written to the row is rolled back.
+            execution.status = status
+            time.sleep(FINISH_PAUSE_S)
 
 
 def call(execution: Execution) -> Outcome | NotSent:

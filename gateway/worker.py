@@ -40,8 +40,9 @@ from gateway.processes.signals import Signals  # noqa: E402
 
 log = structlog.get_logger(__name__)
 THREADS = 8
-# The tree waits four seconds for workers; what is still under way then is found by its lease.
-SHUTDOWN_MS = 3_500
+# A call that has left is answered within its deadline or not at all: most are over long before.
+# What is still under way then is found by its lease.
+SHUTDOWN_MS = 25_000
 BEAT_S = 5.0
 # Between two tries to reach the database at the start.
 DATABASE_S = 1.0

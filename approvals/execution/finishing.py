@@ -6,15 +6,15 @@ until it is repeated by its class, looked up by its key, or a person says what t
 
 from dataclasses import replace
 from datetime import timedelta
+from math import isfinite
 from typing import Any
 
 import structlog
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from approvals.execution.looking import NotSent, lost_before, may_go_on
+from approvals.execution.looking import NotSent, is_too_late, lost_before, may_go_on
 from approvals.models import Action, Execution
 from approvals.services import drifting, remembering, spending, targets, trail
 from approvals.services.definitions import definition_of
@@ -25,6 +25,7 @@ from audit.actions import AuditAction
 from gateway.connectors.base import Outcome, OutcomeStatus
 from gateway.http.errors import NOT_OUR_TURN
 from gateway.lib.broker import JobName, ring
+from gateway.lib.clock import database_now
 from gateway.lib.errors import StaleState
 from gateway.lib.states import hold, move
 from gateway.lib.work import backoff_s
@@ -35,6 +36,8 @@ MAX_ATTEMPTS = 8
 # A state that cannot be read again for half a minute is for people to look at.
 MAX_LOOKS = 6
 LONGEST_WAIT_S = 60
+SHORTEST_WAIT_S, LONGEST_NAMED_S = 1.0, 3600.0
+TOO_MANY = 429
 # No call takes longer: what a service does not know by then, it was never asked.
 REMEMBERED_WITHIN = timedelta(seconds=30)
 FINISHED_AS = {
@@ -103,11 +106,14 @@ def _after_release(
 
 def _wait_or_ask(action: Action, held: NotSent, lost: Execution) -> None:
     """Ask the service once more, a little later; within a bound, then a person is asked."""
-    is_late = lost.sent_at is None or lost.sent_at <= timezone.now() - REMEMBERED_WITHIN
-    is_over = _tries(action) >= MAX_ATTEMPTS or held.reason == "not_sent"
+    if held.again_in_s is not None and not is_too_late(action):
+        _wait(action, ActionStatus.EXECUTING, wait_s=_bounded(held.again_in_s), **_one_turn_more())
+        return
+    is_late = lost.sent_at is None or lost.sent_at <= database_now() - REMEMBERED_WITHIN
+    is_over = _tries(action) >= MAX_ATTEMPTS or held.reason in {"not_sent", "moved_since"}
     if is_over or (held.reason == "absent" and is_late):
         reason = f"An answer was lost, and the service could not be asked for it: {held.detail}"
-        if held.reason == "absent":
+        if held.reason in {"absent", "moved_since"}:
             reason = f"An answer was lost, and the call is not repeated. {held.detail}"
         move_final(action, ActionStatus.UNKNOWN, code=f"lookup_{held.reason}", reason=reason)
         return
@@ -116,8 +122,8 @@ def _wait_or_ask(action: Action, held: NotSent, lost: Execution) -> None:
 
 def _hold_back(action: Action, held: NotSent, *, again: drifting.Anew | None) -> None:
     """Nothing had left: back to approved, and from there to people where they are needed."""
-    turn_in_s = held.preview.again_in_s if held.preview else None
-    wait_s = 0.0 if again else (turn_in_s or _backoff_s(action))
+    turn_in_s = held.again_in_s
+    wait_s = 0.0 if again else _bounded(turn_in_s) if turn_in_s else _backoff_s(action)
     # The page says why it does not run yet.
     waited = _one_turn_more() if turn_in_s is not None else {}
     _wait(
@@ -131,7 +137,7 @@ def _hold_back(action: Action, held: NotSent, *, again: drifting.Anew | None) ->
         return
     if again is not None:
         drifting.follow(action, again, detail=held.detail)
-    elif turn_in_s is None and _tries(action) >= MAX_LOOKS:
+    elif held.reason == "state_unreadable" and turn_in_s is None and _tries(action) >= MAX_LOOKS:
         drifting.ask_people(action, detail=held.detail)
 
 
@@ -148,7 +154,9 @@ def _again(action: Action, outcome: Outcome) -> bool:
 
 
 def _only_waits(outcome: Outcome) -> bool:
-    return outcome.reason in NOT_OUR_TURN and not outcome.may_have_happened
+    """Nothing was done, and the service only says "later": no failure of the action."""
+    is_busy = outcome.response is not None and outcome.response.status == TOO_MANY
+    return (is_busy or outcome.reason in NOT_OUR_TURN) and not outcome.may_have_happened
 
 
 def _one_turn_more() -> dict[str, Any]:
@@ -164,7 +172,7 @@ def _repeat(execution: Execution, outcome: Outcome, *, lost: Execution | None) -
     action = execution.action
     status = ExecutionStatus.UNKNOWN if outcome.may_have_happened else ExecutionStatus.FAILED
     _close(execution, status, outcome)
-    wait_s = outcome.retry_after or _backoff_s(action)
+    wait_s = _bounded(outcome.retry_after) if outcome.retry_after else _backoff_s(action)
     waited = _one_turn_more() if _only_waits(outcome) else {}
     if outcome.may_have_happened or lost is not None:
         # Still executing: it may have happened, so nobody may cancel or change it now.
@@ -185,6 +193,15 @@ def _wait(action: Action, to: ActionStatus, *, wait_s: float, **columns: Any) ->
     else:
         targets.release(action)
     ring(JobName.EXECUTE_ACTION, str(action.pk), delay_ms=int(wait_s * 1000))
+
+
+def _bounded(named_s: float) -> float:
+    """The wait that a service named, in seconds: no endless one, and none that makes a hot loop."""
+    return (
+        min(max(named_s, SHORTEST_WAIT_S), LONGEST_NAMED_S)
+        if isfinite(named_s)
+        else LONGEST_NAMED_S
+    )
 
 
 def _backoff_s(action: Action) -> float:

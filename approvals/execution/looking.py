@@ -16,6 +16,7 @@ from approvals.services.definitions import (
     definition_of,
     material_of,
     may_repeat,
+    operation_of,
 )
 from approvals.services.previewing import Preview
 from approvals.services.remembering import Memory
@@ -25,9 +26,10 @@ from gateway.lib import wordlists
 from gateway.lib.clock import database_now
 
 log = structlog.get_logger(__name__)
+NO_PREVIEW = "The tool does not say any more what it would change."
 Reason = Literal[
     "found", "absent", "unreadable", "target_drifted", "state_unreadable", "target_taken",
-    "no_token", "not_sent",
+    "moved_since", "no_token", "not_sent",
 ]  # fmt: skip
 
 
@@ -36,7 +38,8 @@ class NotSent:
     """Why an attempt asked nothing of the service: it was settled by a look, or held by one.
 
     `found`, `absent` and `unreadable` answer the look-up, with its `memory`; `target_drifted` and
-    `state_unreadable` the second look at the entity, with its `preview`; `no_token` says that
+    `state_unreadable` the second look at the entity, with its `preview`, and `moved_since` the look
+    before a repetition of a call whose service takes no key; `no_token` says that
     there is no credential just now, `not_sent` that it or the connector is missing; `target_taken`
     that the lease ended while it got ready, and another action has the target.
     """
@@ -45,6 +48,12 @@ class NotSent:
     detail: str
     memory: Memory | None = None
     preview: Preview | None = None
+
+    @property
+    def again_in_s(self) -> float | None:
+        """In how many seconds it is its turn, where the service takes no more calls just now."""
+        looked = self.memory or self.preview
+        return looked.again_in_s if looked else None
 
 
 def before_sending(execution: Execution, request: ConnectorRequest) -> NotSent | None:
@@ -60,10 +69,32 @@ def before_sending(execution: Execution, request: ConnectorRequest) -> NotSent |
         if memory.state != "absent":
             return NotSent(memory.state, memory.detail, memory=memory)
     if may_send_again(action, lost.attempt):
-        return None
+        return _overwrites(action, request, lost.attempt)
     why = "It is too late" if is_too_late(action) else "A call of this kind is never repeated"
     detail = memory.detail if memory else f"{why}."
     return NotSent("absent", detail, memory=memory)
+
+
+def _overwrites(action: Action, request: ConnectorRequest, lost: int) -> NotSent | None:
+    """What keeps a call from being repeated whose service does not know it by its key.
+
+    It may have happened, and others may have changed the same since: it is repeated only where all
+    is as it was approved, or already as it is wanted. What two people ordered is not held up.
+    """
+    operation = operation_of(definition_of(action))
+    if operation is None or operation.takes_key or action.previewed_at is None:
+        return None
+    if action.reopened_at is not None and rerunning.is_ordered_after(action, lost):
+        return None
+    seen, paths = _read(action, request), material_of(definition_of(action))
+    if seen is None or seen.error:
+        return NotSent("unreadable", seen.error if seen else NO_PREVIEW, preview=seen)
+    wanted = not binding.moved(seen.after, seen.before, paths)
+    moved = binding.moved(action.before, seen.before, paths)
+    if wanted or not moved:
+        return None
+    detail = f"It may have happened, and others changed it since: {', '.join(moved)}."
+    return NotSent("moved_since", detail, preview=seen)
 
 
 def lost_before(execution: Execution) -> Execution | None:
@@ -105,7 +136,7 @@ def _drifted(action: Action, request: ConnectorRequest) -> NotSent | None:
         return None
     seen = _read(action, request)
     if seen is None or seen.error:
-        detail = seen.error if seen else "The tool does not say any more what it would change."
+        detail = seen.error if seen else NO_PREVIEW
         return NotSent("state_unreadable", detail, preview=seen)
     moved = binding.moved(action.before, seen.before, material_of(definition_of(action)))
     if not moved:

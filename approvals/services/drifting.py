@@ -47,7 +47,11 @@ def ask_people(action: Action, *, detail: str) -> None:
     """Back to people where the state could not be read again, often enough: they see that."""
     before = action.status
     because = _because(UNREADABLE, detail)
-    versions.return_to_review(action, _asked(action), preview_error=detail[:300], **because.way)
+    # What they approve then is a call whose state nobody knows: nothing can have moved.
+    versions.return_to_review(
+        action, _asked(action), preview_error=detail[:300], previewed_at=None, before=None,
+        after=None, **because.way,
+    )  # fmt: skip
     trail.record(action, because.recorded_as, before=before, reason=because.code)
 
 

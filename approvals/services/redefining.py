@@ -61,6 +61,12 @@ def is_behind(action: Action) -> bool:
     return version is not None and version.tool.current_id != version.pk
 
 
+def _waits(action: Action) -> bool:
+    """Whether anything may still come of it; what ended meanwhile stays as it ended."""
+    is_free = action.lease_until is None and action.reopened_at is None
+    return action.status in NOT_BEGUN and is_free
+
+
 def follow_tool(tool_pk: str) -> int:
     """Judge again what is open under older definitions of this tool; how many actions it was."""
     waiting = behind().filter(tool_version__tool=tool_pk)
@@ -85,7 +91,7 @@ def follow(action: Action) -> Action:
     preview = look(wish)
     with transaction.atomic():
         locked = lock(seen)
-        if locked.row_version == seen.row_version and is_behind(locked):
+        if locked.row_version == seen.row_version and _waits(locked) and is_behind(locked):
             if locked.status == ActionStatus.APPROVED:
                 spending.give_back(locked)
             was = locked.tool_version

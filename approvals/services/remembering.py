@@ -11,7 +11,7 @@ from approvals.services.definitions import definition_of
 from approvals.services.masking import shown
 from gateway.connectors import registry
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus, Searchable
-from gateway.http.errors import OutsideError
+from gateway.http.errors import NOT_OUR_TURN, OutsideError
 from gateway.tools import schema
 from gateway.tools.models import ToolVersion
 
@@ -26,11 +26,13 @@ class Memory:
     """What the service said: it has an `outcome` under the key, or none, or it could not be read.
 
     A service that is not done with the call yet cannot be read either: only its last word counts.
+    `again_in_s`: it was not asked, because it takes no more calls for so long.
     """
 
     state: State
     outcome: Outcome | None = None
     detail: str = ""
+    again_in_s: float | None = None
 
     def as_dict(self, action: Action) -> dict[str, Any]:
         """As it is kept with the attempt, redacted."""
@@ -60,7 +62,8 @@ def _asked(action: Action, request: ConnectorRequest) -> Memory:
     try:
         outcome = connector.lookup(asked)
     except OutsideError as error:
-        return Memory("unreadable", detail=error.detail)
+        wait_s = error.retry_after if error.reason in NOT_OUR_TURN else None
+        return Memory("unreadable", detail=error.detail, again_in_s=wait_s)
     except Exception as error:  # a connector's bug: nothing was learned
         log.exception("lookup_crashed", action=action.public_id)
         return Memory("unreadable", detail=f"The connector failed: {type(error).__name__}")

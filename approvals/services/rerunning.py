@@ -71,7 +71,7 @@ def confirm_again(*, action: Action, by: Principal, order: str) -> Action:
         before = locked.status
         move(
             locked, ActionStatus.APPROVED, due_at=Now(), reopened_at=Now(), called_off_at=None,
-            execute_by=Now() + EXECUTE_WITHIN, code="", reason="",
+            execute_by=Now() + EXECUTE_WITHIN, code="", reason="", turns=locked.attempts,
         )  # fmt: skip
         _record(locked, AuditAction.RUN_AGAIN_CONFIRMED, given, by, before=before)
         ring(JobName.EXECUTE_ACTION, str(locked.pk))

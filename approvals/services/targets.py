@@ -72,12 +72,14 @@ def take(action: Action, *, lease: timedelta) -> bool:
 def keep(action: Action, *, lease: timedelta) -> None:
     """Hold what the action holds for longer: it goes on finding out what became of it."""
     if entities_of(action):
+        _lock_mine(action)
         _mine(action).update(lease_until=Now() + lease)
 
 
 def release(action: Action) -> None:
     """Let others touch what the action held."""
     if entities_of(action):
+        _lock_mine(action)
         _mine(action).update(action=None, lease_until=None)
 
 
@@ -99,6 +101,12 @@ def others_on(action: Action) -> QuerySet[Any]:
 
 def _mine(action: Action) -> QuerySet[TargetLock]:
     return TargetLock.objects.filter(action=action)
+
+
+def _lock_mine(action: Action) -> None:
+    """In the order in which claims take them; one row has no order."""
+    if len(entities_of(action)) > 1:
+        list(_mine(action).order_by("key").select_for_update().values_list("pk"))
 
 
 def _locks(action: Action, entities: list[str]) -> QuerySet[TargetLock]:

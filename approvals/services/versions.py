@@ -35,6 +35,8 @@ def begin(
     _keep_first(action)
     action.approvals.filter(void_at=None).update(void_at=Now())
     columns |= {"version": action.version + 1, "nonce": secrets.token_hex(16)}
+    # What was tried for another version is none of the tries that this one has.
+    columns["turns"] = action.attempts
     for name, value in columns.items():
         setattr(action, name, value)
     if requirement := columns.get("requirement"):

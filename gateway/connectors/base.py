@@ -68,7 +68,9 @@ class Operation:
     Schema of its arguments; None where each tool brings its own. `effect` is the template of the
     sentence a reviewer reads, `material` the paths of the state before that must not have moved
     since the approval, `sensitive` the arguments that are masked. `undo` names the operation that
-    takes it back. `documentation` is the service's own page about the call, `proof` says what the
+    takes it back. `takes_key` says that the service knows a call by the action's key when it comes
+    again; where it does not, one is repeated only over the state it was approved for.
+    `documentation` is the service's own page about the call, `proof` says what the
     shapes were tried against.
     """
 
@@ -85,6 +87,7 @@ class Operation:
     sensitive: tuple[str, ...] = ()
     has_preview: bool = False
     has_lookup: bool = False
+    takes_key: bool = True
     undo: str = ""
     documentation: str = ""
     proof: str = ""

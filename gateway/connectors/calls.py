@@ -53,7 +53,10 @@ def perform(request: ConnectorRequest, *, judge: Judge | None = None) -> Outcome
     if left_s < LEAST_S or (fresh := _renewed(request)) is None:
         return outcome
     left_s = request.deadline_s - (monotonic() - began)
-    return _attempt(replace(request, secret=fresh, deadline_s=max(left_s, LEAST_S)), judge)
+    if left_s < LEAST_S:
+        # Later than anybody counts on a call to leave: the next attempt has the new credential.
+        return replace(outcome, retryable=True)
+    return _attempt(replace(request, secret=fresh, deadline_s=left_s), judge)
 
 
 def read(

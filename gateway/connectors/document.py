@@ -41,13 +41,18 @@ def _grouped(operations: list[Operation]) -> dict[str, list[str]]:
     return found
 
 
+def _repeating(one: Operation) -> str:
+    is_blind = one.retry_class == "idempotent" and not (one.takes_key or one.has_lookup)
+    return "over the same state" if is_blind else REPEATING[one.retry_class]
+
+
 def _row(one: Operation) -> tuple[str, ...]:
     link = f"[{one.title}]({one.documentation})" if one.documentation else one.title
     is_ours = one.schema is not None
     return (
         f"`{one.name}`: {link}",
         one.side_effect if is_ours else YOURS,
-        REPEATING[one.retry_class] if is_ours else YOURS,
+        _repeating(one) if is_ours else YOURS,
         one.risk if is_ours else YOURS,
         "shows the present state" if one.has_preview else "–",
         "looked up by its key" if one.has_lookup else "–",

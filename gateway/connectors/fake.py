@@ -19,7 +19,9 @@ from gateway.connectors.base import (
 from gateway.connectors.operations import by_name, found
 from gateway.http.messages import RetryClass
 
-FORGETFUL = frozenset({"lose", "forget"})
+FORGETFUL = frozenset({"lose", "forget", "overwrite"})
+
+SILENT = frozenset({"lose", "mumble", "overwrite"})
 
 
 @dataclass
@@ -27,17 +29,20 @@ class FakeConnector:
     """`echo` gives its arguments back, `fail` is refused, `lose` acts without an answer.
 
     `mumble` is `lose` where the service can be asked by key afterwards; echo can be, too, and
-    `forget` is an echo that cannot.
+    `forget` is an echo that cannot. `overwrite` puts its arguments over the state, whatever
+    the key, and says nothing.
     """
 
     name = "fake"
     operations = by_name(
         *(
             Operation(name, title, side_effect="write", retry_class=RetryClass.UNSAFE,
-                      has_preview=True, has_lookup=name not in FORGETFUL)
+                      has_preview=True, has_lookup=name not in FORGETFUL,
+                      takes_key=name != "overwrite")
             for name, title in (
                 ("echo", "Give back"), ("fail", "Refuse"), ("lose", "Say nothing"),
                 ("mumble", "Say nothing, but remember"), ("forget", "Give back, and forget"),
+                ("overwrite", "Put over, say nothing"),
             )
         )
     )  # fmt: skip
@@ -66,6 +71,8 @@ class FakeConnector:
         before = request.config["before"]
         if isinstance(before, Mapping):
             before = {**before, **self.world}
+        if request.operation == "overwrite":
+            after = {**before, **after}
         return Preview(before, after, affected, datetime.now(UTC))
 
     def execute(self, request: ConnectorRequest) -> Outcome:
@@ -75,8 +82,10 @@ class FakeConnector:
             return Outcome(
                 OutcomeStatus.FAILED, error="The fake service refused.", reason="refused"
             )
+        if request.operation == "overwrite":
+            self.world |= request.arguments
         result = self.effects.setdefault(request.idempotency_key, dict(request.arguments))
-        if request.operation in ("lose", "mumble"):
+        if request.operation in SILENT:
             return Outcome(
                 OutcomeStatus.UNKNOWN,
                 error="The fake service did not answer.",

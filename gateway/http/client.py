@@ -134,7 +134,8 @@ class Client:
         if self.turnstile is None:
             return None
         host, port = host_and_port(outgoing)
-        left = max(0.0, ends_at - self.clock())
+        # Half of it is for the call itself: out of time, it would be called the service's failure.
+        left = max(0.0, ends_at - self.clock()) / 2
         ticket = self.turnstile.enter(
             f"{host}:{port}", points=points, patience_s=min(self.limits.patience_s, left),
             lease_s=self.limits.total_s,

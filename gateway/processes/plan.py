@@ -41,6 +41,8 @@ ROLES = tuple(
 OUTSIDERS = {"demo", "redis"}
 # All stages together stay below ten seconds.
 ENTRANCES, WORKERS, QUEUE = range(3)
+# A worker waits for the calls that it has made (gateway/worker.py), and then has to end.
+WORKER_S = 28.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def specs(shape: Shape, *, verify_key: str) -> list[Spec]:
     found += _entrances("intake", shape.intake, shape.intake_socket, known=known["intake"])
     for number, name in enumerate(_names("worker", shape.workers)):
         command = [sys.executable, "-m", "gateway.worker"]
-        found.append(Spec(name, command, known["worker"], WORKERS, 4.0, later=number > 0))
+        found.append(Spec(name, command, known["worker"], WORKERS, WORKER_S, later=number > 0))
     command = [sys.executable, MANAGE, "scheduler"]
     found.append(Spec("scheduler", command, known["scheduler"], ENTRANCES, 3.0, later=True))
     if shape.demo:

@@ -78,6 +78,7 @@ OPERATIONS = by_name(
         affected=_MESSAGE,
         material=("content",),
         has_preview=True,
+        takes_key=False,
         documentation="https://docs.discord.com/developers/resources/message#edit-message",
         proof=PROOF,
     ),

@@ -122,7 +122,7 @@ def _write(
     """A write that is previewed. What is repeated without harm needs no look-up."""
     return Operation(
         name, title, schema=schema, effect=effect, retry_class=retry, has_preview=True,
-        affected=_affected(schema), output_schema=outputs.OF.get(name),
+        affected=_affected(schema), output_schema=outputs.OF.get(name), takes_key=False,
         has_lookup=retry is RetryClass.UNSAFE, documentation=DOCS + page, proof=PROOF,
         **{"side_effect": "write"} | more,
     )  # fmt: skip

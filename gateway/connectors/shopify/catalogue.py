@@ -100,6 +100,7 @@ def _write(name: str, title: str, *, page: str, effect: str, schema: Any, **more
     return Operation(
         name, title, schema=schema, effect=effect, has_preview=True, affected=_affected(schema),
         output_schema=outputs.OF[name], documentation=f"{DOCS}mutations/{page}", proof=PROOF,
+        takes_key=False,
         **{"side_effect": "write", "retry_class": RetryClass.IDEMPOTENT} | more,
     )  # fmt: skip
 

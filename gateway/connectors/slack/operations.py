@@ -71,6 +71,7 @@ OPERATIONS = by_name(
         affected="['slack_message:' + args.channel + '/' + args.ts]",
         material=("text",),
         has_preview=True,
+        takes_key=False,
         documentation="https://docs.slack.dev/reference/methods/chat.update",
         proof=PROOF,
     ),

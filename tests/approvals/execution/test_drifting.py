@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from approvals import executor
+from approvals.execution import looking
 from approvals.execution.finishing import MAX_LOOKS
 from approvals.models import Action, ActionVersion
 from approvals.services import approve, save_policy
@@ -106,6 +107,81 @@ def test_a_state_that_cannot_be_read_again_runs_nothing_and_goes_to_people_withi
     assert "away" in action.preview_error
     assert not action.approvals.filter(void_at=None).exists()
     assert service.calls == []
+
+
+def test_what_people_approve_unread_runs_without_a_second_look(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = order()
+    action = here.approved()
+
+    def away(request: Any) -> None:
+        raise OutsideError("connect_failed", False, False, detail="The service is away.")
+
+    monkeypatch.setattr(service, "preview", away)
+    work(action, times=MAX_LOOKS)
+    assert (action.status, action.previewed_at) == (ActionStatus.PENDING, None)
+    person = here.people.principal(here.people.second)
+    approve(action=action, by=person, digest=action.digest)
+    assert work(action).status == ActionStatus.SUCCEEDED
+    assert len(service.calls) == 1
+
+
+def test_a_new_version_has_all_its_tries(service: FakeConnector) -> None:
+    action = order().approved()
+    service.world["refunded"] = "1.00"
+    work(action)
+    assert (action.version, action.attempts, action.turns) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("reason", ["no_token", "target_taken"])
+def test_what_only_has_to_wait_asks_nobody_however_often(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch, reason: Any
+) -> None:
+    action = order().approved()
+    held = looking.NotSent(reason, "Not now.")
+    for _ in range(MAX_LOOKS + 1):
+        run_out(Action.objects.filter(pk=action.pk), "due_at")
+        execution = executor.claim(str(action.pk))
+        assert execution is not None
+        executor.finish(execution, held)
+    action.refresh_from_db()
+    assert (action.status, action.code) == (ActionStatus.APPROVED, reason)
+    assert action.approvals.filter(void_at=None).exists()
+
+
+OVER = {
+    "operation": "overwrite", "retry_class": "idempotent", "material": ["note", "total"],
+    "config": {"before": {"note": "old", "total": "1"}},
+}  # fmt: skip
+
+
+def overwritten(service: FakeConnector, **meanwhile: str) -> Action:
+    """An approved change that was made and not answered, and what others did before the next."""
+    action = order(**OVER).approved(arguments={"note": "new"})
+    work(action)
+    assert (action.status, len(service.calls)) == (ActionStatus.EXECUTING, 1)
+    service.world |= meanwhile
+    return work(action)
+
+
+def test_a_call_without_a_key_is_repeated_where_all_is_as_wanted(service: FakeConnector) -> None:
+    assert overwritten(service).status == ActionStatus.EXECUTING
+    assert len(service.calls) == 2
+
+
+def test_a_call_without_a_key_is_repeated_where_nothing_happened(service: FakeConnector) -> None:
+    assert overwritten(service, note="old").status == ActionStatus.EXECUTING
+    assert len(service.calls) == 2
+
+
+def test_a_call_without_a_key_is_not_put_over_what_others_changed_since(
+    service: FakeConnector,
+) -> None:
+    action = overwritten(service, note="by Ana")
+    assert (action.status, action.code) == (ActionStatus.UNKNOWN, "lookup_moved_since")
+    assert "note" in action.reason
+    assert (len(service.calls), service.world["note"]) == (1, "by Ana")
 
 
 def test_a_bug_of_the_preview_runs_nothing(

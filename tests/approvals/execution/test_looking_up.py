@@ -203,3 +203,18 @@ def test_what_was_sent_and_what_was_learned_is_kept_without_secrets(
     assert "hello" not in str([lost.request, looked.looked_up, action.result])
     assert looked.looked_up["result"]["note"].startswith("[masked ")
     assert (lost.action_version, looked.request) == (action.version, None)
+
+
+def test_a_look_that_had_no_turn_is_none_of_the_attempts(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = scene(operation="mumble", retry_class="unsafe").approved()
+    work(action)
+    busy = OutsideError("rate_limited", False, False, retry_after=900, detail="Later.")
+    answering(service, monkeypatch, *[busy] * (MAX_ATTEMPTS + 2), Outcome(OutcomeStatus.SUCCEEDED))
+    work(action, times=MAX_ATTEMPTS + 2)
+    assert action.status == ActionStatus.EXECUTING
+    assert action.due_at is not None
+    assert action.due_at - timezone.now() > timedelta(minutes=14)
+    assert work(action).status == ActionStatus.SUCCEEDED
+    assert len(service.calls) == 1

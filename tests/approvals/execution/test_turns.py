@@ -11,7 +11,7 @@ from approvals.execution.looking import NotSent
 from approvals.models import Action, Execution
 from approvals.services.previewing import Preview
 from approvals.states import ActionStatus, ExecutionStatus
-from gateway.connectors.base import Outcome, OutcomeStatus
+from gateway.connectors.base import Outcome, OutcomeStatus, Reply
 from gateway.lib.states import move
 from tests.approvals.test_executor import approved
 from tests.people import ready
@@ -95,3 +95,36 @@ def come(action: Action, reason: str) -> Action:
     move(execution, ExecutionStatus.SENT)
     finish(execution, Outcome(OutcomeStatus.FAILED, error="No.", reason=reason, retryable=True))
     return Action.objects.get(pk=action.pk)
+
+
+@pytest.mark.parametrize(
+    ("named_s", "least_s", "most_s"), [(1e300, 3500, 3600), (float("inf"), 3500, 3600), (-5, 0, 1)]
+)
+def test_no_wait_that_a_service_names_is_endless_or_none(
+    named_s: float, least_s: int, most_s: int
+) -> None:
+    execution = last_attempt()
+    move(execution, ExecutionStatus.SENT)
+    finish(
+        execution,
+        Outcome(
+            OutcomeStatus.FAILED, error="Later.", reason="rate_limited", retryable=True,
+            retry_after=named_s,
+        ),
+    )  # fmt: skip
+    action = Action.objects.get()
+    assert action.due_at is not None
+    assert timedelta(seconds=least_s) < action.due_at - timezone.now() <= timedelta(seconds=most_s)
+
+
+def test_any_429_only_says_later() -> None:
+    execution = last_attempt()
+    move(execution, ExecutionStatus.SENT)
+    finish(
+        execution,
+        Outcome(
+            OutcomeStatus.FAILED, error="Later.", reason="ratelimited", retryable=True,
+            response=Reply(429, {}, ""),
+        ),
+    )  # fmt: skip
+    assert Action.objects.get().status == ActionStatus.APPROVED

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from approvals import executor
 from approvals.models import Action, ActionVersion
-from approvals.services import approve, due, follow_tool, propose, reject, sweep
+from approvals.services import approve, cancel, due, follow_tool, propose, redefining, reject, sweep
 from approvals.states import ActionStatus
 from audit.models import AuditRecord
 from gateway.agents.services import principal_of_agent
@@ -22,6 +22,7 @@ from tests.factories.approvals import PolicyFactory
 from tests.factories.budgets import BudgetFactory
 from tests.factories.tenants import GroupFactory
 from tests.factories.tools import ToolDefinitionFactory, strict
+from tests.invariants.scene import scene
 from tests.people import People, ready
 
 pytestmark = pytest.mark.django_db
@@ -255,3 +256,16 @@ def test_what_fits_no_budget_under_the_new_definition_ends_and_the_next_one_goes
     assert follow(tool, first).status == ActionStatus.DENIED
     assert (first.code, follow(tool, second).status) == ("budget_exceeded", ActionStatus.APPROVED)
     assert AuditRecord.objects.filter(action="approvals.action.denied").count() == 1
+
+
+def test_what_ended_before_its_turn_to_be_judged_again_stays_as_it_ended(
+    people: People, fake: FakeConnector
+) -> None:
+    asked = scene()
+    action = asked.approved()
+    tools.save(asked.environment, **ToolDefinitionFactory(name="note", description="New."))
+    cancel(action=action, by=asked.people.principal(asked.people.operator))
+    # It was on the list of those to be judged again, and then it ended.
+    redefining.follow(action)
+    action.refresh_from_db()
+    assert (action.status, action.version) == (ActionStatus.CANCELED, 1)
