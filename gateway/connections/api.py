@@ -48,8 +48,9 @@ class ConnectionChange(StrictFields):
     """What is to be changed; what is left out stays.
 
     In `config` and `limits` as well: each named one is set, and null makes it as usual again. An
-    address that the secret goes to changes only together with a `value`. `revision` is the one that
-    the change was made on.
+    address that the secret goes to changes only together with a `value`, and ends a consent: a
+    public client, which has none, disconnects first. `revision` is the one that the change was made
+    on.
     """
 
     name = serializers.CharField(max_length=120, required=False, allow_blank=True)

@@ -18,7 +18,7 @@ from gateway.tenants.services import check_region
 CHANGEABLE = frozenset({"name", "config", "limits", "region", "rotate_after_days", "expires_at"})
 # What an approval was given for: another account, another place. The rest only says how to call.
 ACTING = frozenset({"config", "region"})
-# What a token that was issued does not depend on.
+# What a token that was issued does not depend on. An address of these may go, but not move.
 APART = frozenset({"check_url", "header", "revoke_url", "version_header"})
 
 
@@ -28,7 +28,8 @@ def update(
 ) -> Connection:
     """Change a connection; what stays as it is changes nothing.
 
-    `value` is a new secret; one is needed where an address changes that the secret goes to.
+    `value` is a new secret; one is needed where an address changes that the secret goes to, and
+    what was issued before is forgotten then.
     `revision` is the one that the change was made on. What was approved is bound to the revision,
     which settings, region and value raise. Raises Refused as `create` does, StaleState where it was
     changed meanwhile.
@@ -72,15 +73,30 @@ def _check(held: Connection, changed: Mapping[str, Any]) -> None:
 
 
 def _check_destination(held: Connection, before: Mapping[str, Any], *, value: str) -> None:
-    """The stored secret goes only where it went when somebody entered it."""
-    old, new = held.rules.addresses(before), held.rules.addresses(held.config)
-    moved = sorted(name for name in new if new[name] and new[name] != old[name])
-    if moved and held.sealed and not value:
+    """The stored secret, and what was issued, go only where they went when somebody saw it."""
+    moved = _moved(held, before)
+    if not moved or value:
+        return
+    if held.sealed:
         raise Refused(
             "value_needed",
             f"{', '.join(moved)} changes, and the secret would go there: enter it again.",
             errors={name: ["Enter the secret again, too."] for name in moved},
         )
+    if holding.has_token(held):
+        # A public client has nothing to enter: the consent is what goes there.
+        raise Refused(
+            "disconnect_needed",
+            f"{', '.join(moved)} changes, and the consent's token would go there: disconnect first,"
+            " and connect again afterwards.",
+            errors={name: ["Disconnect first."] for name in moved},
+        )
+
+
+def _moved(held: Connection, before: Mapping[str, Any]) -> list[str]:
+    """The addresses that are others than before."""
+    old, new = held.rules.addresses(before), held.rules.addresses(held.config)
+    return sorted(name for name in new if new[name] and new[name] != old[name])
 
 
 def _put(held: Connection, value: str) -> None:
@@ -112,10 +128,12 @@ def _store(
 def _follow(held: Connection, was: Mapping[str, Any], *, value: str) -> None:
     """Whether the token stands: not one for other settings, nor one issued for the old value.
 
-    A person's consent outlives a new client secret.
+    A person's consent outlives a new client secret, but no new address: no check tells a right
+    value from any other, and whoever agreed did not see the token go there.
     """
-    moved = {name for name in {*was, *held.config} if was.get(name) != held.config.get(name)}
-    if moved - APART or (value and not held.rules.has_consent):
+    changed = {name for name in {*was, *held.config} if was.get(name) != held.config.get(name)}
+    is_other = bool(changed - APART or _moved(held, was))
+    if is_other or (value and not held.rules.has_consent):
         holding.forget_token(held)
     elif value:
         holding.retry_token(held)

@@ -24,6 +24,12 @@ def held(connection: Connection, *, revision: int | None = None) -> Connection:
     return row
 
 
+def has_token(connection: Connection) -> bool:
+    """Whether something that was issued for it is kept."""
+    issued = Token.objects.filter(connection=connection)
+    return issued.exclude(sealed_access="", sealed_refresh="").exists()
+
+
 def forget_token(connection: Connection) -> None:
     """Nothing that was issued counts any more; a refresh under way loses its claim."""
     Token.objects.filter(connection=connection).update(
