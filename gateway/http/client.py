@@ -84,7 +84,8 @@ class Client:
         """
         longest = self.limits.total_s
         ends_at = self.clock() + (longest if deadline_s is None else min(deadline_s, longest))
-        outgoing = checked(request, self.guard, self._timeout())
+        guard = self.guard.for_strangers() if request.is_strangers else self.guard
+        outgoing = checked(request, guard, self._timeout())
         tries = attempts or self.limits.attempts
         said: Answer | OutsideError | None = None
         is_uncertain = False
@@ -98,7 +99,7 @@ class Client:
                     raise
                 break
             is_uncertain = is_uncertain or _may_have_happened(said)
-            said = self._once(outgoing, ticket, ends_at=ends_at, number=number)
+            said = self._once(outgoing, ticket, guard=guard, ends_at=ends_at, number=number)
             if number == tries or not _is_repeated(said, retry_class):
                 break
             wait = decorrelated_s(wait, self.chance())
@@ -145,14 +146,20 @@ class Client:
         return ticket
 
     def _once(
-        self, outgoing: httpx.Request, ticket: Ticket | None, *, ends_at: float, number: int
+        self,
+        outgoing: httpx.Request,
+        ticket: Ticket | None,
+        *,
+        guard: Guard,
+        ends_at: float,
+        number: int,
     ) -> Answer | OutsideError:
         started = self.clock()
         attempt = Attempt(ends_at, self.clock)
         host = outgoing.url.host
         try:
             answer = exchange(
-                outgoing, attempt, guard=self.guard, tls=self.tls, limit=self.limits.max_body_bytes
+                outgoing, attempt, guard=guard, tls=self.tls, limit=self.limits.max_body_bytes
             )
         except OutsideError as error:
             log.warning("outbound", host=host, reason=error.reason, attempt=number)

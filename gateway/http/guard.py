@@ -7,7 +7,7 @@ goes to a checked address, so a second look-up cannot change the answer.
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from gateway.http.errors import OutsideError
@@ -15,6 +15,7 @@ from gateway.http.errors import OutsideError
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # Beyond these a service has to be named in the allow-list.
 OPEN_PORTS = frozenset(DEFAULT_PORTS.values())
+STRANGERS_PORTS = frozenset({443})
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], tuple[str, ...]]
@@ -95,11 +96,19 @@ class Guard:
 
     allow: frozenset[tuple[str, int]]
     resolve: Resolver = system_resolver
+    ports: frozenset[int] = OPEN_PORTS
 
     @classmethod
     def of(cls, allow: Iterable[str], resolve: Resolver = system_resolver) -> "Guard":
         """From `host:port` texts; raises ValueError for anything else."""
         return cls(frozenset(_host_port(entry) for entry in allow), resolve)
+
+    def for_strangers(self) -> "Guard":
+        """The rules for an address that nobody of ours chose: public hosts only, at port 443.
+
+        The operator opened a private host for our own calls, not for whoever names it to us.
+        """
+        return replace(self, allow=frozenset(), ports=STRANGERS_PORTS)
 
     def allows(self, host: str, port: int) -> bool:
         """Whether an administrator named exactly this host and port."""
@@ -117,7 +126,7 @@ class Guard:
             return
         if scheme != "https":
             _refuse("https_required", f"{host} is only called over https.")
-        if port not in OPEN_PORTS:
+        if port not in self.ports:
             _refuse(
                 "port_refused",
                 f"Port {port} of {host} is not on the outbound allow-list.",

@@ -25,6 +25,8 @@ class Request:
 
     Headers hold secrets, so they stay out of the text form. `points` is what the call costs at a
     service that counts more than calls (the cost of a query): taken from the account's points.
+    `is_strangers`: its address was chosen by nobody of ours (an agent's argument), so it goes to a
+    public host at port 443 or nowhere, whatever the operator allowed.
     """
 
     method: str
@@ -32,6 +34,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     points: float = 0.0
+    is_strangers: bool = False
 
 
 @dataclass(frozen=True)

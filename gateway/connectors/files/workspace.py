@@ -1,7 +1,7 @@
 """Files in a workspace: uploaded, or fetched there from an address.
 
 Settings: `workspace`, its id; `folder`, `root` by default; `base_url`, Fast.io's by default;
-`import_hosts`, the hosts that may be imported from (any public one, without it).
+`import_hosts`, the hosts that may be imported from (without it any public one, at port 443).
 Connection: `bearer`.
 """
 
@@ -129,14 +129,16 @@ def _judged(answer: Answer, outcome: Outcome) -> Outcome:
 def _looked_at(request: ConnectorRequest) -> dict[str, Any]:
     """What stands at the address, asked without any credential; raises OutsideError.
 
-    Our guard refuses private addresses here. The workspace fetches it from its own network later:
-    that it finds the same there is its own affair.
+    An agent chose it, before anybody judged the call: only a host that the tool names may be one
+    that the operator opened. The workspace fetches it from its own network later: that it finds the
+    same there is its own affair.
     """
     url = str(request.arguments["source_url"])
+    is_named = _host(url) in (request.config.get("import_hosts") or ())
     try:
         answer = request.client.send(
-            Request("HEAD", url), retry_class=RetryClass.SAFE, attempts=PREVIEW_ATTEMPTS,
-            deadline_s=min(request.deadline_s, PREVIEW_DEADLINE_S),
+            Request("HEAD", url, is_strangers=not is_named), retry_class=RetryClass.SAFE,
+            attempts=PREVIEW_ATTEMPTS, deadline_s=min(request.deadline_s, PREVIEW_DEADLINE_S),
         )  # fmt: skip
     except OutsideError as error:
         error.may_have_happened = False
@@ -154,11 +156,15 @@ def _source(config: Mapping[str, Any], value: Any) -> str:
         check_http_config({"method": "GET", "url": value}, {})
     except RenderError as error:
         raise RenderError("source_url", error.message) from error
-    host = (urlsplit(value).hostname or "").lower()
+    host = _host(value)
     hosts = config.get("import_hosts")
     if hosts and host not in hosts:
         raise RenderError("source_url", f"this tool may not import from {host}")
     return value
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").lower()
 
 
 def _folder(config: Mapping[str, Any]) -> Any:

@@ -375,7 +375,7 @@ def test_an_address_is_looked_at_without_the_token_before_it_is_imported(
 
         def request(path: str) -> ConnectorRequest:
             arguments = {"name": "file.pdf", "source_url": source.url + path}
-            made = send("import_url", arguments)
+            made = send("import_url", arguments, config={"import_hosts": ["127.0.0.1"]})
             both = [space.host_port, source.host_port]
             return replace(made, client=client(allow=both))
 
@@ -389,6 +389,34 @@ def test_an_address_is_looked_at_without_the_token_before_it_is_imported(
         assert FILES.execute(request("/gone.pdf")).reason == "source_missing"
         assert all("authorization" not in asked.headers for asked in source.asked)
     assert len(space.effects) == 1
+
+
+def test_an_agents_address_gets_nothing_of_what_the_operator_allowed(
+    space: Workspace, send: Make
+) -> None:
+    with serving(Source()) as source:
+        port = source.host_port.partition(":")[2]
+        for host in ("127.0.0.1", "localhost"):
+            arguments = {"name": "x", "source_url": f"https://{host}:{port}/file.pdf"}
+            allowed = client(allow=[space.host_port, f"{host}:{port}"])
+            request = replace(send("import_url", arguments), client=allowed)
+            with pytest.raises(OutsideError) as refused:
+                FILES.preview(request)
+            assert refused.value.reason == "port_refused"
+            outcome = FILES.execute(request)
+            assert (outcome.reason, outcome.may_have_happened) == ("port_refused", False)
+    assert (source.asked, space.asked) == ([], [])
+
+
+def test_an_agents_address_at_the_usual_port_is_public_whatever_the_operator_allowed(
+    space: Workspace, send: Make
+) -> None:
+    arguments = {"name": "x", "source_url": "https://localhost/file.pdf"}
+    allowed = client(allow=[space.host_port, "localhost:443"])
+    request = replace(send("import_url", arguments), client=allowed)
+    with pytest.raises(OutsideError) as refused:
+        FILES.preview(request)
+    assert refused.value.reason == "address_refused"
 
 
 @pytest.mark.parametrize(

@@ -204,3 +204,19 @@ def test_an_allowed_host_keeps_its_other_ports_closed_and_its_userinfo_refused()
 def test_an_allow_list_entry_without_host_and_port_stops_the_start(entry: str) -> None:
     with pytest.raises(ValueError, match="host:port"):
         Guard.of([entry])
+
+
+def test_a_strangers_address_is_public_and_at_the_one_port():
+    guard = Guard.of(["127.0.0.1:443", "db.example:8443"], lambda *_: ("127.0.0.1",))
+    strict = guard.for_strangers()
+    strict.check_target(scheme="https", host="files.example", port=443, userinfo=b"")
+    for scheme, host, port in (
+        ("https", "files.example", 80),
+        ("https", "db.example", 8443),
+        ("http", "files.example", 443),
+    ):
+        with pytest.raises(OutsideError):
+            strict.check_target(scheme=scheme, host=host, port=port, userinfo=b"")
+    assert guard.addresses("127.0.0.1", 443) == ("127.0.0.1",)
+    with pytest.raises(OutsideError, match="loopback"):
+        strict.addresses("127.0.0.1", 443)
