@@ -29,7 +29,11 @@ class _Numbers(serializers.DictField):
 
 
 class ConnectionIn(StrictFields):
-    """A service and the credential for it; `config` holds what is not secret."""
+    """A service and the credential for it; `config` holds what is not secret.
+
+    `config.hosts` are the only ones that tools may take the credential to, separated by blanks;
+    without them it goes wherever a tool says.
+    """
 
     slug = serializers.SlugField(max_length=40)
     kind = serializers.ChoiceField(choices=KIND_CHOICES)
@@ -49,8 +53,8 @@ class ConnectionChange(StrictFields):
 
     In `config` and `limits` as well: each named one is set, and null makes it as usual again. An
     address that the secret goes to changes only together with a `value`, and ends a consent: a
-    public client, which has none, disconnects first. `revision` is the one that the change was made
-    on.
+    public client, which has none, disconnects first. More of `config.hosts`, which alone get the
+    credential, count as such an address. `revision` is the one that the change was made on.
     """
 
     name = serializers.CharField(max_length=120, required=False, allow_blank=True)

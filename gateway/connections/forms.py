@@ -103,7 +103,9 @@ class ConnectionForm(forms.Form):
         super().__init__(*args, **more)
         if connection is not None:
             del self.fields["slug"]
-        self.asked = [field for field in kind.fields if _is_asked(field, preset)]
+        self.asked = [
+            field for field in kind.fields if _is_asked(field, preset, is_new=connection is None)
+        ]
         for field in self.asked:
             self.fields[CONFIG + field.name] = _config_field(field, preset)
         self.fields["value"] = _value_field(kind, is_new=connection is None)
@@ -173,12 +175,14 @@ class RotateForm(forms.Form):
         self.fields["value"].required = True
 
 
-def _is_asked(field: Field, preset: Preset | None) -> bool:
-    """What a preset knows is not asked for."""
+def _is_asked(field: Field, preset: Preset | None, *, is_new: bool) -> bool:
+    """What a preset knows is not asked for; its hosts may be narrowed later."""
     if field.name == "preset":
         return False
     if field.name == "place":
         return bool(preset and preset.asks)
+    if field.name == "hosts":
+        return preset is None or not is_new
     return preset is None or field.name == "scopes" or field.name not in FILLED
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.lib import hosts
 from gateway.lib.tongue import gettext_noop
 
 MAX_TEXT = 2000
@@ -101,6 +102,8 @@ def _fault(field: Field, value: object) -> str:
         return f"One of {', '.join(field.choices)}."
     if field.is_address and not is_address(value):
         return "A whole address is needed, as in https://api.example.com/token, without a password."
+    if field.name == "hosts" and not hosts.is_list(value):
+        return "Names of hosts, separated by blanks, as in api.example.com or *.example.com."
     return ""
 
 
@@ -134,6 +137,15 @@ CHECK = Field(
     ),
     required=False,
     is_address=True,
+)
+HOSTS = Field(
+    "hosts",
+    gettext_noop("Hosts"),
+    gettext_noop(
+        "The only ones that it is sent to, separated by blanks, as in api.example.com or "
+        "*.example.com. Empty: wherever a tool says."
+    ),
+    required=False,
 )
 VERSION = Field(
     "version_header",
@@ -182,14 +194,14 @@ KINDS: dict[str, Kind] = {
             gettext_noop("Bearer token"),
             gettext_noop("A token or API key sent as Authorization: Bearer."),
             gettext_noop("Token"),
-            (VERSION, CHECK),
+            (VERSION, HOSTS, CHECK),
         ),
         Kind(
             "basic",
             gettext_noop("User name and password"),
             gettext_noop("HTTP basic authentication."),
             gettext_noop("Password"),
-            (Field("username", gettext_noop("User name")), VERSION, CHECK),
+            (Field("username", gettext_noop("User name")), VERSION, HOSTS, CHECK),
         ),
         Kind(
             "header",
@@ -199,6 +211,7 @@ KINDS: dict[str, Kind] = {
             (
                 Field("header", gettext_noop("Header"), gettext_noop("Its name, as in X-Api-Key.")),
                 VERSION,
+                HOSTS,
                 CHECK,
             ),
         ),
@@ -220,6 +233,7 @@ KINDS: dict[str, Kind] = {
                 AUTH,
                 HEADER,
                 VERSION,
+                HOSTS,
                 CHECK,
             ),
             issues=True,
@@ -255,6 +269,7 @@ KINDS: dict[str, Kind] = {
                 AUTH,
                 HEADER,
                 VERSION,
+                HOSTS,
                 CHECK,
             ),
             value_help=gettext_noop("Empty for a public client, which has none."),
@@ -282,6 +297,7 @@ KINDS: dict[str, Kind] = {
                     is_address=True,
                 ),
                 VERSION,
+                HOSTS,
                 CHECK,
             ),
             value_help=_PEM,
@@ -322,6 +338,7 @@ KINDS: dict[str, Kind] = {
                 Field("key_id", gettext_noop("Key id"), required=False),
                 HEADER,
                 VERSION,
+                HOSTS,
                 CHECK,
             ),
             value_help=_PEM,
@@ -343,6 +360,7 @@ KINDS: dict[str, Kind] = {
                     gettext_noop("Service"),
                     gettext_noop("As in s3, as the signature names it."),
                 ),
+                HOSTS,
                 CHECK,
             ),
         ),

@@ -23,6 +23,7 @@ FILLED = (
     "client_auth",
     "header",
     "check_url",
+    "hosts",
 )
 
 
@@ -32,6 +33,7 @@ class Preset:
 
     `revoke`: how it takes a token back: a form with `token` (RFC 7009), the token itself as
     `bearer`, or `github`'s DELETE. `extra` is added to the consent page's address.
+    `hosts` are those of its API, which alone get the token.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Preset:
     client_auth: str = "basic"
     header: str = ""
     check_url: str = ""
+    hosts: str = ""
     extra: dict[str, str] = field(default_factory=dict)
     asks: str = ""
     asks_help: str = ""
@@ -64,6 +67,7 @@ PRESETS: dict[str, Preset] = {
             scopes="repo",
             client_auth="body",
             check_url="https://api.github.com/user",
+            hosts="api.github.com uploads.github.com",
             note=gettext_noop(
                 "An OAuth app's token does not expire; a GitHub App's may, and is refreshed."
             ),
@@ -78,6 +82,7 @@ PRESETS: dict[str, Preset] = {
             scopes="chat:write",
             separator=",",
             check_url="https://slack.com/api/auth.test",
+            hosts="slack.com files.slack.com",
             note=gettext_noop(
                 "Tokens expire and refresh only where token rotation is on for the app."
             ),
@@ -92,6 +97,7 @@ PRESETS: dict[str, Preset] = {
             client_auth="body",
             header="X-Shopify-Access-Token",
             check_url="https://{shop}.myshopify.com/admin/oauth/access_scopes.json",
+            hosts="{shop}.myshopify.com",
             asks="shop",
             asks_help=gettext_noop("The shop's name, as in {shop}.myshopify.com."),
             note=gettext_noop(
@@ -106,6 +112,7 @@ PRESETS: dict[str, Preset] = {
             revoke_url="https://oauth2.googleapis.com/revoke",
             scopes="https://www.googleapis.com/auth/drive.file",
             client_auth="body",
+            hosts="*.googleapis.com",
             extra={"access_type": "offline", "prompt": "consent"},
             note=gettext_noop(
                 "A refresh token is only given with the consent page shown: it always is."
@@ -119,6 +126,7 @@ PRESETS: dict[str, Preset] = {
             scopes=gettext_noop("offline_access Files.ReadWrite"),
             client_auth="body",
             check_url="https://graph.microsoft.com/v1.0/me",
+            hosts="graph.microsoft.com",
             asks="directory",
             asks_help=gettext_noop("Your directory's (tenant's) id or domain."),
             note=gettext_noop(
@@ -135,6 +143,7 @@ PRESETS: dict[str, Preset] = {
             revoke="bearer",
             scopes="files.content.write",
             client_auth="body",
+            hosts="api.dropboxapi.com content.dropboxapi.com",
             extra={"token_access_type": "offline"},
         ),
         Preset(
@@ -145,6 +154,7 @@ PRESETS: dict[str, Preset] = {
             revoke_url="https://api.box.com/oauth2/revoke",
             client_auth="body",
             check_url="https://api.box.com/2.0/users/me",
+            hosts="api.box.com upload.box.com",
             note=gettext_noop("Its refresh token counts once: each refresh brings a new one."),
         ),
     )
@@ -173,14 +183,18 @@ def filled(config: Mapping[str, Any]) -> dict[str, Any]:
 def refilled(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The wanted configuration without what only the preset had filled in before.
 
-    So another shop brings other addresses. Raises ValueError as `filled` does.
+    So another shop brings other addresses. One that had no hosts gets none: its tools may go
+    elsewhere. Raises ValueError as `filled` does.
     """
     named = {name: before[name] for name in ("preset", "place", "client_id") if name in before}
     ours = filled(named)
     kept = {
         name: text for name, text in wanted.items() if name not in FILLED or text != ours.get(name)
     }
-    return filled(kept)
+    found = filled(kept)
+    if before and "hosts" not in before and "hosts" not in wanted:
+        found.pop("hosts", None)
+    return found
 
 
 def preset_of(config: Mapping[str, Any]) -> Preset | None:

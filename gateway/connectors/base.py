@@ -28,7 +28,8 @@ class Secret:
     `bearer` token, `basic` user and password, a named `header`, `dsn` (the address of a database
     or mail server, with its password) or `aws_sigv4` (`username` is the access key's id; `region`
     and `service` are what the signature names). `pinned` are headers that go with it, such as the
-    version of the service's API, where the request does not say them itself.
+    version of the service's API, where the request does not say them itself. `hosts` are the only
+    ones that it may go to (`gateway.lib.hosts`); empty: wherever a tool says.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Secret:
     region: str = ""
     service: str = ""
     pinned: Mapping[str, str] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

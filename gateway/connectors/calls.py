@@ -84,7 +84,7 @@ def read(
 def outgoing(request: ConnectorRequest, rendered: Any, *, is_reading: bool = False) -> Request:
     """The rendered request with what is never rendered: credential, key, correlation id.
 
-    Raises OutsideError where the credential is of another protocol.
+    Raises OutsideError where the credential is of another protocol, or does not go to that host.
     """
     headers = {str(name): str(value) for name, value in (rendered.get("headers") or {}).items()}
     ours = {"X-Correlation-ID": request.correlation_id}

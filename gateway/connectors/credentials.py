@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from urllib.parse import quote, unquote, urlsplit
 
 from gateway.connectors.base import Secret
+from gateway.http.errors import OutsideError
+from gateway.http.hosts import may_go, place_of
 from gateway.http.messages import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -31,16 +33,28 @@ def with_credential(request: Request, secret: Secret | None, *, at: datetime) ->
     """The request as its service takes it; `at` is the time that a signature is made for.
 
     What the credential sets replaces a header of the same name; the headers that a connection pins
-    are added where the request has none. Raises ValueError for a credential of another protocol.
+    are added where the request has none. Raises ValueError for a credential of another protocol,
+    OutsideError for a host that is none of the credential's.
     """
     if secret is None:
         return request
+    if not may_go(secret.hosts, request.url):
+        raise _elsewhere(request.url)
     present = {name.lower() for name in request.headers}
     pinned = {name: text for name, text in secret.pinned.items() if name.lower() not in present}
     request = replace(request, headers={**request.headers, **pinned})
     if secret.kind == "aws_sigv4":
         return _with(request, _aws(request, secret, at=at))
     return _with(request, headers_of(secret))
+
+
+def _elsewhere(url: str) -> OutsideError:
+    try:
+        place = place_of(url)
+    except ValueError:
+        place = "this address"
+    detail = f"Nothing is sent to {place} with this connection: its hosts do not name it."
+    return OutsideError("host_refused", True, False, detail=detail)
 
 
 def headers_of(secret: Secret) -> dict[str, str]:

@@ -13,13 +13,14 @@ from gateway.connections.models import Connection
 from gateway.connections.services import checks, holding
 from gateway.connections.services.sealed import put_value
 from gateway.lib.errors import Refused
+from gateway.lib.hosts import is_wider
 from gateway.tenants.services import check_region
 
 CHANGEABLE = frozenset({"name", "config", "limits", "region", "rotate_after_days", "expires_at"})
 # What an approval was given for: another account, another place. The rest only says how to call.
 ACTING = frozenset({"config", "region"})
 # What a token that was issued does not depend on. An address of these may go, but not move.
-APART = frozenset({"check_url", "header", "revoke_url", "version_header"})
+APART = frozenset({"check_url", "header", "hosts", "revoke_url", "version_header"})
 
 
 @transaction.atomic
@@ -94,9 +95,12 @@ def _check_destination(held: Connection, before: Mapping[str, Any], *, value: st
 
 
 def _moved(held: Connection, before: Mapping[str, Any]) -> list[str]:
-    """The addresses that are others than before."""
+    """The addresses that are others than before, and the hosts where there are more of them."""
     old, new = held.rules.addresses(before), held.rules.addresses(held.config)
-    return sorted(name for name in new if new[name] and new[name] != old[name])
+    moved = [name for name in new if new[name] and new[name] != old[name]]
+    if is_wider(str(before.get("hosts", "")), str(held.config.get("hosts", ""))):
+        moved.append("hosts")
+    return sorted(moved)
 
 
 def _put(held: Connection, value: str) -> None:

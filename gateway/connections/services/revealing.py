@@ -11,6 +11,7 @@ from gateway.connections.services.references import reference_of, resolve
 from gateway.connections.services.refreshing import access_token
 from gateway.connections.services.sealed import value_of
 from gateway.connectors.base import Secret
+from gateway.lib import hosts
 from gateway.lib.errors import DomainError, Refused
 from gateway.lib.sealing import CannotUnseal
 
@@ -73,6 +74,7 @@ def _secret(connection: Connection, value: str) -> Secret:
         region=str(config.get("region", "")),
         service=str(config.get("service", "")),
         pinned=_pinned(str(config.get("version_header", ""))),
+        hosts=hosts.listed(str(config.get("hosts", ""))),
     )
 
 

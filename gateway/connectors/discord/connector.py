@@ -137,7 +137,7 @@ def _fresh(request: ConnectorRequest) -> Secret | None:
 def _bot(secret: Secret | None) -> Secret | None:
     if secret is None or secret.kind != "bearer":
         return secret
-    return Secret("header", f"Bot {secret.value}", header="Authorization")
+    return replace(secret, kind="header", value=f"Bot {secret.value}", header="Authorization")
 
 
 def _nonce(key: str) -> str:

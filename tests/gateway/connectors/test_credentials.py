@@ -1,11 +1,13 @@
 """Credentials on requests. The signatures are those that Amazon published with its description."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from gateway.connectors.base import Secret
 from gateway.connectors.credentials import with_credential
+from gateway.http.errors import OutsideError
 from gateway.http.messages import Request
 
 SUITE = Secret(
@@ -102,6 +104,18 @@ def test_a_pinned_version_goes_along_unless_the_request_says_one():
     assert with_credential(said, secret, at=DAY).headers == {
         "api-version": "2", "Authorization": "Bearer x",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [Secret("bearer", "x"), Secret("basic", "x", "u"), Secret("header", "x", "", "Key"), S3],
+)
+def test_a_credential_goes_to_its_own_hosts_only(secret):
+    bound = replace(secret, hosts=("api.example.com",))
+    assert with_credential(Request("GET", "https://api.example.com/"), bound, at=DAY).headers
+    with pytest.raises(OutsideError, match=r"evil.example .* its hosts do not name it") as refused:
+        with_credential(Request("GET", "https://evil.example/"), bound, at=DAY)
+    assert (refused.value.reason, refused.value.may_have_happened) == ("host_refused", False)
 
 
 def test_a_database_password_is_never_sent_over_http():

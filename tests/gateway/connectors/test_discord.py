@@ -60,6 +60,13 @@ def test_a_message_is_sent_with_the_nonce_of_its_action(discord: Discord, ask: M
     assert TOKEN not in json.dumps(request.rendered)
 
 
+def test_a_bots_token_goes_only_to_its_hosts(discord: Discord, ask: Make) -> None:
+    secret = Secret("bearer", TOKEN, hosts=("discord.com",))
+    outcome = DISCORD.execute(ask("create_message", HELLO, secret=secret))
+    assert (outcome.reason, outcome.may_have_happened) == ("host_refused", False)
+    assert discord.asked == []
+
+
 def test_repeated_within_minutes_it_is_one_message(discord: Discord, ask: Make) -> None:
     outcomes = [DISCORD.execute(ask("create_message", HELLO)) for _ in range(3)]
     assert len({outcome.result["message_id"] for outcome in outcomes}) == 1
