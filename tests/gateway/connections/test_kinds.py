@@ -27,6 +27,13 @@ def test_the_guide_names_every_preset_and_limit():
     assert not [name for name in (*PRESETS, *limits.LIMITS) if f"| `{name}`" not in text]
 
 
+@pytest.mark.parametrize("limit", limits.LIMITS.values(), ids=lambda limit: limit.name)
+def test_the_guide_says_the_bounds_that_a_limit_has(limit):
+    rows = GUIDE.read_text(encoding="utf-8").splitlines()
+    (row,) = [row for row in rows if row.startswith(f"| `{limit.name}`")]
+    assert row.endswith(f"| {limit.least:.15g} to {limit.most:.15g} |")
+
+
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
 def test_a_presets_addresses_are_whole_and_its_fields_those_of_the_kind(preset):
     config = {"preset": preset.name, "client_id": "a/b"} | (
