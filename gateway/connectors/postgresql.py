@@ -29,12 +29,17 @@ PORT = 5432
 PASSING = frozenset({
     "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03",
 })  # fmt: skip
+# What PostgreSQL raises at a COMMIT only while it has not committed: conflicts, and whatever checks
+# and triggers that wait for the end say. Poolers answer in its name with any of the others.
+ABORTED = frozenset({"40001", "40002", "40P01"})
+ABORTED_CLASSES = ("09", "21", "22", "23", "27", "42", "44", "P0")
+BOUNDS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 SSL_MODES = ("require", "verify-ca", "verify-full", "disable", "prefer")
 STYLE = "%({name})s"
 
 
 class Lost(Exception):
-    """The connection broke when the change had been told to stand: nobody knows whether it does."""
+    """The change had been told to stand, and no answer says whether it does: nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +144,7 @@ def _transaction(
     watch.start()
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('is_superuser')")
-            if cursor.fetchone() == ("on",):
+            if _bounded(cursor, request):
                 raise OutsideError(
                     "superuser_refused", True, False,
                     detail="The connection is a superuser's: give it a role of its own.",
@@ -153,21 +157,29 @@ def _transaction(
         connection.close()
 
 
+def _bounded(cursor: psycopg.Cursor[Any], request: ConnectorRequest) -> bool:
+    """Whether the user is a superuser; sets the transaction's bounds with the same question.
+
+    Not as options of the connection: poolers drop those, or refuse them.
+    """
+    limit_ms = int(min(statements.timeout_of(request.config), request.deadline_s) * 1000)
+    bounds = ", ".join(f"set_config('{name}', %(limit)s, true)" for name in BOUNDS)
+    cursor.execute(
+        f"SELECT current_setting('is_superuser'), {bounds}",  # noqa: S608 - names of our own
+        {"limit": str(max(1, limit_ms))},
+    )
+    row = cursor.fetchone()
+    return row is None or row[0] == "on"
+
+
 def _connected(request: ConnectorRequest, *, reading: bool) -> psycopg.Connection[Any]:
     place = _place(request)
     addresses = request.client.addresses(place.host, place.port)
-    limit_ms = int(min(statements.timeout_of(request.config), request.deadline_s) * 1000)
-    options = {
-        "statement_timeout": limit_ms, "lock_timeout": limit_ms,
-        "idle_in_transaction_session_timeout": limit_ms,
-        "default_transaction_read_only": "on" if reading else "off",
-    }  # fmt: skip
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             host=place.host, hostaddr=addresses[0], port=place.port, **place.options,
             connect_timeout=max(2, int(min(10, request.deadline_s))),
             application_name="countersign", passfile="/dev/null",
-            options=" ".join(f"-c {name}={value}" for name, value in options.items()),
         )  # fmt: skip
     except psycopg.Error as error:
         is_final = "authentication failed" in str(error) or "does not exist" in str(error)
@@ -177,6 +189,9 @@ def _connected(request: ConnectorRequest, *, reading: bool) -> psycopg.Connectio
             detail=f"{detail}: user, password or database are refused." if is_final
             else f"{detail} now.",
         ) from error  # fmt: skip
+    # It goes with the BEGIN.
+    connection.read_only = reading
+    return connection
 
 
 def _place(request: ConnectorRequest) -> _Place:
@@ -270,9 +285,11 @@ def _commit(connection: psycopg.Connection[Any]) -> None:
     try:
         connection.commit()
     except psycopg.Error as error:
-        if error.sqlstate:
-            raise  # The server answered: a deferred constraint, say. Nothing stands.
-        raise Lost("The connection broke during the commit: look into the database.") from error
+        state = error.sqlstate or ""
+        if state in ABORTED or state.startswith(ABORTED_CLASSES):
+            raise  # A deferred constraint, say. Nothing stands.
+        cause = f"An error ({state}) came" if state else "The connection broke"
+        raise Lost(f"{cause} during the commit: look into the database.") from error
 
 
 def _refused(error: psycopg.Error) -> Outcome:

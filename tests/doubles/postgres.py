@@ -24,6 +24,9 @@ class Line:
     port: int = 0
     loses_commit: bool = False
     is_silent: bool = False
+    # As poolers do: another word on a commit that the server made, and no heed to `options`.
+    says_of_commit: str = ""
+    drops_options: bool = False
     open: list[socket.socket] = field(default_factory=list)
 
     @property
@@ -55,6 +58,8 @@ class Line:
 
     def _ask(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
+            if self.drops_options:
+                server.sendall(_without_options(client.recv(65536)))
             while data := client.recv(65536):
                 if b"COMMIT" in data and self.loses_commit:
                     self.loses_commit = False
@@ -66,9 +71,26 @@ class Line:
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(65536):
+                if self.says_of_commit and b"COMMIT\0" in data:
+                    client.sendall(_fatal(self.says_of_commit))
+                    break
                 if not self.is_silent:
                     client.sendall(data)
             client.shutdown(socket.SHUT_WR)
+
+
+def _without_options(start: bytes) -> bytes:
+    """The message that opens a connection, whose pairs of texts end with an empty one."""
+    words = start[8:].split(b"\0")
+    pairs = zip(words[::2], words[1::2], strict=False)
+    kept = b"".join(b"%b\0%b\0" % pair for pair in pairs if pair[0] not in (b"", b"options"))
+    return (len(kept) + 9).to_bytes(4) + start[4:8] + kept + b"\0"
+
+
+def _fatal(sqlstate: str) -> bytes:
+    fields = (b"SFATAL", b"VFATAL", b"C" + sqlstate.encode(), b"Mserver conn crashed?")
+    body = b"".join(field + b"\0" for field in fields) + b"\0"
+    return b"E" + (len(body) + 4).to_bytes(4) + body
 
 
 @contextmanager

@@ -46,7 +46,8 @@ def line(server):
             "at timestamptz NOT NULL DEFAULT now())"
         )
         owner.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {USER}")
-    server.loses_commit = server.is_silent = False
+    server.loses_commit = server.is_silent = server.drops_options = False
+    server.says_of_commit = ""
     return server
 
 
@@ -131,6 +132,47 @@ def test_a_lost_answer_to_the_commit_is_unknown(ask, line):
     assert (outcome.status, outcome.may_have_happened) == (OutcomeStatus.UNKNOWN, True)
 
 
+@pytest.mark.parametrize(
+    "sqlstate", ["08P01", "08006", "08007", "40003", "57P01", "57014", "53300", "58000", "XX000"]
+)
+def test_an_error_at_the_commit_that_is_no_word_on_its_end_is_unknown(ask, line, sqlstate):
+    line.says_of_commit = sqlstate
+
+    outcome = CONNECTOR.execute(ask("change", RENAME, ARGUMENTS))
+
+    assert note(line) == "It's urgent: 100%"
+    assert (outcome.status, outcome.may_have_happened) == (OutcomeStatus.UNKNOWN, True)
+    assert sqlstate in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sqlstate"),
+    [
+        ("RAISE EXCEPTION 'not today'", "P0001"),
+        ("PERFORM 1 / 0", "22012"),
+        ("PERFORM nothing()", "42883"),
+        ("UPDATE orders SET id = 2 WHERE id = 1", "23505"),
+        ("RAISE SQLSTATE '40001'", "40001"),
+    ],
+)
+def test_what_the_server_refuses_at_the_commit_has_not_happened(ask, line, trouble, sqlstate):
+    with line.owner(NAME) as owner:
+        owner.execute(
+            "CREATE OR REPLACE FUNCTION at_the_end() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {trouble}; RETURN NULL; END $$"
+        )
+        owner.execute(
+            "CREATE CONSTRAINT TRIGGER late AFTER UPDATE OF note ON orders "
+            "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_the_end()"
+        )
+
+    outcome = CONNECTOR.execute(ask("change", RENAME, ARGUMENTS))
+
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, f"sqlstate_{sqlstate}")
+    assert not outcome.may_have_happened
+    assert note(line) == "note 1"
+
+
 def test_with_a_table_of_keys_a_lost_answer_is_found_and_nothing_happens_twice(ask, line):
     config = {**RENAME, "sql": "UPDATE orders SET note = note || :note WHERE id = :order_id",
               "ledger": LEDGER}  # fmt: skip
@@ -183,6 +225,17 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(ask):
     outcome = CONNECTOR.execute(ask("query", slow))
 
     assert (outcome.reason, outcome.retryable) == ("sqlstate_57014", True)
+
+
+def test_the_bounds_hold_behind_a_pooler_that_drops_options(ask, line):
+    line.drops_options = True
+    slow = {"sql": "SELECT pg_sleep(20)", "timeout_s": 1}
+    sneaky = {"sql": "WITH gone AS (DELETE FROM orders RETURNING id) SELECT * FROM gone"}
+
+    reasons = [CONNECTOR.execute(ask("query", query)).reason for query in (slow, sneaky)]
+
+    assert reasons == ["sqlstate_57014", "sqlstate_25006"]
+    assert CONNECTOR.execute(ask("change", RENAME, ARGUMENTS)).status is OutcomeStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize(
