@@ -76,8 +76,7 @@ class PostgresqlConnector:
         try:
             with _transaction(request) as cursor:
                 before = _shown(cursor, request)
-                cursor.execute(*_call(request, "sql"))
-                count = cursor.rowcount
+                count = _changed(cursor, request)
                 after = _shown(cursor, request)
         except psycopg.Error as error:
             raise OutsideError("preview_failed", True, False, detail=_words(error)) from error
@@ -122,10 +121,10 @@ class PostgresqlConnector:
             if request.rendered.get("ledger") and not _is_first(cursor, request):
                 known = _remembered(cursor, request)
                 return known or failed("key_vanished", "The key was there and is gone.")
-            cursor.execute(*_call(request, "sql"))
-            if cursor.rowcount > most:
-                return statements.too_many(cursor.rowcount, most)
-            result = {"rows_changed": cursor.rowcount}
+            count = _changed(cursor, request)
+            if count > most:
+                return statements.too_many(count, most)
+            result = {"rows_changed": count}
             if cursor.description:
                 result |= _rows(cursor, most)
             if request.rendered.get("ledger"):
@@ -232,6 +231,17 @@ def _call(request: ConnectorRequest, field: str) -> tuple[Any, dict[str, Any]]:
         for name, value in request.rendered["values"].items()
     }
     return one.bound(STYLE), values
+
+
+def _changed(cursor: psycopg.Cursor[Any], request: ConnectorRequest) -> int:
+    """How many rows the statement changed; raises OutsideError where that is not counted."""
+    statements.assert_counted(request.rendered)
+    cursor.execute(*_call(request, "sql"))
+    # The server's own word on what ran: its tag begins with the main command.
+    tag = (cursor.statusmessage or "").lower()
+    if not tag.startswith(statements.CHANGING):
+        raise statements.refused(statements.NO_CHANGE)
+    return cursor.rowcount
 
 
 def _shown(cursor: psycopg.Cursor[Any], request: ConnectorRequest) -> dict[str, Any]:

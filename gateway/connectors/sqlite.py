@@ -177,15 +177,20 @@ def _shown(database: sqlite3.Connection, request: ConnectorRequest) -> dict[str,
 
 
 def _changed(database: sqlite3.Connection, request: ConnectorRequest) -> tuple[int, dict[str, Any]]:
-    """How many rows the statement changed, and those it returns."""
+    """How many rows the statement changed, and those it returns; raises OutsideError."""
+    statements.assert_counted(request.rendered)
+    before = database.total_changes
     cursor = database.execute(*_call(request, "sql"))
     # The count is known once all that is returned has been read.
     returned = cursor.fetchall()
+    # Not the driver's: of a statement that begins with WITH it counts none.
+    count = database.execute("SELECT changes()").fetchone()[0]
+    count = 0 if database.total_changes == before else count
     if not cursor.description:
-        return cursor.rowcount, {}
+        return count, {}
     columns = [column[0] for column in cursor.description]
     most = request.rendered["max_rows"]
-    return cursor.rowcount, statements.readable(returned, columns, most=most)
+    return count, statements.readable(returned, columns, most=most)
 
 
 def _rows(cursor: sqlite3.Cursor, most: int) -> dict[str, Any]:

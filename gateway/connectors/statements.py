@@ -10,18 +10,21 @@ import datetime
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.connectors.base import Operation, Outcome, OutcomeStatus
 from gateway.connectors.operations import by_name
+from gateway.http.errors import OutsideError
 from gateway.http.messages import RetryClass
 from gateway.tools.render import RenderError
 
 QUERY, CHANGE, CHANGE_ONCE = "query", "change", "change_once"
 READING = ("select", "with", "values")
 WRITING = ("insert", "update", "delete", "with")
+NO_CHANGE = "it has to end in the change itself, whose rows max_rows counts"
+CHANGING = ("insert", "update", "delete", "merge")
 SETTINGS = frozenset({"sql", "show", "max_rows", "timeout_s", "ledger", "role"})
 MAX_SQL = 20_000
 MAX_ROWS, DEFAULT_READ, DEFAULT_CHANGED = 10_000, 100, 1
@@ -38,6 +41,7 @@ _TOKEN = re.compile(
     r"""|(?P<bad>--|/\*|;|\$\w*\$|\$\d|\\|\0|['"])""",
     re.DOTALL,
 )
+_WORD = re.compile(r"[()]|[^\W\d]\w*")
 _TROUBLE = {
     "--": "a comment hides what is meant", "/*": "a comment hides what is meant",
     ";": "one statement only, without a semicolon", "\\": "a backslash has two meanings",
@@ -90,6 +94,45 @@ def statement(source: Any, *, field: str, verbs: Sequence[str]) -> Statement:
     if verb is None or verb[0].lower() not in verbs:
         raise RenderError(field, f"it has to begin with {', '.join(verbs)}")
     return Statement(text, tuple(names))
+
+
+def uncounted(text: str) -> str:
+    """Why the rows that this statement changes are not those that the server counts; or nothing.
+
+    The count is of the main command alone, and `max_rows` of the count.
+    """
+    words = [word for depth, word in _outside_of_quotes(text) if depth == 0]
+    if words[:1] != ["with"]:
+        return ""
+    mains = (*CHANGING, "select", "values", "table")
+    if next((word for word in words if word in mains), "") not in CHANGING:
+        return NO_CHANGE
+    before = ""
+    for depth, word in _outside_of_quotes(text):
+        # FOR UPDATE and FOR NO KEY UPDATE change nothing.
+        if depth and word in CHANGING and before not in ("for", "key"):
+            return (
+                f"max_rows does not count what {word.upper()} changes inside of a WITH "
+                "(a name like that goes in quotes)"
+            )
+        before = word
+    return ""
+
+
+def assert_counted(rendered: Mapping[str, Any]) -> None:
+    """Raises OutsideError where max_rows cannot bound a change that is about to run.
+
+    It may have been approved before statements were judged like this.
+    """
+    if why := uncounted(rendered["sql"]):
+        raise refused(why)
+
+
+def refused(why: str) -> OutsideError:
+    """The refusal of a statement that ran, if at all, in a transaction that is rolled back."""
+    return OutsideError(
+        "statement_refused", True, False, detail=f"The statement is refused: {why}."
+    )
 
 
 def operations(name: str) -> dict[str, Operation]:
@@ -205,11 +248,23 @@ def too_many(count: int, most: int) -> Outcome:
 def _statements(operation: str, config: Mapping[str, Any]) -> list[tuple[str, Statement]]:
     verbs = READING if operation == QUERY else WRITING
     found = [("sql", statement(config.get("sql"), field="sql", verbs=verbs))]
+    if operation != QUERY and (why := uncounted(found[0][1].text)):
+        raise RenderError("sql", why)
     if config.get("show") is not None:
         if operation == QUERY:
             raise RenderError("show", "a reading statement shows itself")
         found.append(("show", statement(config["show"], field="show", verbs=READING)))
     return found
+
+
+def _outside_of_quotes(text: str) -> Iterator[tuple[int, str]]:
+    """The words of a statement, in lower case, with how many brackets are open around each."""
+    depth = 0
+    for match in _WORD.finditer(_TOKEN.sub(" ", text)):
+        if match[0] in "()":
+            depth += 1 if match[0] == "(" else -1
+        else:
+            yield depth, match[0].lower()
 
 
 def _whole(value: Any, field: str, *, most: int) -> int:

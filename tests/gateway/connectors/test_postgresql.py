@@ -1,6 +1,7 @@
 """The PostgreSQL connector against a real server: what was approved, once, within its bounds."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -122,6 +123,47 @@ def test_more_rows_than_allowed_are_not_changed(ask, line):
     assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "too_many_rows")
     assert "5 rows" in outcome.error
     assert note(line) == "note 1"
+
+
+def approved_before(request, sql):
+    """The attempt of an action whose statement was approved when it was not judged as now."""
+    return replace(request, rendered={**request.rendered, "sql": sql})
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH gone AS (DELETE FROM orders RETURNING 1) SELECT count(*) FROM gone",
+        "WITH gone AS (DELETE FROM orders WHERE id > 1 RETURNING 1) UPDATE orders SET note = 'x' "
+        "WHERE id = 1",
+        "WITH update AS (SELECT changed_all() AS n) SELECT n FROM update",
+    ],
+)
+def test_rows_that_a_with_would_change_uncounted_stay_whatever_was_approved(ask, line, sql):
+    with line.owner(NAME) as owner:
+        owner.execute(
+            "CREATE OR REPLACE FUNCTION changed_all() RETURNS int LANGUAGE sql AS "
+            "$$ UPDATE orders SET note = 'changed'; SELECT 1 $$"
+        )
+    request = approved_before(ask("change", {"sql": "DELETE FROM orders"}), sql)
+
+    outcome = CONNECTOR.execute(request)
+
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "statement_refused")
+    assert "max_rows" in outcome.error
+    with pytest.raises(OutsideError, match="max_rows"):
+        CONNECTOR.preview(request)
+    assert [note(line, number) for number in (1, 5)] == ["note 1", "note 5"]
+
+
+def test_a_with_that_ends_in_the_change_is_counted(ask, line):
+    every = "WITH few AS (SELECT id FROM orders FOR UPDATE) UPDATE orders SET note = 'x' FROM few"
+    one = f"{every} WHERE orders.id = few.id AND few.id = 1"
+
+    outcomes = [CONNECTOR.execute(ask("change", {"sql": sql})) for sql in (every, one)]
+
+    assert [outcome.reason for outcome in outcomes] == ["too_many_rows", ""]
+    assert [note(line, number) for number in (1, 5)] == ["x", "note 5"]
 
 
 def test_a_lost_answer_to_the_commit_is_unknown(ask, line):

@@ -1,11 +1,13 @@
 """The SQLite connector on real files: inside its folder, within its bounds, once per key."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from gateway.connectors.base import OutcomeStatus, Secret
 from gateway.connectors.sqlite import SqliteConnector
+from gateway.http.errors import OutsideError
 
 CONNECTOR = SqliteConnector()
 RENAME = {
@@ -70,6 +72,35 @@ def test_more_rows_than_allowed_are_not_changed(ask, file):
     outcome = CONNECTOR.execute(ask("change", every, {"note": "all"}))
 
     assert (outcome.reason, note(file)) == ("too_many_rows", "note 1")
+
+
+def test_what_a_with_changes_is_counted(ask, file):
+    every = "WITH some AS (SELECT 'x' AS note) UPDATE orders SET note = (SELECT note FROM some)"
+    one = f"{every} WHERE id = 1"
+
+    outcomes = [CONNECTOR.execute(ask("change", {"sql": sql})) for sql in (every, one)]
+
+    assert [outcome.reason for outcome in outcomes] == ["too_many_rows", ""]
+    assert outcomes[1].result == {"rows_changed": 1}
+    assert (note(file), note(file, 5)) == ("x", "note 5")
+
+
+def test_a_change_that_changes_nothing_counts_nothing(ask, file):
+    config = {"sql": "DELETE FROM orders WHERE id = 7", "ledger": "effects"}
+
+    assert CONNECTOR.execute(ask("change_once", config)).result == {"rows_changed": 0}
+
+
+def test_a_with_that_only_reads_is_no_change_whatever_was_approved(ask):
+    request = ask("change", {"sql": "DELETE FROM orders"})
+    sql = "WITH some AS (SELECT id FROM orders) SELECT id FROM some"
+    request = replace(request, rendered={**request.rendered, "sql": sql})
+
+    outcome = CONNECTOR.execute(request)
+
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "statement_refused")
+    with pytest.raises(OutsideError, match="max_rows"):
+        CONNECTOR.preview(request)
 
 
 def test_a_key_has_one_effect_and_is_remembered(ask, file):

@@ -50,6 +50,40 @@ def test_what_could_mean_something_else_is_refused(source, why):
 
 
 @pytest.mark.parametrize(
+    "source",
+    [
+        "WITH gone AS (DELETE FROM t RETURNING 1) SELECT count(*) FROM gone",
+        "WITH gone AS (DELETE FROM t RETURNING 1) UPDATE u SET n = 1",
+        "WITH a AS (SELECT 1), b AS MATERIALIZED (insert INTO t VALUES (1)) DELETE FROM u",
+        "WITH a AS (WITH b AS (SELECT 1) UPDATE t SET n = 1 RETURNING n) DELETE FROM u",
+        "WITH a AS (MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE) DELETE FROM u",
+        "WITH a AS (SELECT id FROM t) SELECT id FROM a FOR UPDATE",
+        "WITH a AS (SELECT 'x) UPDATE t') SELECT 1",
+        'WITH a AS (SELECT 1 AS "x) UPDATE t") TABLE a',
+        "WITH a AS (SELECT 1) (SELECT 1)",
+    ],
+)
+def test_a_with_whose_changes_would_not_be_counted_is_refused(source):
+    with pytest.raises(RenderError, match="max_rows"):
+        statements.check("change", {"sql": source}, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "WITH a AS (SELECT id FROM t WHERE id = :id FOR UPDATE) UPDATE t SET n = 1 FROM a",
+        "WITH a AS (SELECT id FROM t FOR NO KEY UPDATE SKIP LOCKED) DELETE FROM t USING a",
+        "WITH a(id) AS (VALUES (1)) INSERT INTO t SELECT id FROM a ON CONFLICT DO NOTHING",
+        "WITH a AS (SELECT 'delete' AS \"update\") MERGE INTO t USING a ON true "
+        "WHEN MATCHED THEN DELETE",
+        "UPDATE t SET n = (SELECT max(insert) FROM u)",
+    ],
+)
+def test_a_with_that_ends_in_the_change_is_taken(source):
+    statements.check("change", {"sql": source}, SCHEMA)
+
+
+@pytest.mark.parametrize(
     ("operation", "config", "field"),
     [
         ("query", {"sql": "SELECT :other"}, "sql"),
