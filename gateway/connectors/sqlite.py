@@ -29,6 +29,14 @@ FORBIDDEN = frozenset({
     sqlite3.SQLITE_CREATE_TABLE, sqlite3.SQLITE_DROP_TABLE, sqlite3.SQLITE_ALTER_TABLE,
 })  # fmt: skip
 PASSING = ("locked", "busy", "interrupted")
+# With these a COMMIT has not begun to write.
+NOT_COMMITTED = frozenset({
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT,
+})  # fmt: skip
+
+
+class Lost(Exception):
+    """The commit broke off while it was written: nobody knows whether the change stands."""
 
 
 class SqliteConnector:
@@ -72,6 +80,11 @@ class SqliteConnector:
             return self._read(request) if request.operation == QUERY else self._change(request)
         except OutsideError as error:
             return failed(error.reason, error.detail, retryable=not error.permanent)
+        except Lost as error:
+            return Outcome(
+                OutcomeStatus.UNKNOWN, reason="commit_lost", error=str(error),
+                may_have_happened=True, retryable=True,
+            )  # fmt: skip
         except (sqlite3.Error, OverflowError) as error:
             is_passing = any(word in str(error) for word in PASSING)
             return failed("database_refused", _words(error), retryable=is_passing)
@@ -113,7 +126,7 @@ class SqliteConnector:
                     f"UPDATE {table} SET result = ? WHERE key = ?",  # noqa: S608 - as above
                     [json.dumps(result), request.idempotency_key],
                 )
-            database.execute("COMMIT")
+            _commit(database)
         return Outcome(OutcomeStatus.SUCCEEDED, result=result, may_have_happened=True)
 
 
@@ -207,6 +220,16 @@ def _remembered(database: sqlite3.Connection, request: ConnectorRequest) -> Outc
     if row is None:
         return None
     return Outcome(OutcomeStatus.SUCCEEDED, result=json.loads(row[0]), may_have_happened=True)
+
+
+def _commit(database: sqlite3.Connection) -> None:
+    try:
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        # The lower byte is the kind of error, the rest says more about it.
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in NOT_COMMITTED:
+            raise
+        raise Lost(f"The commit broke off ({error}): look into the database.") from error
 
 
 def _words(error: Exception) -> str:

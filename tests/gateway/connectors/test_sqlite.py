@@ -1,6 +1,8 @@
 """The SQLite connector on real files: inside its folder, within its bounds, once per key."""
 
+import resource
 import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -128,6 +130,42 @@ def test_a_locked_file_and_an_endless_statement_are_left(ask, file):
         other.execute("BEGIN IMMEDIATE")
         outcome = CONNECTOR.execute(ask("change", {**RENAME, "timeout_s": 1}, ARGUMENTS))
     assert (outcome.status, outcome.retryable) == (OutcomeStatus.FAILED, True)
+
+
+@contextmanager
+def no_file_beyond(size):
+    """The system writes nothing behind so many bytes of a file, as on a disk that fails there."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_fails_at_the_commit_leaves_it_unknown(ask, file):
+    with sqlite3.connect(file) as database:
+        rows = [(number, "note", b"x" * 1000) for number in range(6, 300)]
+        database.executemany("INSERT INTO orders VALUES (?, ?, ?)", rows)
+    request = ask("change", RENAME, {"note": "the last page's", "order_id": 299})
+
+    with no_file_beyond(100_000):
+        outcome = CONNECTOR.execute(request)
+
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.UNKNOWN, "commit_lost")
+    assert outcome.may_have_happened
+    assert "disk I/O error" in outcome.error
+
+
+def test_a_commit_that_a_reader_keeps_out_has_not_happened(ask, file):
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM orders").fetchall()
+        outcome = CONNECTOR.execute(ask("change", {**RENAME, "timeout_s": 1}, ARGUMENTS))
+
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "database_refused")
+    assert outcome.retryable
+    assert note(file) == "note 1"
 
 
 @pytest.mark.parametrize(
