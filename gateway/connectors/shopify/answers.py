@@ -14,6 +14,15 @@ from gateway.http.status import refused
 LEAST_WAIT_S = 1.0
 # Shopify's word that it stopped before it did anything.
 BEFORE_ALL = frozenset({"THROTTLED", "ACCESS_DENIED", "MAX_COST_EXCEEDED", "SHOP_INACTIVE"})
+# GraphQL's word that the request itself was wrong. Without `data`: it is judged before it is run.
+NOT_VALID = frozenset({
+    "INVALID_VARIABLE", "argumentLiteralsIncompatible", "argumentNotAccepted",
+    "missingRequiredArguments", "missingRequiredInputObjectAttribute", "selectionMismatch",
+    "undefinedDirective", "undefinedField", "undefinedType", "variableMismatch",
+    "variableNotDefined", "variableNotUsed", "variableRequiresValidType",
+})  # fmt: skip
+# It broke within the call: a reading may be tried again.
+CRASHED = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"})
 THROTTLED = "THROTTLED"
 CONCURRENT = "IDEMPOTENCY_CONCURRENT_REQUEST"
 PASSING = frozenset({"ADJUST_QUANTITIES_FAILED", "SERVICE_UNAVAILABLE"})
@@ -37,7 +46,7 @@ def judge(call: Call, answer: Answer, outcome: Outcome) -> Outcome:
     data = body.get("data")
     payload = data.get(call.field) if isinstance(data, dict) else None
     if payload is None and body.get("errors"):
-        return _failed(body, outcome, is_started="data" in body)
+        return _failed(call, body, outcome)
     if isinstance(payload, dict) and (said := _said(payload)):
         return _user_error(said, outcome)
     if payload is None and "data" not in body:
@@ -89,17 +98,35 @@ def throttle_wait_s(body: Mapping[str, Any]) -> float:
         return LEAST_WAIT_S
 
 
-def _failed(body: Mapping[str, Any], outcome: Outcome, *, is_started: bool) -> Outcome:
-    """By GraphQL's own rule an answer without `data` was refused before anything began."""
-    code = _code(body)
-    is_refused = code in BEFORE_ALL and not any(map(_is_below, body["errors"]))
-    unknown = is_started and not is_refused
+def _failed(call: Call, body: Mapping[str, Any], outcome: Outcome) -> Outcome:
+    """What an error without a payload leaves known. Shopify answers a mutation that broke midway
+    with status 200 and no `data`, so that alone does not say that nothing began.
+    """
+    code, reads = _code(body), call.operation.side_effect == "read"
+    unknown = not reads and not _was_stopped_before(body)
     return replace(
         outcome, status=OutcomeStatus.UNKNOWN if unknown else OutcomeStatus.FAILED, result=None,
         reason="throttled" if code == THROTTLED else code.lower() or "graphql_error",
-        error=_words(body), may_have_happened=unknown, retryable=code == THROTTLED,
+        error=_words(body), may_have_happened=unknown,
+        retryable=code == THROTTLED or (reads and code in CRASHED),
         retry_after=throttle_wait_s(body) if code == THROTTLED else outcome.retry_after,
     )  # fmt: skip
+
+
+def _was_stopped_before(body: Mapping[str, Any]) -> bool:
+    """Whether every error is one that comes before anything begins; an unknown one is not."""
+    errors, began = body["errors"], "data" in body
+    return isinstance(errors, list) and all(_stops_before(error, began) for error in errors)
+
+
+def _stops_before(error: Any, began: bool) -> bool:
+    code = _code({"errors": [error]})
+    if code in BEFORE_ALL:
+        return not (began and _is_below(error))
+    if began or not isinstance(error, dict):
+        return False
+    # An error without a code names the place in the document that is wrong.
+    return code in NOT_VALID or (not code and bool(error.get("locations")))
 
 
 def _user_error(said: list[Any], outcome: Outcome) -> Outcome:

@@ -245,12 +245,25 @@ def test_a_throttled_call_waits_until_its_points_are_there(shop, ask, shopify, a
                     "data": {"refundCreate": None}}), REFUSED, "access_denied", "permission"),
         (Said(200, {"errors": [error("ACCESS_DENIED") | {"path": ["refundCreate", "refund"]}],
                     "data": {"refundCreate": None}}), UNKNOWN, "access_denied", "permission"),
-        (Said(200, {"errors": [{"message": "Variable $input\r\nis invalid"}]}),
+        (Said(200, {"errors": [error("ACCESS_DENIED"), error("INTERNAL_SERVER_ERROR")]}),
+         UNKNOWN, "access_denied", "permission"),
+        (Said(200, {"errors": [{"message": "Variable $input\r\nis invalid",
+                                "locations": [{"line": 1, "column": 17}]}]}),
          REFUSED, "graphql_error", "Variable $input is invalid"),
+        (Said(200, {"errors": [error("INVALID_VARIABLE", "Invalid value")]}),
+         REFUSED, "invalid_variable", "Invalid value"),
+        (Said(200, {"errors": [error("undefinedField", "Gone") | {"path": ["mutation", "x"]}]}),
+         REFUSED, "undefinedfield", "Gone"),
+        (Said(200, {"errors": [{"message": "Internal error"}]}),
+         UNKNOWN, "graphql_error", "Internal error"),
+        (Said(200, {"errors": "Internal error"}), UNKNOWN, "graphql_error", "Internal error"),
         (Said(200, {"errors": [error("INTERNAL_SERVER_ERROR", "Oops")], "data": None}),
          UNKNOWN, "internal_server_error", "Oops"),
-        (Said(200, {"errors": [error("INTERNAL_SERVER_ERROR")]}),
-         REFUSED, "internal_server_error", "No."),
+        (Said(200, {"errors": [error("INTERNAL_SERVER_ERROR", "Oops")]}),
+         UNKNOWN, "internal_server_error", "Oops"),
+        (Said(200, {"errors": [error("TIMEOUT", "Too slow")]}), UNKNOWN, "timeout", "Too slow"),
+        (Said(200, {"errors": [error("BRAND_NEW", "Who knows")]}),
+         UNKNOWN, "brand_new", "Who knows"),
         (Said(200, {"data": {"refundCreate": {"refund": None, "userErrors": [
             {"code": "IDEMPOTENCY_CONCURRENT_REQUEST", "field": None, "message": "Busy"}]}}}),
          UNKNOWN, "idempotency_concurrent_request", "earlier attempt"),
@@ -272,6 +285,25 @@ def test_an_error_under_any_status_says_what_is_known(shop, ask, shopify, said, 
     assert outcome.may_have_happened is (end is UNKNOWN)
     assert words in outcome.error
     assert "\n" not in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable"), [("INTERNAL_SERVER_ERROR", True), ("TIMEOUT", True), ("ODD", False)]
+)
+@pytest.mark.parametrize("data", [{}, {"data": None}])
+def test_a_reading_that_breaks_has_changed_nothing(shop, ask, shopify, code, retryable, data):
+    shop.before = [Said(200, {"errors": [error(code)], **data})]
+    outcome = shopify.execute(ask("read_order", order_id=ORDER))
+    assert (outcome.status, outcome.may_have_happened) == (REFUSED, False)
+    assert outcome.retryable is retryable
+
+
+def test_a_change_that_broke_midway_under_status_200_is_found_again(shop, ask, shopify):
+    shop.after = [Said(200, {"errors": [error("INTERNAL_SERVER_ERROR", "Oops")]})]
+    request = ask("refund_order", **REFUND)
+    broken = shopify.execute(request)
+    assert (broken.status, len(shop.effects)) == (UNKNOWN, 1)
+    assert shopify.lookup(request).status is DONE
 
 
 def test_a_wrong_token_is_told_as_such(shop, ask, shopify):
