@@ -48,7 +48,7 @@ class Mail:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self._answer(server, "DATA", "250 taken as 7")
-        if answer.startswith("250"):
+        if not answer.startswith(("4", "5")):
             self.was_secure = session.ssl is not None
             self.envelopes.append((str(envelope.mail_from), list(envelope.rcpt_tos)))
             raw = envelope.content

@@ -180,11 +180,11 @@ class EmailConnector:
         except NobodyKnows:
             return Outcome(
                 OutcomeStatus.UNKNOWN, reason="no_answer", may_have_happened=True,
-                error=f"The server had the whole mail {id} and gave no answer: ask its log.",
+                error=f"The server had the whole mail {id} and gave no clear answer: ask its log.",
             )  # fmt: skip
         return Outcome(
             OutcomeStatus.SUCCEEDED, result={"message_id": id, "said": said},
-            response=Reply(250, {}, said), may_have_happened=True,
+            response=Reply(int(said[:3]), {}, said), may_have_happened=True,
         )  # fmt: skip
 
 

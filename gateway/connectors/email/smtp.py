@@ -35,7 +35,7 @@ class NotSent(Exception):
 
 
 class NobodyKnows(Exception):
-    """The whole mail had left, and no answer came."""
+    """The whole mail had left, and no answer came that says whether it was taken."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +204,11 @@ def _data(session: _Session, letter: Letter) -> str:
         code, words = session.getreply()
     except (OSError, smtplib.SMTPException) as error:
         raise NobodyKnows from error
-    if not 200 <= code < 600:
+    # The first digit says it (RFC 5321, 4.2.1), whatever code a server has of its own.
+    if 400 <= code < 600:
+        _expect((code, words), (), "refused", "the mail")
+    if not 200 <= code < 300:
         raise NobodyKnows
-    _expect((code, words), (OK,), "refused", "the mail")
     with contextlib.suppress(OSError, smtplib.SMTPException):
         session.docmd("QUIT")
     return _said(code, words)

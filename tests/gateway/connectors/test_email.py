@@ -167,6 +167,26 @@ def test_a_server_that_is_lost_after_the_last_dot_leaves_it_unknown(ask: Make, p
     assert len(plain.mails) == 1
 
 
+@pytest.mark.parametrize("answer", ["200 done", "251 handed on", "252 will try", "299 ok"])
+def test_every_answer_that_begins_with_a_two_says_that_the_mail_was_taken(
+    ask: Make, plain: Mail, answer: str
+) -> None:
+    plain.says = {"DATA": answer}
+    outcome = EMAIL.execute(open_one(ask, plain))
+    assert (outcome.status, len(plain.mails)) == (OutcomeStatus.SUCCEEDED, 1), outcome.error
+    assert (outcome.result["said"], outcome.response.status) == (answer, int(answer[:3]))
+
+
+@pytest.mark.parametrize("answer", ["354 go on", "150 wait", "600 what", "no code at all"])
+def test_an_answer_after_the_mail_that_says_neither_leaves_it_unknown(
+    ask: Make, plain: Mail, answer: str
+) -> None:
+    plain.says = {"DATA": answer}
+    outcome = EMAIL.execute(open_one(ask, plain))
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.UNKNOWN, "no_answer")
+    assert (outcome.may_have_happened, len(plain.mails)) == (True, 1)
+
+
 @pytest.mark.parametrize(
     ("says", "reason", "retryable"),
     [
