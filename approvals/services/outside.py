@@ -45,6 +45,7 @@ def connector_request(
         deadline_s=deadline_s,
         correlation_id=correlation_id(),
         renew=_renewal(version, secret),
+        side_effect=version.side_effect,
     )
 
 

@@ -46,7 +46,9 @@ class Secret:
 class ConnectorRequest:
     """One attempt. `rendered` is what was approved, without secrets; it is sent as it stands.
 
-    `deadline_s` is what is left for the whole attempt. `renew` gives a fresh credential in place of
+    `side_effect` is the tool's class as people defined it, empty where no tool is behind the call:
+    what an answer leaves open is open only where something may have changed. `deadline_s` is what
+    is left for the whole attempt. `renew` gives a fresh credential in place of
     one that the service no longer takes (401), or None where there is none to get.
     """
 
@@ -60,6 +62,12 @@ class ConnectorRequest:
     deadline_s: float
     correlation_id: str
     renew: Callable[[], Secret | None] | None = None
+    side_effect: str = ""
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether people said that the tool changes nothing."""
+        return self.side_effect == "read"
 
 
 @dataclass(frozen=True)

@@ -159,9 +159,18 @@ def _attempt(request: ConnectorRequest, judge: Judge | None) -> Outcome:
         )
     except OutsideError as error:
         return _no_answer(error)
-    method = str(request.rendered["method"]).upper()
-    outcome = _outcome(answer, request.secret, reading=method in READING_METHODS)
+    outcome = _outcome(answer, request.secret, reading=_is_reading(request))
     return judge(answer, outcome) if judge else outcome
+
+
+def _is_reading(request: ConnectorRequest) -> bool:
+    """By the tool's class: there are services that change things on a GET, and read by POST.
+
+    By the method where no tool is behind the call.
+    """
+    if request.side_effect:
+        return request.only_reads
+    return str(request.rendered["method"]).upper() in READING_METHODS
 
 
 def _look(request: ConnectorRequest, rendered: dict[str, Any]) -> Answer:

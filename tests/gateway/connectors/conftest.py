@@ -23,6 +23,7 @@ def attempt() -> Callable[..., ConnectorRequest]:
         allow: str,
         secret: Secret | None = None,
         key: str = "act_1",
+        side_effect: str = "",
     ) -> ConnectorRequest:
         door: Client = client(allow=[allow])
         return ConnectorRequest(
@@ -35,6 +36,7 @@ def attempt() -> Callable[..., ConnectorRequest]:
             idempotency_key=key,
             deadline_s=10,
             correlation_id="cor_1",
+            side_effect=side_effect,
         )
 
     return make

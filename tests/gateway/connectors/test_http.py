@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -150,6 +151,23 @@ def test_each_status_is_reported_as_what_is_known(
 def test_a_redirected_read_changed_nothing(peer: Any, answering: Respond, attempt: Make) -> None:
     peer.scripts = [answering(302)]
     assert HTTP.execute(refund(peer, attempt, method="GET")).status is OutcomeStatus.FAILED
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("side_effect", "end"),
+    [
+        ("read", OutcomeStatus.FAILED),
+        ("write", OutcomeStatus.UNKNOWN),
+        ("destructive", OutcomeStatus.UNKNOWN),
+    ],
+)
+def test_a_redirect_is_judged_by_the_tools_class_and_not_by_its_method(
+    peer: Any, answering: Respond, attempt: Make, method: str, side_effect: str, end: OutcomeStatus
+) -> None:
+    peer.scripts = [answering(302)]
+    outcome = HTTP.execute(replace(refund(peer, attempt, method=method), side_effect=side_effect))
+    assert (outcome.status, outcome.may_have_happened) == (end, end is OutcomeStatus.UNKNOWN)
 
 
 def test_a_connection_that_cannot_be_made_left_nothing(attempt: Make) -> None:

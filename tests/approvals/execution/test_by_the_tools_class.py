@@ -1,0 +1,54 @@
+"""An answer that leaves it open leaves it open where the tool may have changed something."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from approvals import executor
+from approvals.models import Action, Execution
+from approvals.states import ActionStatus, ExecutionStatus
+from tests.doubles.serving import Asked, Said, Service, serving
+from tests.invariants.scene import scene
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Bell(Service):
+    """It rings on a GET, and sends whoever rang to another page."""
+
+    def answer(self, asked: Asked) -> Said:
+        self.effects.append(asked.path)
+        return Said(302, b"", {"Location": "/rang"})
+
+
+@pytest.fixture
+def bell(settings: Any) -> Iterator[Bell]:
+    with serving(Bell()) as double:
+        settings.OUTBOUND_ALLOW = [double.host_port]
+        yield double
+
+
+def rung(bell: Bell, side_effect: str) -> Action:
+    config = {"method": "GET", "url": f"{bell.url}/ring"}
+    here = scene(
+        connector="http", operation="request", config=config, side_effect=side_effect,
+        retry_class="unsafe",
+    )  # fmt: skip
+    action = here.ask() if side_effect == "read" else here.approved()
+    executor.execute(str(action.pk))
+    action.refresh_from_db()
+    return action
+
+
+def test_a_redirect_after_a_change_made_by_get_is_not_known(bell: Bell) -> None:
+    action = rung(bell, "write")
+    assert (action.status, bell.effects) == (ActionStatus.UNKNOWN, ["/ring"])
+    assert Execution.objects.get().status == ExecutionStatus.UNKNOWN
+
+
+def test_a_redirect_after_a_reading_is_a_failure(bell: Bell) -> None:
+    action = rung(bell, "read")
+    assert action.status == ActionStatus.FAILED
