@@ -86,13 +86,13 @@ def _started(run: Run, update: RunUpdate) -> None:
         held = locked(run.pk)
         if held.attempts != run.attempts or held.status != RunStatus.QUEUED:
             return
-        Run.objects.filter(pk=held.pk).update(
-            provider_run_id=update.run_id, due_at=None, lease_until=None
-        )
-        held.refresh_from_db()
         append(held, "run.accepted", {"provider_run_id": update.run_id})
-        if update.status == "queued":
-            shift(held, RunStatus.RUNNING)
+        # Running whatever was said: what dies before the rest is taken in leaves no row that is
+        # neither due nor has a time to be over.
+        shift(
+            held, RunStatus.RUNNING,
+            provider_run_id=update.run_id, due_at=None, lease_until=None,
+        )  # fmt: skip
     updating.apply_update(run.provider, update, source="start")
 
 

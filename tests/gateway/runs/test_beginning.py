@@ -1,6 +1,7 @@
 """Beginning a run: at its provider, at the fallback, later, or not at all."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from audit.models import AuditRecord
 from gateway.agents.models import Provider
 from gateway.agents.services import update
 from gateway.http.errors import OutsideError
+from gateway.providers.base import RunStatus as Reported
+from gateway.providers.base import RunUpdate
 from gateway.providers.fake import FakeProvider
 from gateway.runs import services
 from gateway.runs.models import Run
@@ -66,6 +69,19 @@ def begin(run: Run, *, times: int = 1) -> Run:
         services.begin(str(run.pk))
     run.refresh_from_db()
     return run
+
+
+def on_start(
+    fake: FakeProvider, monkeypatch: pytest.MonkeyPatch, then: Callable[[RunUpdate], RunUpdate]
+) -> None:
+    """The provider starts the run, and before its answer is read this happens with it."""
+    start = fake.start
+    monkeypatch.setattr(fake, "start", lambda request, wanted: then(start(request, wanted)))
+
+
+def dies(*_args: Any, **_more: Any) -> None:
+    """The process ends here."""
+    raise SystemExit
 
 
 def test_a_start_that_is_refused_for_good_goes_to_the_fallback(
@@ -174,3 +190,22 @@ def test_a_run_that_could_not_begin_for_a_day_ends(here: Scene, fake: FakeProvid
     assert begin(run).status == RunStatus.FAILED
     assert run.error["code"] == "not_begun"
     assert "switched off" in run.error["message"]
+
+
+@pytest.mark.parametrize("status", Reported)
+def test_a_start_that_dies_after_the_answer_was_stored_leaves_a_run_that_goes_on(
+    here: Scene, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch, status: Reported
+) -> None:
+    on_start(fake, monkeypatch, lambda update: replace(update, status=status))
+    run = queued(here, constraints={"timeout_s": 60})
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.runs.services.updating.apply_update", dies)
+        with pytest.raises(SystemExit):
+            begin(run)
+    run.refresh_from_db()
+    assert (run.status, run.provider_run_id) == (RunStatus.RUNNING, f"fake-{run.public_id}")
+    assert run.started_at is not None
+    run_out(Run.objects.all(), "time_out_at")
+    services.sweep()
+    run.refresh_from_db()
+    assert run.status == RunStatus.FAILED
