@@ -51,10 +51,17 @@ def begin(pk: str) -> None:
     try:
         with provider_call(run.provider, key=run.public_id) as (provider, request):
             update = provider.start(request, wanted)
+        is_on = _accept(run, update)
     except OutsideError as error:
         _not_started(run, error)
         return
-    _started(run, update)
+    except Exception as error:  # a bug of an adapter, a key that does not open, an unusable id
+        log.exception("start_crashed", run=run.public_id)
+        detail = f"It could not be started: {type(error).__name__}."
+        _not_started(run, OutsideError("crashed", False, True, detail=detail))
+        return
+    if is_on:
+        updating.apply_update(run.provider, update, source="start")
 
 
 def why_waiting(agent: Agent) -> str:
@@ -81,11 +88,12 @@ def _has_to_wait(pk: str) -> bool:
     return True
 
 
-def _started(run: Run, update: RunUpdate) -> None:
+def _accept(run: Run, update: RunUpdate) -> bool:
+    """Store the answer to a start; whether what else it says is to be taken in."""
     with transaction.atomic():
         held = locked(run.pk)
         if held.attempts != run.attempts or held.status != RunStatus.QUEUED:
-            return
+            return False
         append(held, "run.accepted", {"provider_run_id": update.run_id})
         # Running whatever was said: what dies before the rest is taken in leaves no row that is
         # neither due nor has a time to be over.
@@ -93,7 +101,7 @@ def _started(run: Run, update: RunUpdate) -> None:
             held, RunStatus.RUNNING,
             provider_run_id=update.run_id, due_at=None, lease_until=None,
         )  # fmt: skip
-    updating.apply_update(run.provider, update, source="start")
+    return True
 
 
 def _not_started(run: Run, error: OutsideError) -> None:

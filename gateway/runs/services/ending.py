@@ -78,10 +78,7 @@ def tell_provider_to_cancel(pk: str) -> None:
         return
     run = Run.objects.select_related("provider__environment", "environment__tenant").get(pk=pk)
     context.adopt(run.correlation_id)
-    try:
-        with provider_call(run.provider, key=f"{run.public_id}-cancel") as (provider, request):
-            provider.cancel(request, run.provider_run_id or "")
-    except OutsideError as error:
+    if (error := _tell(run)) is not None:
         log.warning("cancel_not_told", run=run.public_id, reason=error.reason)
         is_late = run.finished_at and timezone.now() - run.finished_at > GIVE_UP_AFTER
         if not error.permanent and not is_late:
@@ -89,6 +86,20 @@ def tell_provider_to_cancel(pk: str) -> None:
             Run.objects.filter(pk=pk).update(cancel_due_at=Now() + timedelta(seconds=wait_s))
             return
     Run.objects.filter(pk=pk).update(cancel_due_at=None)
+
+
+def _tell(run: Run) -> OutsideError | None:
+    """Ask the provider to stop the run; what went wrong, where something did."""
+    try:
+        with provider_call(run.provider, key=f"{run.public_id}-cancel") as (provider, request):
+            provider.cancel(request, run.provider_run_id or "")
+    except OutsideError as error:
+        return error
+    except Exception as error:  # a bug of an adapter, a key that does not open
+        log.exception("cancel_crashed", run=run.public_id)
+        detail = f"It could not be told: {type(error).__name__}."
+        return OutsideError("crashed", False, True, detail=detail)
+    return None
 
 
 def _wanted(run: Run) -> Provider | None:

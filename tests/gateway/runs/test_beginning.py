@@ -12,6 +12,7 @@ from audit.models import AuditRecord
 from gateway.agents.models import Provider
 from gateway.agents.services import update
 from gateway.http.errors import OutsideError
+from gateway.providers import registry
 from gateway.providers.base import RunStatus as Reported
 from gateway.providers.base import RunUpdate
 from gateway.providers.fake import FakeProvider
@@ -209,3 +210,51 @@ def test_a_start_that_dies_after_the_answer_was_stored_leaves_a_run_that_goes_on
     services.sweep()
     run.refresh_from_db()
     assert run.status == RunStatus.FAILED
+
+
+@pytest.fixture(params=["the adapter has a bug", "the key does not open", "it is unknown"])
+def crash(
+    request: pytest.FixtureRequest, here: Scene, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """From now on, calls of the provider crash."""
+    row = Provider.objects.filter(pk=here.provider.pk)
+
+    def bug(*_args: Any) -> None:
+        raise ZeroDivisionError
+
+    def adapter_bug() -> None:
+        for call in ("start", "cancel"):
+            monkeypatch.setattr(registry.provider("fake"), call, bug)
+
+    return {
+        "the adapter has a bug": adapter_bug,
+        "the key does not open": lambda: row.update(sealed_api_key="not sealed"),
+        "it is unknown": lambda: row.update(adapter="gone"),
+    }[request.param]
+
+
+def test_a_start_that_crashes_is_tried_later_and_given_up_after_a_day(
+    here: Scene, fake: FakeProvider, crash: Callable[[], None]
+) -> None:
+    crash()
+    run = begin(queued(here))
+    assert (run.status, run.lease_until) == (RunStatus.QUEUED, None)
+    assert run.events.get(kind="run.start_failed").data["reason"] == "crashed"
+    Run.objects.filter(pk=run.pk).update(created_at=run.created_at - timedelta(days=1, minutes=1))
+    assert begin(run).status == RunStatus.FAILED
+    assert run.error["code"] == "crashed"
+
+
+def test_a_cancel_that_crashes_is_tried_later_and_given_up_after_a_day(
+    here: Scene, fake: FakeProvider, crash: Callable[[], None]
+) -> None:
+    run = services.cancel(run=begin(queued(here)), by=here.people.principal(here.people.operator))
+    crash()
+    services.tell_provider_to_cancel(str(run.pk))
+    run.refresh_from_db()
+    assert run.cancel_due_at > timezone.now()
+    long_ago = timezone.now() - timedelta(days=1, minutes=1)
+    Run.objects.filter(pk=run.pk).update(finished_at=long_ago, cancel_due_at=long_ago)
+    services.tell_provider_to_cancel(str(run.pk))
+    run.refresh_from_db()
+    assert run.cancel_due_at is None
