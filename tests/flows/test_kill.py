@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ SENDERS = 8
 SEND_WITHIN_S = 60.0
 SETTLE_WITHIN_S = 150.0
 SLOW_S = 0.05
+SLOW_CALL_S = 6.0
 
 
 @pytest.fixture
@@ -147,6 +149,30 @@ def test_forty_events_survive_the_death_of_worker_queue_and_web(
     place: Place, service: Outside
 ) -> None:
     survive(place, service, count=40, kill=strikes(place, "worker", "redis", "web"))
+
+
+def test_a_worker_that_is_asked_to_end_waits_for_the_call_it_has_made(
+    place: Place, service: Outside
+) -> None:
+    """Longer than the four seconds it once had, and long before its call's deadline."""
+    asked, answered = threading.Event(), threading.Event()
+
+    def answer(request: Received) -> Answer:
+        if request.path.startswith("/effects/unsafe"):
+            asked.set()
+            assert answered.wait(SEND_WITHIN_S)
+        return 200, {"ok": True}
+
+    service.answer = answer
+    deliver(place, 0)
+    assert asked.wait(SEND_WITHIN_S)
+    (worker,) = place.tree.pids("worker")
+    os.kill(worker, signal.SIGTERM)
+    threading.Timer(SLOW_CALL_S, answered.set).start()
+    until(lambda: worker not in place.tree.pids("worker"), "the worker ends", within_s=30)
+    (action,) = place.items("actions")
+    assert (action["status"], answered.is_set()) == ("succeeded", True)
+    assert len(service.posts("/effects/unsafe")) == 1
 
 
 @pytest.mark.long
