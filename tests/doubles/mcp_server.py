@@ -68,6 +68,12 @@ class McpServer:
         def refuse() -> str:
             raise ToolError("The notebook is full.")
 
+        @server.tool()
+        def pay(amount: int) -> str:
+            """Pays, and then loses the payment service's answer."""
+            self.effects.append(amount)
+            raise TimeoutError("read timed out")
+
         return server.streamable_http_app(json_response=as_json)
 
     def guarded(self, inner: Any) -> Any:

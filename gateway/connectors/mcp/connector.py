@@ -1,7 +1,9 @@
 """Calls one tool of an upstream MCP server, over streamable HTTP.
 
 Settings: `url` of the server, `tool` by its upstream name, `protocol`: `auto` (the default) asks
-the server, `2026-07-28` and `2025-06-18` do not. Connection: `bearer`, or none.
+the server, `2026-07-28` and `2025-06-18` do not. `errors_mean_not_done` is an administrator's word
+that the tool did nothing where it reports an error; without it such a call is unknown, unless the
+tool is a read. Connection: `bearer`, or none.
 
 What a server says about its own tools (annotations) is not read here: it judges nothing. That a
 tool is described otherwise than before is found where tools are imported.
@@ -31,7 +33,8 @@ from gateway.tools.render import RenderError, check_http_config
 
 CALL_TOOL = "call_tool"
 AUTO = "auto"
-SETTINGS = frozenset({"url", "tool", "protocol"})
+VOUCHED = "errors_mean_not_done"
+SETTINGS = frozenset({"url", "tool", "protocol", VOUCHED})
 MAX_NAME = 128
 # Statuses with which a server says that it does not know the newer protocol.
 UNKNOWN_ERA = frozenset({400, 404, 405, 406, 415, 501})
@@ -83,6 +86,8 @@ class McpConnector:
         _tool(config)
         if config.get("protocol", AUTO) not in (AUTO, MODERN, SESSIONS[0]):
             raise RenderError("protocol", f"{AUTO}, {MODERN} or {SESSIONS[0]}")
+        if not isinstance(config.get(VOUCHED, False), bool):
+            raise RenderError(VOUCHED, "true or false")
 
     def render(
         self, config: Mapping[str, Any], operation: str, arguments: Mapping[str, Any]
@@ -186,7 +191,10 @@ def _post(
 
     def judge(answer: Answer, outcome: Outcome) -> Outcome:
         answers.append(answer)
-        return protocol.judged(answer, outcome)
+        return protocol.judged(
+            answer, outcome, only_reads=request.only_reads,
+            is_vouched=request.config.get(VOUCHED) is True,
+        )  # fmt: skip
 
     rendered = {
         "method": "POST",

@@ -96,8 +96,13 @@ def reply(answer: Answer) -> Mapping[str, Any] | None:
     return None
 
 
-def judged(answer: Answer, outcome: Outcome) -> Outcome:
-    """What became of a called tool. Never more sure than the server is."""
+def judged(
+    answer: Answer, outcome: Outcome, *, only_reads: bool = False, is_vouched: bool = False
+) -> Outcome:
+    """What became of a called tool. Never more sure than the server is.
+
+    `is_vouched` says that an administrator knows that a tool which reports an error did nothing.
+    """
     found = reply(answer)
     if found is None:
         return outcome if not answer.ok else _no_reply(answer, outcome)
@@ -105,16 +110,16 @@ def judged(answer: Answer, outcome: Outcome) -> Outcome:
         return _refused(found["error"], answer, outcome)
     if not answer.ok or not isinstance(found["result"], Mapping):
         return outcome if not answer.ok else _no_reply(answer, outcome)
-    return _ended(found["result"], outcome)
+    return _ended(found["result"], outcome, only_reads=only_reads, is_vouched=is_vouched)
 
 
-def _ended(result: Mapping[str, Any], outcome: Outcome) -> Outcome:
+def _ended(
+    result: Mapping[str, Any], outcome: Outcome, *, only_reads: bool, is_vouched: bool
+) -> Outcome:
     kind = result.get("resultType", "complete")
     if kind == "input_required":
-        return _failed(
-            outcome, "input_required",
-            "The tool asks a person for something before it goes on; nothing here answers it.",
-        )  # fmt: skip
+        words = "The tool asks a person for something before it goes on; nothing here answers it."
+        return _stopped(outcome, "input_required", words, is_harmless=only_reads)
     if kind != "complete":
         return replace(
             outcome, status=OutcomeStatus.UNKNOWN, result=None, reason="goes_on",
@@ -123,7 +128,7 @@ def _ended(result: Mapping[str, Any], outcome: Outcome) -> Outcome:
         )  # fmt: skip
     if result.get("isError") is True:
         words = _words(result.get("content")) or "The tool failed and does not say why."
-        return _failed(outcome, "tool_error", words)
+        return _stopped(outcome, "tool_error", words, is_harmless=only_reads or is_vouched)
     return replace(outcome, result=_kept(result))
 
 
@@ -148,6 +153,20 @@ def _failed(outcome: Outcome, reason: str, words: str) -> Outcome:
     return replace(
         outcome, status=OutcomeStatus.FAILED, result=None, reason=reason, error=words,
         may_have_happened=False, retryable=False,
+    )  # fmt: skip
+
+
+def _stopped(outcome: Outcome, reason: str, words: str, *, is_harmless: bool) -> Outcome:
+    """The tool had begun: what it did before it stopped, only somebody who knows it can say.
+
+    Servers make every exception within a tool such an error, a lost answer of the service that
+    the tool itself had called too.
+    """
+    if is_harmless:
+        return _failed(outcome, reason, words)
+    return replace(
+        outcome, status=OutcomeStatus.UNKNOWN, result=None, reason=reason, error=words,
+        may_have_happened=True, retryable=False,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.connectors.base import ConnectorRequest, OutcomeStatus, Secret, Unknown
 from gateway.connectors.mcp import protocol
-from gateway.connectors.mcp.connector import McpConnector
+from gateway.connectors.mcp.connector import VOUCHED, McpConnector
 from gateway.tools.drafts import from_mcp
 from gateway.tools.render import RenderError
 from tests.doubles.mcp_server import TOKEN, McpServer, mcp_server
@@ -39,7 +39,7 @@ def ask(attempt: Make) -> Make:
         server: Any, tool: str, arguments: dict[str, Any], *, era: str = "auto", **more: Any
     ) -> ConnectorRequest:
         url = more.pop("url", server.url)
-        config = {"url": url, "tool": tool, "protocol": era}
+        config = {"url": url, "tool": tool, "protocol": era, **more.pop("config", {})}
         return attempt("mcp", "call_tool", config, arguments, allow=server.host_port, **more)
 
     return make
@@ -87,21 +87,55 @@ def test_what_a_tool_says_without_structure_is_its_content(
     assert (part["type"], part["text"]) == ("text", "You said ä")
 
 
+@pytest.mark.parametrize("side_effect", ["", "write", "destructive"])
 @pytest.mark.parametrize("era", ERAS)
-def test_a_tool_that_fails_says_why(server: McpServer, ask: Make, era: str) -> None:
-    outcome = MCP.execute(ask(server, "refuse", {}, era=era))
+def test_a_tool_that_fails_says_why_and_not_what_it_did_before(
+    server: McpServer, ask: Make, era: str, side_effect: str
+) -> None:
+    outcome = MCP.execute(ask(server, "pay", {"amount": 5}, era=era, side_effect=side_effect))
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.UNKNOWN, "tool_error")
+    assert outcome.error.startswith("Error executing tool pay")
+    assert (outcome.may_have_happened, outcome.retryable, outcome.result) == (True, False, None)
+    assert server.effects == [5]
+
+
+@pytest.mark.parametrize(
+    ("config", "side_effect"),
+    [({}, "read"), ({VOUCHED: True}, "write"), ({VOUCHED: False}, "read")],
+)
+@pytest.mark.parametrize("era", ERAS)
+def test_a_reading_that_fails_did_nothing_and_neither_did_a_tool_that_was_vouched_for(
+    server: McpServer, ask: Make, era: str, config: dict[str, Any], side_effect: str
+) -> None:
+    request = ask(server, "refuse", {}, era=era, config=config, side_effect=side_effect)
+    outcome = MCP.execute(request)
     assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "tool_error")
     assert "The notebook is full." in outcome.error
     assert (outcome.may_have_happened, outcome.result) == (False, None)
 
 
+@pytest.mark.parametrize("side_effect", ["read", "write"])
+def test_who_vouches_for_errors_vouches_for_nothing_else(
+    peer: Any, answering: Any, ask: Make, side_effect: str
+) -> None:
+    asks = {"jsonrpc": "2.0", "id": 1, "result": {"resultType": "input_required"}}
+    vouched = {"config": {VOUCHED: True}, "side_effect": side_effect}
+    outcome = call(peer, ask, scripted(answering, 200, asks), **vouched)
+    is_open = side_effect != "read"
+    assert (outcome.status is OutcomeStatus.UNKNOWN, outcome.may_have_happened) == (is_open,) * 2
+    broken = call(peer, ask, scripted(answering, 200, failure(-32603)), **vouched)
+    assert broken.status is OutcomeStatus.UNKNOWN
+
+
 @pytest.mark.parametrize("era", ERAS)
-def test_an_unknown_tool_and_wrong_arguments_are_refused(
+def test_an_unknown_tool_and_wrong_arguments_change_nothing(
     server: McpServer, ask: Make, era: str
 ) -> None:
     for tool, arguments in (("nonesuch", {}), ("write_note", {"text": 5, "more": []})):
         outcome = MCP.execute(ask(server, tool, arguments, era=era))
-        assert (outcome.status, outcome.may_have_happened) == (OutcomeStatus.FAILED, False)
+        # Some servers say so as they say that a tool failed: then only a person can tell.
+        is_open = outcome.reason == "tool_error"
+        assert outcome.status is (OutcomeStatus.UNKNOWN if is_open else OutcomeStatus.FAILED)
         assert outcome.error
     assert server.effects == []
 
@@ -151,9 +185,9 @@ def scripted(answering: Any, status: int, body: Any, *headers: str) -> Any:
     return answering(status, "Content-Type: application/json", *headers, body=raw)
 
 
-def call(peer: Any, ask: Make, script: Any) -> Any:
+def call(peer: Any, ask: Make, script: Any, **more: Any) -> Any:
     peer.scripts = [script]
-    return MCP.execute(ask(peer, "x", {}, era=ERAS[0]))
+    return MCP.execute(ask(peer, "x", {}, era=ERAS[0], **more))
 
 
 def failure(code: int, message: str = "no") -> dict[str, Any]:
@@ -183,7 +217,7 @@ def failure(code: int, message: str = "no") -> dict[str, Any]:
         (
             200,
             {"jsonrpc": "2.0", "id": 1, "result": {"resultType": "input_required"}},
-            OutcomeStatus.FAILED,
+            OutcomeStatus.UNKNOWN,
             "input_required",
         ),
         (
@@ -280,11 +314,14 @@ def test_a_server_of_an_unknown_version_is_not_called(peer: Any, answering: Any,
         ({"tool": "a\nb"}, "tool"),
         ({"protocol": "2024-11-05"}, "protocol"),
         ({"trusted": True}, "trusted"),
+        ({VOUCHED: "yes"}, VOUCHED),
+        ({VOUCHED: 1}, VOUCHED),
     ],
 )
 def test_settings_are_judged_when_a_tool_is_saved(change: dict[str, Any], named: str) -> None:
     config = {"url": "https://mcp.example/mcp/", "tool": "look"}
     MCP.check("call_tool", config, {})
+    MCP.check("call_tool", {**config, VOUCHED: True}, {})
     with pytest.raises(RenderError, match=named):
         MCP.check("call_tool", {**config, **change}, {})
     with pytest.raises(Unknown):
