@@ -65,6 +65,7 @@ def _feed_run(event: Event, wanted: Plan, provider: Provider) -> Done:
         event_public_id=event.public_id,
         event_sha256=event.body_sha256,
         event_facts=event.facts() | {"type": wanted.event_type},
+        received_at=event.received_at,
         correlation_id=event.correlation_id,
         ordered_by=ordering.people_behind(event),
     )

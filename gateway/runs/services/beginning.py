@@ -23,6 +23,7 @@ from gateway.runs.services import updating
 from gateway.runs.services.capping import constraints_of
 from gateway.runs.services.provider_calls import provider_call
 from gateway.runs.services.timeline import append, locked, shift
+from gateway.runs.services.unanswered import MAY_RUN, NOT_STARTED, may_have_begun
 from gateway.runs.states import RunStatus
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ GIVE_UP_AFTER = timedelta(hours=24)
 LOOK_AGAIN = timedelta(seconds=60)
 # A provider that cannot take a start this many times is left for the fallback.
 PERSISTS_AFTER = 3
-NOT_STARTED, FELL_BACK = "run.start_failed", "run.fell_back"
+FELL_BACK = "run.fell_back"
 # By its meaning this answer says that the request was not handled.
 UNAVAILABLE = 503
 
@@ -112,7 +113,7 @@ def _not_started(run: Run, error: OutsideError) -> None:
         held = locked(run.pk)
         if held.attempts != run.attempts or held.status != RunStatus.QUEUED:
             return
-        told = {"reason": error.reason, "attempt": run.attempts, "may_run": _may_run(error)}
+        told = {"reason": error.reason, "attempt": run.attempts, MAY_RUN: _may_run(error)}
         append(held, NOT_STARTED, told)
         if (other := _fallback(held, error)) is not None:
             _fall_back(held, other, reason=error.reason)
@@ -145,7 +146,7 @@ def _fallback(run: Run, error: OutsideError) -> Provider | None:
     if other is None or other.archived_at or run.provider_id != agent.provider_id:
         return None
     failures = list(run.events.filter(kind=NOT_STARTED))
-    if any(failure.data.get("may_run") for failure in failures):
+    if may_have_begun(run, failures):
         return None
     return other if error.permanent or len(failures) >= PERSISTS_AFTER else None
 

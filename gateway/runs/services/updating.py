@@ -1,6 +1,7 @@
 """What a provider reports becomes moves, timeline lines and proposed actions."""
 
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -17,19 +18,17 @@ from audit.context import Target
 from gateway.agents import services as agents
 from gateway.agents.models import Provider
 from gateway.lib.changing import change
-from gateway.lib.clock import database_now
 from gateway.lib.errors import Conflict
 from gateway.lib.prepared import Prepared
 from gateway.lib.states import announce
 from gateway.lib.strictjson import Marked
 from gateway.providers.base import RunUpdate, ToolCall
 from gateway.runs.models import Run, RunEvent
-from gateway.runs.services import capping, spending
+from gateway.runs.services import capping, spending, unanswered
 from gateway.runs.services.clocks import time_out_of
 from gateway.runs.services.timeline import append, locked, provider_actor, shift
 from gateway.runs.states import FINAL, RunStatus
 from gateway.tenants import principals
-from gateway.tenants.models import Environment
 
 log = structlog.get_logger(__name__)
 # A provider may skip states; the run walks them in this order, in one transaction.
@@ -43,18 +42,6 @@ _KNOWN = Prepared(
     provider=Provider._meta.pk,
     name=Run._meta.get_field("provider_run_id"),
 )
-_STARTING = Prepared(
-    lambda environment, provider, now: (
-        # The index of states begins with the environment.
-        Run.objects.within(environment)
-        .filter(provider=provider, status=RunStatus.QUEUED, lease_until__gt=now)
-        .only("pk")
-        .order_by()[:1]
-    ),
-    environment=Environment._meta.pk,
-    provider=Provider._meta.pk,
-    now=Run._meta.get_field("lease_until"),
-)
 _HEARD = Prepared(
     lambda run, event, kind: (
         RunEvent.objects.filter(run=run, source_event=event, kind=kind).only("pk").order_by()[:1]
@@ -66,7 +53,7 @@ _HEARD = Prepared(
 
 
 class RunNotReady(Exception):
-    """A start of this provider is in flight; the event may speak of the run that it makes."""
+    """A start of this provider has no answer yet; the event may speak of the run that it made."""
 
 
 def context_of(run: Run) -> RunContext:
@@ -89,15 +76,20 @@ def apply_update(
     event_public_id: str = "",
     event_sha256: str = "",
     event_facts: dict[str, Any] | None = None,
+    received_at: datetime | None = None,
     correlation_id: str = "",
     ordered_by: frozenset[str] = frozenset(),
 ) -> Run:
     """Apply one report of a provider: idempotent per event, so a repeated one changes nothing.
 
     `ordered_by` are the public ids of people who had the event made: what it asks for is theirs.
-    Raises RunNotReady while the run it speaks of may still be starting.
+    Raises RunNotReady while the run it speaks of may be one whose start has no answer yet, for some
+    minutes after it was received (now, where nobody says).
     """
-    run = _find_or_open(provider, update, correlation_id=correlation_id, event=event_public_id)
+    run = _find_or_open(
+        provider, update, received_at=received_at or timezone.now(),
+        correlation_id=correlation_id, event=event_public_id,
+    )  # fmt: skip
     context.adopt(run.correlation_id)
     with transaction.atomic():
         held = locked(run.pk)
@@ -117,11 +109,12 @@ def apply_update(
     return held
 
 
-def _find_or_open(provider: Provider, update: RunUpdate, *, correlation_id: str, event: str) -> Run:
+def _find_or_open(
+    provider: Provider, update: RunUpdate, *, received_at: datetime, correlation_id: str, event: str
+) -> Run:
     if found := _KNOWN(provider=provider.pk, name=update.run_id):
         return found[0]
-    place = provider.environment_id
-    if _STARTING(environment=place, provider=provider.pk, now=database_now()):
+    if unanswered.may_be_of_one(provider, received_at):
         raise RunNotReady(f"{provider} is starting a run; {update.run_id} may be that one.")
     return _open(provider, update, correlation_id=correlation_id, event=event)
 

@@ -1,6 +1,7 @@
 """Beginning a run: at its provider, at the fallback, later, or not at all."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,17 +9,20 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from approvals.models import Action
+from approvals.states import ActionStatus
 from audit.models import AuditRecord
 from gateway.agents.models import Provider
 from gateway.agents.services import update
 from gateway.http.errors import OutsideError
 from gateway.providers import registry
 from gateway.providers.base import RunStatus as Reported
-from gateway.providers.base import RunUpdate
+from gateway.providers.base import RunUpdate, ToolCall
 from gateway.providers.fake import FakeProvider
 from gateway.runs import services
 from gateway.runs.models import Run
 from gateway.runs.services.beginning import PERSISTS_AFTER
+from gateway.runs.services.unanswered import CLOCKS_APART, HELD_FOR
 from gateway.runs.states import RunStatus
 from tests.factories.agents import ProviderFactory
 from tests.factories.approvals import KillSwitchFactory
@@ -258,3 +262,75 @@ def test_a_cancel_that_crashes_is_tried_later_and_given_up_after_a_day(
     services.tell_provider_to_cancel(str(run.pk))
     run.refresh_from_db()
     assert run.cancel_due_at is None
+
+
+def lost(update: RunUpdate) -> RunUpdate:
+    """The provider's answer does not arrive."""
+    raise LOST
+
+
+def tells(run: Run, *, about: str = "", **more: Any) -> Run:
+    """The provider says by webhook that this run of it wants the tool `look`."""
+    call = ToolCall("c1", 0, "look", {"note": "a"})
+    name = about or f"fake-{run.public_id}"
+    update = RunUpdate(name, Reported.TOOL_REQUIRED, (call,), event="run.tool_required")
+    return services.apply_update(
+        run.provider, update, event_public_id="evt_1", event_sha256="e" * 64, **more
+    )
+
+
+@pytest.mark.parametrize("end", [lost, dies])
+def test_an_event_of_a_run_whose_start_has_no_answer_waits_for_the_next_try(
+    here: Scene, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]
+) -> None:
+    run = queued(here, constraints={"require_approval_for": ["look"]})
+    with monkeypatch.context() as patch:
+        on_start(fake, patch, end)
+        with suppress(SystemExit):
+            begin(run)
+    run_out(Run.objects.filter(lease_until__isnull=False), "lease_until")
+    with pytest.raises(services.RunNotReady):
+        tells(run)
+    assert begin(run).status == RunStatus.RUNNING
+    assert tells(run) == run
+    assert Run.objects.get() == run
+    assert Action.objects.get().status == ActionStatus.PENDING
+
+
+def test_an_event_waits_for_no_start_that_surely_failed(here: Scene, fake: FakeProvider) -> None:
+    fail(here, fake, TOO_MANY)
+    run = begin(queued(here))
+    assert tells(run, about="its own").origin == Run.Origin.PROVIDER
+
+
+def test_an_event_waits_for_no_start_that_was_wanted_after_it_came(
+    here: Scene, fake: FakeProvider
+) -> None:
+    fail(here, fake, LOST)
+    run = begin(queued(here))
+    before = run.created_at - 2 * CLOCKS_APART
+    assert tells(run, about="its own", received_at=before).origin == Run.Origin.PROVIDER
+
+
+def test_an_event_waits_for_a_start_for_some_minutes_only(here: Scene, fake: FakeProvider) -> None:
+    fail(here, fake, LOST)
+    run = begin(queued(here))
+    Run.objects.update(created_at=run.created_at - 2 * HELD_FOR)
+    just_now = timezone.now() - HELD_FOR / 2
+    with pytest.raises(services.RunNotReady):
+        tells(run, about="its own", received_at=just_now)
+    long_ago = timezone.now() - HELD_FOR
+    assert tells(run, about="its own", received_at=long_ago).origin == Run.Origin.PROVIDER
+
+
+def test_a_run_whose_worker_died_while_it_began_is_never_begun_elsewhere(
+    here: Scene, fallback: Provider, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queued(here)
+    with monkeypatch.context() as patch:
+        on_start(fake, patch, dies)
+        with pytest.raises(SystemExit):
+            begin(run)
+    run_out(Run.objects.all(), "lease_until")
+    fail(here, fake, REFUSED)
+    assert (begin(run).status, run.provider) == (RunStatus.FAILED, here.provider)

@@ -18,6 +18,7 @@ from gateway.lib.states import move
 from gateway.runs.models import Run
 from gateway.runs.services import RunNotReady
 from tests.factories.agents import AgentFactory, ProviderFactory
+from tests.factories.runs import RunFactory
 from tests.factories.tenants import UserFactory
 from tests.factories.tools import ToolFactory
 from tests.factories.webhooks import EventFactory, RouteFactory, SourceFactory
@@ -183,6 +184,22 @@ def test_event_for_a_run_that_is_just_starting_waits(source, provider, monkeypat
     monkeypatch.undo()
     Event.objects.update(due_at=timezone.now())
     assert done(event).status == "processed"
+
+
+def test_event_of_an_unknown_run_waits_for_starts_without_an_answer_that_are_older_than_it(
+    source, provider
+):
+    start = RunFactory(
+        environment=source.environment, provider=provider, status="queued", attempts=1,
+        provider_run_id=None,
+    )  # fmt: skip
+    body = {"event": "run.started", "run_id": "r1"}
+
+    assert done(event_of(source, body)).status == "failed"
+    Event.objects.update(due_at=timezone.now(), received_at=start.created_at - timedelta(minutes=1))
+    services.process_chunk()
+    assert Event.objects.get().status == "processed"
+    assert Run.objects.exclude(pk=start.pk).get().provider_run_id == "r1"
 
 
 def test_unexpected_error_is_tried_again_later_and_given_up_after_ten_times(choosy, monkeypatch):
