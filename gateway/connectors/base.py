@@ -46,6 +46,7 @@ class Secret:
 class ConnectorRequest:
     """One attempt. `rendered` is what was approved, without secrets; it is sent as it stands.
 
+    `hidden` are texts beside the credential that no answer may bring into what is kept.
     `side_effect` is the tool's class as people defined it, empty where no tool is behind the call:
     what an answer leaves open is open only where something may have changed. `deadline_s` is what
     is left for the whole attempt. `renew` gives a fresh credential in place of
@@ -63,6 +64,7 @@ class ConnectorRequest:
     correlation_id: str
     renew: Callable[[], Secret | None] | None = None
     side_effect: str = ""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def only_reads(self) -> bool:

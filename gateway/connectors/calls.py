@@ -4,7 +4,7 @@ Shared by the connectors that speak HTTP, so that "did it happen?" is answered i
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -78,7 +78,7 @@ def read(
         # Whatever became of it: reading changes nothing.
         error.may_have_happened = False
         raise
-    return None if answer.status == 404 else _value(answer, request.secret)
+    return None if answer.status == 404 else _value(answer)
 
 
 def outgoing(request: ConnectorRequest, rendered: Any, *, is_reading: bool = False) -> Request:
@@ -159,7 +159,8 @@ def _attempt(request: ConnectorRequest, judge: Judge | None) -> Outcome:
         )
     except OutsideError as error:
         return _no_answer(error)
-    outcome = _outcome(answer, request.secret, reading=_is_reading(request))
+    answer = _masked(answer, request)
+    outcome = _outcome(answer, reading=_is_reading(request))
     return judge(answer, outcome) if judge else outcome
 
 
@@ -174,12 +175,13 @@ def _is_reading(request: ConnectorRequest) -> bool:
 
 
 def _look(request: ConnectorRequest, rendered: dict[str, Any]) -> Answer:
-    return request.client.send(
+    answer = request.client.send(
         outgoing(request, rendered, is_reading=True),
         retry_class=RetryClass.SAFE,
         deadline_s=min(request.deadline_s, PREVIEW_DEADLINE_S),
         attempts=PREVIEW_ATTEMPTS,
     )
+    return _masked(answer, request)
 
 
 def _renewed(request: ConnectorRequest) -> Secret | None:
@@ -203,10 +205,10 @@ def _no_answer(error: OutsideError) -> Outcome:
     )
 
 
-def _outcome(answer: Answer, secret: Secret | None, *, reading: bool) -> Outcome:
-    reply = _reply(answer, secret)
+def _outcome(answer: Answer, *, reading: bool) -> Outcome:
+    reply = _reply(answer)
     if answer.ok:
-        value = _value(answer, secret)
+        value = _value(answer)
         return Outcome(
             OutcomeStatus.SUCCEEDED, result=value, response=reply, may_have_happened=True
         )
@@ -225,9 +227,9 @@ def _outcome(answer: Answer, secret: Secret | None, *, reading: bool) -> Outcome
     )
 
 
-def _value(answer: Answer, secret: Secret | None) -> Any:
+def _value(answer: Answer) -> Any:
     """The answer's JSON where it is strict JSON, else its text, cut to a bearable length."""
-    text = _text(answer.body, secret)
+    text = _text(answer.body)
     if not text.strip():
         return None
     if not answer.truncated:
@@ -238,16 +240,39 @@ def _value(answer: Answer, secret: Secret | None) -> Any:
     return text[:RESULT_CHARACTERS]
 
 
-def _reply(answer: Answer, secret: Secret | None) -> Reply:
+def _reply(answer: Answer) -> Reply:
     kept = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
-    return Reply(answer.status, kept, _text(answer.body, secret)[:EXCERPT_CHARACTERS])
+    return Reply(answer.status, kept, _text(answer.body)[:EXCERPT_CHARACTERS])
 
 
-def _text(body: bytes, secret: Secret | None) -> str:
-    """The body as text that a database takes, without the credential it was asked with."""
-    text = body.decode("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+def _text(body: bytes) -> str:
+    """The body as text that a database takes."""
+    return body.decode("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _masked(answer: Answer, request: ConnectorRequest) -> Answer:
+    """The answer without what it was asked with, before anybody reads, quotes or keeps it."""
+    texts = _unspoken(request)
+    if not texts:
+        return answer
+    body = answer.body
+    for text in texts:
+        body = body.replace(text.encode(), MASK.encode())
+    headers = {name: _without(texts, value) for name, value in answer.headers.items()}
+    return replace(answer, body=body, headers=headers)
+
+
+def _without(texts: Iterable[str], value: str) -> str:
+    for text in texts:
+        value = value.replace(text, MASK)
+    return value
+
+
+def _unspoken(request: ConnectorRequest) -> list[str]:
+    """The longest first, so that no part of one is left of what another has taken."""
+    texts, secret = list(request.hidden), request.secret
     if secret is not None and len(secret.value) >= SHORTEST_MASKED:
         # As it is, and as it travels with a user name.
         pair = basic(secret.username, secret.value).removeprefix("Basic ")
-        text = text.replace(secret.value, MASK).replace(pair, MASK)
-    return text
+        texts += [secret.value, pair]
+    return sorted((text for text in texts if len(text) >= SHORTEST_MASKED), key=len, reverse=True)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from audit.canonical import NotCanonical, canonical
 from gateway.connectors.base import ConnectorRequest, Outcome, OutcomeStatus
@@ -144,7 +145,18 @@ def to_secret_address(request: ConnectorRequest) -> ConnectorRequest | Outcome:
             error=f"The tool needs a connection of kind dsn whose value begins with {prefix}",
         )  # fmt: skip
     rendered = {**request.rendered, "url": secret.value + rest}
-    return replace(request, rendered=rendered, secret=None)
+    hidden = _parts(secret.value, secret.value.removeprefix(prefix))
+    return replace(request, rendered=rendered, secret=None, hidden=hidden)
+
+
+def _parts(address: str, hidden: str) -> tuple[str, ...]:
+    """What a redirect or a page may repeat of a secret address: all of it, its path, and the steps
+    that only the connection knows, as they are and as they travel. Steps of digits are ids.
+    """
+    steps = hidden.strip("/").split("/")
+    texts = [address, urlsplit(address).path, hidden, steps[-1]]
+    texts += [step for step in steps if not step.isdigit()]
+    return listed(form for text in texts for form in (text, unquote(text), quote(text)))
 
 
 Search = Callable[[ConnectorRequest], Any]

@@ -297,6 +297,15 @@ def test_a_webhook_waits_for_its_message_and_keeps_its_address(discord: Discord,
     assert len(discord.effects) == 1
 
 
+def test_a_webhooks_address_is_not_quoted_from_an_answer(discord: Discord, ask: Make) -> None:
+    words = {"code": 10015, "message": f"no webhook at {HOOK}, nor any secret-part"}
+    discord.before = [Said(404, words)]
+    hook = Secret("dsn", discord.url + HOOK)
+    outcome = DISCORD.execute(ask("execute_webhook", {"content": "Hello"}, secret=hook))
+    assert "no webhook at [secret], nor any [secret]" in outcome.error
+    assert "secret-part" not in repr(outcome)
+
+
 @pytest.mark.parametrize(
     ("operation", "arguments"),
     [

@@ -82,6 +82,13 @@ def test_a_credential_that_comes_back_is_masked(
     assert VALUE not in repr(outcome)
 
 
+def test_a_credential_in_a_redirect_is_masked(peer: Any, answering: Respond, attempt: Make) -> None:
+    peer.scripts = [answering(302, f"Location: https://shop.example/?token={VALUE}")]
+    outcome = HTTP.execute(refund(peer, attempt, secret=Secret("bearer", VALUE)))
+    assert outcome.response is not None
+    assert outcome.response.headers["location"] == "https://shop.example/?token=[secret]"
+
+
 def test_a_user_name_and_password_that_come_back_as_they_travelled_are_masked(
     peer: Any, answering: Respond, attempt: Make
 ) -> None:

@@ -346,6 +346,36 @@ def test_a_webhooks_address_is_never_rendered(slack: Slack, ask: Make) -> None:
     assert "secret-part" not in repr(outcome)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        Said(301, b"", {"Location": f"https://chat.example{HOOK}"}),
+        Said(308, b"moved", {"Location": f"/new{HOOK}?a=b"}),
+        Said(404, f"<p>There is no {HOOK} here.</p>".encode()),
+        Said(404, b"no " + HOOK.replace("/", "\\/").encode()),
+        Said(500, b"no hook secret-part of T0001"),
+        Said(200, f"posted to {HOOK}".encode()),
+    ],
+)
+def test_a_webhooks_address_that_comes_back_is_kept_nowhere(
+    slack: Slack, ask: Make, said: Said
+) -> None:
+    slack.before = [said]
+    hook = Secret("dsn", slack.url + HOOK)
+    outcome = SLACK.execute(ask("post_webhook", {"text": "Hello"}, secret=hook))
+    assert outcome.response is not None
+    assert "secret-part" not in repr(outcome)
+
+
+def test_a_redirected_webhook_still_says_where_it_was_sent(slack: Slack, ask: Make) -> None:
+    slack.before = [Said(301, b"", {"Location": f"https://chat.example{HOOK}"})]
+    hook = Secret("dsn", slack.url + HOOK)
+    outcome = SLACK.execute(ask("post_webhook", {"text": "Hello"}, secret=hook))
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.UNKNOWN, "http_301")
+    assert outcome.response is not None
+    assert outcome.response.headers["location"] == "https://chat.example[secret]"
+
+
 def test_a_webhook_posts_only_to_the_service_of_its_tool(ask: Make) -> None:
     for secret in (None, Secret("bearer", TOKEN), Secret("dsn", "https://else.example/services/x")):
         outcome = SLACK.execute(ask("post_webhook", {"text": "Hello"}, secret=secret))
