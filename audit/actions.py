@@ -130,6 +130,7 @@ class AuditAction(StrEnum):
     RUN_STARTED = "runs.run.started"
     RUN_MOVED = "runs.run.moved"
     RUN_FELL_BACK = "runs.run.fell_back"
+    RUN_TOOK_OVER = "runs.run.took_over"
     RUN_CANCELED = "runs.run.canceled"
     RUN_RETRIED = "runs.run.retried"
     RUN_REFUSED = "runs.run.attempt_refused"

@@ -17,9 +17,10 @@ from gateway.agents.models import Agent, Provider
 from gateway.http.errors import OutsideError
 from gateway.lib import work
 from gateway.lib.broker import JobName, ring
-from gateway.providers.base import RunUpdate, StartRequest
+from gateway.providers.base import StartRequest
 from gateway.runs.models import Run
 from gateway.runs.services import updating
+from gateway.runs.services.accepting import accept
 from gateway.runs.services.capping import constraints_of
 from gateway.runs.services.provider_calls import provider_call
 from gateway.runs.services.timeline import append, locked, shift
@@ -52,7 +53,7 @@ def begin(pk: str) -> None:
     try:
         with provider_call(run.provider, key=run.public_id) as (provider, request):
             update = provider.start(request, wanted)
-        is_on = _accept(run, update)
+        is_ours = accept(run, update.run_id)
     except OutsideError as error:
         _not_started(run, error)
         return
@@ -61,7 +62,7 @@ def begin(pk: str) -> None:
         detail = f"It could not be started: {type(error).__name__}."
         _not_started(run, OutsideError("crashed", False, True, detail=detail))
         return
-    if is_on:
+    if is_ours:
         updating.apply_update(run.provider, update, source="start")
 
 
@@ -86,22 +87,6 @@ def _has_to_wait(pk: str) -> bool:
         if held.status == RunStatus.QUEUED:
             failure = _failure(held, "not_begun", f"The run did not begin for a day: {reason}")
             shift(held, RunStatus.FAILED, error=failure, lease_until=None)
-    return True
-
-
-def _accept(run: Run, update: RunUpdate) -> bool:
-    """Store the answer to a start; whether what else it says is to be taken in."""
-    with transaction.atomic():
-        held = locked(run.pk)
-        if held.attempts != run.attempts or held.status != RunStatus.QUEUED:
-            return False
-        append(held, "run.accepted", {"provider_run_id": update.run_id})
-        # Running whatever was said: what dies before the rest is taken in leaves no row that is
-        # neither due nor has a time to be over.
-        shift(
-            held, RunStatus.RUNNING,
-            provider_run_id=update.run_id, due_at=None, lease_until=None,
-        )  # fmt: skip
     return True
 
 

@@ -25,6 +25,7 @@ from gateway.lib.strictjson import Marked
 from gateway.providers.base import RunUpdate, ToolCall
 from gateway.runs.models import Run, RunEvent
 from gateway.runs.services import capping, spending, unanswered
+from gateway.runs.services.accepting import BEGUN_BY_PROVIDER
 from gateway.runs.services.clocks import time_out_of
 from gateway.runs.services.timeline import append, locked, provider_actor, shift
 from gateway.runs.states import FINAL, RunStatus
@@ -127,7 +128,7 @@ def _open(provider: Provider, update: RunUpdate, *, correlation_id: str, event: 
             run = Run.objects.create(
                 environment=provider.environment, agent=agent, provider=provider,
                 provider_run_id=update.run_id, origin=Run.Origin.PROVIDER,
-                status=RunStatus.RUNNING, started_by_kind="provider",
+                status=RunStatus.RUNNING, started_by_kind=BEGUN_BY_PROVIDER,
                 started_by_id=provider.public_id, started_by_label=provider.slug,
                 starter_user_id=agent.owner.user_id if agent.owner else None,
                 started_at=now, source_event=event,

@@ -334,3 +334,49 @@ def test_a_run_whose_worker_died_while_it_began_is_never_begun_elsewhere(
     run_out(Run.objects.all(), "lease_until")
     fail(here, fake, REFUSED)
     assert (begin(run).status, run.provider) == (RunStatus.FAILED, here.provider)
+
+
+def opened_too_early(here: Scene, fake: FakeProvider, **wanted: Any) -> list[Run]:
+    """A run without an answer, and the one that its event opened after waiting in vain."""
+    fail(here, fake, LOST)
+    run = begin(queued(here, **wanted))
+    fake.fail_at.clear()
+    long_ago = timezone.now() - HELD_FOR
+    return [run, tells(run, received_at=long_ago)]
+
+
+def test_the_run_that_an_event_opened_before_the_answer_goes_on_by_the_starters_will(
+    here: Scene, fake: FakeProvider
+) -> None:
+    wanted = {"constraints": {"require_approval_for": ["note"], "timeout_s": 60}, "tags": {"a": 1}}
+    run, other = opened_too_early(here, fake, **wanted)
+    assert begin(run).status == RunStatus.FAILED
+    assert run.error["code"] == "known_as_another"
+    assert other.public_id in run.error["next"]
+    assert (run.due_at, run.lease_until, run.provider_run_id) == (None, None, None)
+    other.refresh_from_db()
+    assert (other.constraints, other.tags, other.task) == (run.constraints, run.tags, run.task)
+    assert (other.starter_user_id, other.is_final) == (here.people.operator.pk, False)
+    assert other.time_out_at > timezone.now()
+    told = AuditRecord.objects.get(action="runs.run.took_over").body_json
+    assert told["target"]["id"] == other.public_id
+    assert told["changes"]["constraints"] == [{}, run.constraints]
+    assert [line.kind for line in other.events.all()][-2:] == ["run.took_over", "start"]
+
+
+def test_a_run_that_has_ended_already_takes_nothing_over(here: Scene, fake: FakeProvider) -> None:
+    run, other = opened_too_early(here, fake, tags={"a": 1})
+    services.cancel(run=other, by=here.people.principal(here.people.operator))
+    assert begin(run).status == RunStatus.FAILED
+    other.refresh_from_db()
+    assert (other.status, other.tags) == (RunStatus.CANCELED, {})
+
+
+def test_two_starts_that_the_provider_answers_with_one_run_are_one_run(
+    here: Scene, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_start(fake, monkeypatch, lambda update: replace(update, run_id="one"))
+    first, second = begin(queued(here, tags={"a": 1})), begin(queued(here, tags={"a": 2}))
+    assert (first.status, second.status) == (RunStatus.RUNNING, RunStatus.FAILED)
+    first.refresh_from_db()
+    assert first.tags == {"a": 1}
