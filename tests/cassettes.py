@@ -50,7 +50,7 @@ class Recorder:
         self.exchanges.append({"request": asked, "answer": _answer(answer, self.secrets)})
         return answer
 
-    def addresses(self, host: str, port: int) -> tuple[str, ...]:
+    def addresses(self, host: str, port: int, *, within_s: float | None = None) -> tuple[str, ...]:
         """Other protocols are not recorded."""
         raise NotImplementedError("a cassette holds HTTP only")
 
@@ -82,7 +82,7 @@ class Player:
             f"still on it: {left or 'nothing'}"
         )
 
-    def addresses(self, host: str, port: int) -> tuple[str, ...]:
+    def addresses(self, host: str, port: int, *, within_s: float | None = None) -> tuple[str, ...]:
         """Other protocols are not recorded."""
         raise NotImplementedError("a cassette holds HTTP only")
 

@@ -148,8 +148,8 @@ class _Counted:
             deadline_s=deadline_s, attempts=attempts,
         )  # fmt: skip
 
-    def addresses(self, host: str, port: int) -> tuple[str, ...]:
-        return self.door.addresses(host, port)
+    def addresses(self, host: str, port: int, *, within_s: float | None = None) -> tuple[str, ...]:
+        return self.door.addresses(host, port, within_s=within_s)
 
 
 def _attempt(request: ConnectorRequest, judge: Judge | None) -> Outcome:

@@ -8,6 +8,7 @@ docs/connectors.md). Connection: `dsn`, to a host and port on the outbound allow
 
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -138,12 +139,13 @@ def _transaction(
     request: ConnectorRequest, *, reading: bool = False
 ) -> Iterator[psycopg.Cursor[Any]]:
     """A cursor in one transaction, rolled back unless it was committed; cut off at the deadline."""
-    connection = _connected(request, reading=reading)
-    watch = threading.Timer(request.deadline_s, _cut, [connection])
+    ends_at = time.monotonic() + request.deadline_s
+    connection = _connected(request, ends_at, reading=reading)
+    watch = threading.Timer(ends_at - time.monotonic(), _cut, [connection])
     watch.start()
     try:
         with connection.cursor() as cursor:
-            if _bounded(cursor, request):
+            if _bounded(cursor, request, ends_at):
                 raise OutsideError(
                     "superuser_refused", True, False,
                     detail="The connection is a superuser's: give it a role of its own.",
@@ -156,12 +158,13 @@ def _transaction(
         connection.close()
 
 
-def _bounded(cursor: psycopg.Cursor[Any], request: ConnectorRequest) -> bool:
+def _bounded(cursor: psycopg.Cursor[Any], request: ConnectorRequest, ends_at: float) -> bool:
     """Whether the user is a superuser; sets the transaction's bounds with the same question.
 
     Not as options of the connection: poolers drop those, or refuse them.
     """
-    limit_ms = int(min(statements.timeout_of(request.config), request.deadline_s) * 1000)
+    left_s = ends_at - time.monotonic()
+    limit_ms = int(min(statements.timeout_of(request.config), left_s) * 1000)
     bounds = ", ".join(f"set_config('{name}', %(limit)s, true)" for name in BOUNDS)
     cursor.execute(
         f"SELECT current_setting('is_superuser'), {bounds}",  # noqa: S608 - names of our own
@@ -171,13 +174,17 @@ def _bounded(cursor: psycopg.Cursor[Any], request: ConnectorRequest) -> bool:
     return row is None or row[0] == "on"
 
 
-def _connected(request: ConnectorRequest, *, reading: bool) -> psycopg.Connection[Any]:
+def _connected(
+    request: ConnectorRequest, ends_at: float, *, reading: bool
+) -> psycopg.Connection[Any]:
     place = _place(request)
-    addresses = request.client.addresses(place.host, place.port)
+    addresses = request.client.addresses(
+        place.host, place.port, within_s=ends_at - time.monotonic()
+    )
     try:
         connection = psycopg.connect(
             host=place.host, hostaddr=addresses[0], port=place.port, **place.options,
-            connect_timeout=max(2, int(min(10, request.deadline_s))),
+            connect_timeout=max(2, int(min(10, ends_at - time.monotonic()))),
             application_name="countersign", passfile="/dev/null",
         )  # fmt: skip
     except psycopg.Error as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self
 
+import httpcore
 import httpx
 import structlog
 
@@ -19,7 +20,7 @@ from gateway.http.messages import Answer, Request, RetryClass
 from gateway.http.notices import notices
 from gateway.http.retry import RETRIED_STATUSES, decorrelated_s, may_repeat, pause_s
 from gateway.http.turnstile import Ticket, Turnstile
-from gateway.http.wire import Attempt, Clock
+from gateway.http.wire import Attempt, Clock, looked_up
 
 log = structlog.get_logger(__name__)
 
@@ -111,17 +112,24 @@ class Client:
         assert said is not None  # there is at least one try
         return replace(said, is_uncertain=is_uncertain)
 
-    def addresses(self, host: str, port: int) -> tuple[str, ...]:
+    def addresses(self, host: str, port: int, *, within_s: float | None = None) -> tuple[str, ...]:
         """Where to connect for a protocol that is not HTTP; such a host has to be allow-listed.
 
-        Raises OutsideError where it is not, or does not resolve.
+        Raises OutsideError where it is not, or does not resolve within the time to connect and
+        what the caller has left.
         """
         if not self.guard.allows(host, port):
             raise refused(
                 "address_refused",
                 f"{host}:{port} is not on the outbound allow-list: an operator adds it there.",
             )
-        return self.guard.addresses(host, port)
+        longest = self.limits.connect_s
+        allowed = longest if within_s is None else min(within_s, longest)
+        try:
+            return looked_up(self.guard, host, port, within_s=allowed)
+        except httpcore.ConnectTimeout as error:
+            detail = f"The name {host} was not looked up in time."
+            raise OutsideError("timeout", False, False, detail=detail) from error
 
     def _waits(self, seconds: float, ends_at: float) -> bool:
         """Sleep before the next try; False, at once, where the deadline leaves no room for it."""

@@ -75,10 +75,11 @@ class Sender(Protocol):
         """
         ...
 
-    def addresses(self, host: str, port: int) -> tuple[str, ...]:
+    def addresses(self, host: str, port: int, *, within_s: float | None = None) -> tuple[str, ...]:
         """Where to connect for a protocol that is not HTTP (a database, a mail server).
 
         All addresses of the name, each of them checked: connect to one of these, never to the name.
-        Raises OutsideError for a host, or a port, that is not open to us.
+        Raises OutsideError for a host, or a port, that is not open to us, and for a name that is
+        not looked up within these seconds and the time to connect.
         """
         ...

@@ -91,7 +91,7 @@ class GuardedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         allowed = self._attempt.within(timeout, httpcore.ConnectTimeout)
-        for address in _looked_up(self._guard, host, port, within_s=allowed):
+        for address in looked_up(self._guard, host, port, within_s=allowed):
             allowed = self._attempt.within(timeout, httpcore.ConnectTimeout)
             try:
                 stream = self._inner.connect_tcp(
@@ -112,7 +112,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         raise httpcore.ConnectError("unix sockets are never called")
 
 
-def _looked_up(guard: Guard, host: str, port: int, *, within_s: float) -> tuple[str, ...]:
+def looked_up(guard: Guard, host: str, port: int, *, within_s: float) -> tuple[str, ...]:
     """The checked addresses of the name; raises OutsideError, or ConnectTimeout where it is slow.
 
     The system's look-up knows no time-out and cannot be stopped, so it is left behind: its thread

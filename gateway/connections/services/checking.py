@@ -98,7 +98,7 @@ def _resolved(secret: Secret) -> Trial:
     if not port:
         return Trial(False, "The DSN names no port, and its protocol has no usual one.")
     with door() as sender:
-        sender.addresses(parts.hostname, port)
+        sender.addresses(parts.hostname, port, within_s=DEADLINE_S)
     return Trial(
         True, "The server may be reached; whether it takes the password shows at the first use."
     )

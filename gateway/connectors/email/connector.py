@@ -9,6 +9,7 @@ Connection: `dsn`, `smtp://user:password@host:587` or `smtps://…`.
 import hashlib
 import re
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -144,9 +145,12 @@ class EmailConnector:
 
     def execute(self, request: ConnectorRequest) -> Outcome:
         """Hand it over once."""
+        ends_at = time.monotonic() + request.deadline_s
         try:
             server = _server(request)
-            addresses = request.client.addresses(server.host, server.port)
+            addresses = request.client.addresses(
+                server.host, server.port, within_s=request.deadline_s
+            )
         except ValueError as error:
             return Outcome(OutcomeStatus.FAILED, error=str(error), reason="wrong_connection")
         except OutsideError as error:
@@ -154,10 +158,10 @@ class EmailConnector:
                 OutcomeStatus.FAILED, error=error.detail, reason=error.reason,
                 retryable=not error.permanent,
             )  # fmt: skip
-        return self._deliver(request, server, addresses)
+        return self._deliver(request, server, addresses, ends_at)
 
     def _deliver(
-        self, request: ConnectorRequest, server: Server, addresses: tuple[str, ...]
+        self, request: ConnectorRequest, server: Server, addresses: tuple[str, ...], ends_at: float
     ) -> Outcome:
         id = message_id(request)
         needs_tls = request.config.get("tls", REQUIRED) == REQUIRED
@@ -169,7 +173,7 @@ class EmailConnector:
         try:
             said = deliver(
                 letter, server, addresses=addresses, needs_tls=needs_tls, tls=self.tls,
-                name=recipients.domain(sender), deadline_s=request.deadline_s,
+                name=recipients.domain(sender), ends_at=ends_at,
             )  # fmt: skip
         except NotSent as error:
             return Outcome(

@@ -10,6 +10,7 @@ import smtplib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -19,6 +20,7 @@ PORTS = {"smtp": 587, "smtps": 465}
 GREETING, OK, START_DATA = 220, 250, 354
 MAX_WORDS = 200
 CONNECT_S = 10.0
+CUT_EVERY_S = 0.05
 _DOT = re.compile(rb"(?m)^\.")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
@@ -82,16 +84,15 @@ def deliver(
     needs_tls: bool,
     tls: Callable[[], ssl.SSLContext],
     name: str,
-    deadline_s: float,
+    ends_at: float,
 ) -> str:
     """Hand it over, all recipients or none; the server's words. Raises NotSent, NobodyKnows.
 
-    `name` is how we introduce ourselves.
+    `name` is how we introduce ourselves; `ends_at`, on the monotonic clock, is when it is cut off.
     """
     context = tls() if server.is_tls else None
-    with _connected(
-        server, addresses, context=context, name=name, deadline_s=deadline_s
-    ) as session:
+    session = _Session(server.host, addresses, context=context, name=name, ends_at=ends_at)
+    with _connected(session, server):
         if needs_tls and not server.is_tls:
             _secure(session, tls)
         if server.username:
@@ -104,22 +105,33 @@ class _Session(smtplib.SMTP):
     """Connects to checked addresses only; the name stays with TLS."""
 
     def __init__(
-        self, host: str, addresses: Sequence[str], *, context: ssl.SSLContext | None, name: str
-    ) -> None:
+        self, host: str, addresses: Sequence[str], *, context: ssl.SSLContext | None, name: str,
+        ends_at: float,
+    ) -> None:  # fmt: skip
         self._addresses = addresses
+        self._ends_at = ends_at
         self._context = context
         # Without a host it does not connect at once: the clock has to run before that.
         super().__init__(local_hostname=name, timeout=CONNECT_S)
         self._host = host
 
+    def left_s(self) -> float:
+        """Seconds until the deadline; raises TimeoutError where it has passed."""
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline has passed")
+        return left
+
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         failure: OSError = OSError("there is no address")
         for address in self._addresses:
+            within = min(timeout, self.left_s())
             try:
-                plain = socket.create_connection((address, port), timeout)
+                plain = socket.create_connection((address, port), within)
             except OSError as error:
                 failure = error
                 continue
+            plain.settimeout(min(timeout, self.left_s()))
             # A handshake as a whole keeps within the time-out, so nothing has to end it.
             return (
                 self._context.wrap_socket(plain, server_hostname=host) if self._context else plain
@@ -128,26 +140,22 @@ class _Session(smtplib.SMTP):
 
 
 @contextlib.contextmanager
-def _connected(
-    server: Server, addresses: Sequence[str], *, context: ssl.SSLContext | None, name: str,
-    deadline_s: float,
-) -> Iterator[_Session]:  # fmt: skip
-    session = _Session(server.host, addresses, context=context, name=name)
+def _connected(session: _Session, server: Server) -> Iterator[None]:
     # A server that sends one letter at a time keeps within every time-out of single reads.
-    end = threading.Timer(deadline_s, _cut, (session,))
-    end.daemon = True
-    end.start()
+    is_over = threading.Event()
+    watch = threading.Thread(target=_watch, args=(session, is_over), daemon=True)
+    watch.start()
     try:
         _greeted(session, server)
-        session.sock.settimeout(deadline_s)  # type: ignore[union-attr]
-        yield session
+        session.sock.settimeout(session.left_s())  # type: ignore[union-attr]
+        yield
     except ssl.SSLError as error:
         _fail_tls(error)
     except (OSError, smtplib.SMTPException) as error:
         raise NotSent("network", "The connection broke before the mail was sent.",
                       passing=True) from error  # fmt: skip
     finally:
-        end.cancel()
+        is_over.set()
         session.close()
 
 
@@ -161,6 +169,14 @@ def _greeted(session: _Session, server: Server) -> None:
     _expect((code, words), (GREETING,), "refused", "the connection")
 
 
+def _watch(session: _Session, is_over: threading.Event) -> None:
+    """From the deadline on, cut whatever line the session has: there may be none, or a new one."""
+    with contextlib.suppress(TimeoutError):
+        is_over.wait(session.left_s())
+    while not is_over.wait(CUT_EVERY_S):
+        _cut(session)
+
+
 def _cut(session: _Session) -> None:
     with contextlib.suppress(OSError, AttributeError):
         session.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
@@ -170,6 +186,8 @@ def _secure(session: _Session, tls: Callable[[], ssl.SSLContext]) -> None:
     session.ehlo_or_helo_if_needed()
     if not session.has_extn("starttls"):
         raise NotSent("tls_missing", "The server offers no encryption (STARTTLS).", passing=False)
+    # A handshake gets what is left as a whole: while it lasts there is no line that can be cut.
+    session.sock.settimeout(session.left_s())  # type: ignore[union-attr]
     code, words = session.starttls(context=tls())
     if code != GREETING:
         raise NotSent("tls_missing", _said(code, words), passing=False, code=code)

@@ -1,8 +1,11 @@
 """E-mail: approved words to allowed people, once, and never a guess about whether it went."""
 
+import contextlib
 import json
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 
 from gateway.connectors.base import Affected, ConnectorRequest, Outcome, OutcomeStatus, Secret
 from gateway.connectors.email.connector import EmailConnector
-from gateway.connectors.email.smtp import server_of
+from gateway.connectors.email.smtp import _Session, _watch, server_of
 from gateway.http.client import client
 from gateway.tools.render import RenderError
 from tests.doubles.mail import HOST, PASSWORD, USER, Mail, certificate, mail_server
@@ -266,6 +269,65 @@ def test_a_server_that_never_ends_its_line_is_left_in_time(
         ask, peer, speaking(*(lines or (b"220",)), then=drips), deadline_s=0.5
     )
     assert (outcome.status, outcome.may_have_happened) == (status, False)
+
+
+def test_a_name_that_is_looked_up_for_ever_is_left_in_time(ask: Make) -> None:
+    ended = threading.Event()
+
+    def slow(_host: str, _port: int) -> tuple[str, ...]:
+        ended.wait(10)
+        return ("127.0.0.1",)
+
+    door = client(allow=[f"{HOST}:25"], resolve=slow)
+    started = time.monotonic()
+    outcome = EMAIL.execute(replace(ask(), client=door, deadline_s=0.2))
+    ended.set()
+    assert time.monotonic() - started < 5
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "timeout")
+    assert (outcome.may_have_happened, outcome.retryable) == (False, True)
+
+
+@pytest.fixture
+def full() -> Iterator[int]:
+    """The port of a server whose queue is full: the system answers nobody there, on any address."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("0.0.0.0", 0), backlog=0))  # noqa: S104 - loopback alone is called
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", listener.getsockname()[1]))
+        yield int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_addresses_that_answer_nobody_are_left_together_in_time(
+    ask: Make, full: int, scheme: str
+) -> None:
+    addresses = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+    door = client(allow=[f"{HOST}:{full}"], resolve=lambda _host, _port: addresses)
+    request = ask(full, dsn=f"{scheme}://{HOST}:{full}", config={"tls": "none"})
+    started = time.monotonic()
+    outcome = EMAIL.execute(replace(request, client=door, deadline_s=0.5))
+    assert time.monotonic() - started < 5
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "connect")
+    assert (outcome.may_have_happened, outcome.retryable) == (False, True)
+
+
+def test_every_line_that_comes_up_after_the_deadline_is_cut() -> None:
+    session = _Session(HOST, [], context=None, name="x", ends_at=time.monotonic() - 1)
+    is_over = threading.Event()
+    watch = threading.Thread(target=_watch, args=(session, is_over))
+    watch.start()
+    # The second takes the place of the first, as STARTTLS has it.
+    for _ in range(2):
+        here, there = socket.socketpair()
+        with here, there:
+            here.settimeout(5)
+            session.sock = there
+            assert here.recv(1) == b""
+    is_over.set()
+    watch.join(5)
+    assert not watch.is_alive()
 
 
 def test_a_server_that_is_silent_after_the_mail_leaves_it_unknown(ask: Make, peer: Any) -> None:

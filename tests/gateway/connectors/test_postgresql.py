@@ -1,12 +1,14 @@
 """The PostgreSQL connector against a real server: what was approved, once, within its bounds."""
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
 
 from gateway.connectors.base import OutcomeStatus, Secret
 from gateway.connectors.postgresql import PostgresqlConnector
+from gateway.http.client import client
 from gateway.http.errors import OutsideError
 from tests.doubles.postgres import postgres
 
@@ -258,6 +260,26 @@ def test_a_server_that_says_nothing_more_is_left_at_the_deadline(ask, line):
     outcome = CONNECTOR.execute(hurried)
 
     assert (outcome.status, outcome.may_have_happened) == (OutcomeStatus.FAILED, False)
+    assert note(line) == "note 1"
+
+
+def test_a_name_that_is_looked_up_for_ever_is_left_at_the_deadline(ask, line):
+    ended = threading.Event()
+
+    def slow(host, port):
+        ended.wait(10)
+        return ("127.0.0.1",)
+
+    door = client(allow=[line.host_port], resolve=slow)
+    started = time.monotonic()
+    outcome = CONNECTOR.execute(
+        replace(ask("change", RENAME, ARGUMENTS), client=door, deadline_s=0.2)
+    )
+    ended.set()
+
+    assert time.monotonic() - started < 5
+    assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "timeout")
+    assert (outcome.may_have_happened, outcome.retryable) == (False, True)
     assert note(line) == "note 1"
 
 
