@@ -5,15 +5,19 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from approvals.services import cancel_run_actions
 from audit import services as audit
 from audit.actions import AuditAction
 from audit.context import Target
+from gateway.lib import work
+from gateway.lib.broker import JobName, ring
 from gateway.lib.changing import change
 from gateway.lib.states import announce, announcement
 from gateway.runs.models import Run
 from gateway.runs.services.clocks import time_out_of
 from gateway.runs.services.timeline import append, locked, shift
 from gateway.runs.states import RunStatus
+from gateway.tenants import principals
 
 BEGUN_BY_PROVIDER = "provider"
 # What a run is by its starter's will; whoever goes on with it has all of them.
@@ -27,11 +31,15 @@ TOLD = ("constraints", "tags", "started_by_kind", "started_by_id")
 def accept(run: Run, name: str) -> bool:
     """Give the run, as its worker claimed it, the name it has at its provider.
 
-    False where the claim was lost. A name that another run has already ends this one: the other
-    was opened by an event that came before the answer, and goes on by this one's will.
+    False where the claim was lost, or the run has ended meanwhile: then its provider is told to end
+    it as well. A name that another run has already ends this one: the other was opened by an event
+    that came before the answer, and goes on by this one's will.
     """
     with transaction.atomic():
         held = locked(run.pk)
+        if held.is_final and held.provider_run_id is None and held.provider_id == run.provider_id:
+            _call_off(held, name)
+            return False
         if held.attempts != run.attempts or held.status != RunStatus.QUEUED:
             return False
         # Running whatever was said: what dies before the rest is taken in leaves no row that is
@@ -45,6 +53,29 @@ def accept(run: Run, name: str) -> bool:
             other = _namesake(held, name)
             _end_for(locked(run.pk), other)
     return True
+
+
+def _call_off(run: Run, name: str) -> None:
+    """It ended while its start was under way, and nobody could be told by name."""
+    try:
+        with transaction.atomic():
+            change(run, None, provider_run_id=name, lease_until=None, cancel_due_at=work.at_once())
+            append(run, "late.run.accepted", {"provider_run_id": name})
+    except IntegrityError:
+        other = _namesake(run, name)
+        if other.started_by_kind == BEGUN_BY_PROVIDER and not other.is_final:
+            _cancel_for(run, other)
+        return
+    ring(JobName.CANCEL_RUN, str(run.pk))
+
+
+def _cancel_for(run: Run, other: Run) -> None:
+    """End the run that an event opened before the answer came to one that had ended."""
+    reason = f"It is what {run.public_id} had begun, and that has ended."
+    append(other, "run.cancel_requested", {"by": f"run:{run.public_id}", "reason": reason})
+    shift(other, RunStatus.CANCELED, reason=reason, cancel_due_at=work.at_once())
+    cancel_run_actions(other.pk, principals.system(other.environment), reason=reason)
+    ring(JobName.CANCEL_RUN, str(other.pk))
 
 
 def _namesake(run: Run, name: str) -> Run:

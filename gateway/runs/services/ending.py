@@ -33,7 +33,7 @@ LEASE = timedelta(seconds=60)
 
 
 def cancel(*, run: Run, by: Principal, reason: str = "") -> Run:
-    """End a run and withdraw its open actions; the provider is told by a worker.
+    """End a run and withdraw its open actions; the provider is told by a worker, once it named it.
 
     Raises Denied, or StaleState when the run has ended already.
     """
@@ -45,7 +45,8 @@ def cancel(*, run: Run, by: Principal, reason: str = "") -> Run:
         told = held.provider_run_id is not None
         append(held, "run.cancel_requested", {"by": f"{by.kind}:{by.id}", "reason": reason})
         due = timezone.now() if told else None
-        shift(held, RunStatus.CANCELED, actor=by.actor, cancel_due_at=due, lease_until=None)
+        # The lease of a start under way stays: whoever holds it tells the provider by its answer.
+        shift(held, RunStatus.CANCELED, actor=by.actor, cancel_due_at=due)
         cancel_run_actions(held.pk, by, reason=reason or "The run was canceled.")
         if told:
             ring(JobName.CANCEL_RUN, str(held.pk))

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from gateway.agents.models import Provider
@@ -18,8 +18,14 @@ NOT_STARTED, MAY_RUN = "run.start_failed", "may_run"
 HELD_FOR = timedelta(minutes=10)
 # So far apart the clock of the entrance and that of whoever queued the run may be.
 CLOCKS_APART = timedelta(seconds=10)
+CALLED_OFF_WITHIN = timedelta(minutes=2)
 _LINES = RunEvent.objects.filter(run=OuterRef("pk"), kind=NOT_STARTED).order_by()
 _TOLD = Coalesce(Subquery(_LINES.values("run").annotate(told=Count("pk")).values("told")), 0)
+_KINDS = {
+    "environment": Environment._meta.pk,
+    "provider": Provider._meta.pk,
+    "until": Run._meta.get_field("created_at"),
+}
 _UNANSWERED = Prepared(
     lambda environment, provider, until: (
         # The index of states begins with the environment.
@@ -30,9 +36,20 @@ _UNANSWERED = Prepared(
         .only("pk")
         .order_by()[:1]
     ),
-    environment=Environment._meta.pk,
-    provider=Provider._meta.pk,
-    until=Run._meta.get_field("created_at"),
+    **_KINDS,
+)
+# Those called off while the provider was being asked; their answer comes within their lease.
+_CALLED_OFF = Prepared(
+    lambda environment, provider, until: (
+        Run.objects.within(environment)
+        .filter(provider=provider, status=RunStatus.CANCELED, provider_run_id=None)
+        # The time of the end is indexed; a lease is shorter than this.
+        .filter(finished_at__gt=Now() - CALLED_OFF_WITHIN, lease_until__gt=Now())
+        .filter(created_at__lte=until)
+        .only("pk")
+        .order_by()[:1]
+    ),
+    **_KINDS,
 )
 
 
@@ -44,8 +61,12 @@ def may_be_of_one(provider: Provider, received_at: datetime) -> bool:
     """
     if received_at < timezone.now() - HELD_FOR:
         return False
-    until = received_at + CLOCKS_APART
-    return bool(_UNANSWERED(environment=provider.environment_id, provider=provider.pk, until=until))
+    sought = {
+        "environment": provider.environment_id,
+        "provider": provider.pk,
+        "until": received_at + CLOCKS_APART,
+    }
+    return bool(_UNANSWERED(**sought) or _CALLED_OFF(**sought))
 
 
 def may_have_begun(run: Run, failures: list[RunEvent]) -> bool:

@@ -380,3 +380,76 @@ def test_two_starts_that_the_provider_answers_with_one_run_are_one_run(
     assert (first.status, second.status) == (RunStatus.RUNNING, RunStatus.FAILED)
     first.refresh_from_db()
     assert first.tags == {"a": 1}
+
+
+def test_a_run_that_is_canceled_while_it_begins_is_canceled_at_its_provider(
+    here: Scene, fake: FakeProvider, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, by = queued(here), here.people.principal(here.people.operator)
+
+    def cancel(update: RunUpdate) -> RunUpdate:
+        services.cancel(run=run, by=by)
+        with pytest.raises(services.RunNotReady):
+            tells(run)
+        return update
+
+    on_start(fake, monkeypatch, cancel)
+    settle()
+    run.refresh_from_db()
+    name = f"fake-{run.public_id}"
+    assert (run.status, run.provider_run_id, run.cancel_due_at) == (RunStatus.CANCELED, name, None)
+    assert fake.canceled == [name]
+    assert (tells(run), Action.objects.count()) == (run, 0)
+    assert [line.kind for line in run.events.all()][-2:] == [
+        "late.run.accepted", "late.run.tool_required",
+    ]  # fmt: skip
+
+
+def test_the_run_that_an_event_opened_is_canceled_with_the_one_that_began_it(
+    here: Scene, fake: FakeProvider, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, by = queued(here), here.people.principal(here.people.operator)
+
+    def cancel(update: RunUpdate) -> RunUpdate:
+        services.cancel(run=run, by=by)
+        tells(run, received_at=timezone.now() - 2 * HELD_FOR)
+        return update
+
+    on_start(fake, monkeypatch, cancel)
+    settle()
+    other = Run.objects.exclude(pk=run.pk).get()
+    assert (other.status, fake.canceled) == (RunStatus.CANCELED, [other.provider_run_id])
+    run.refresh_from_db()
+    assert (run.status, run.provider_run_id) == (RunStatus.CANCELED, None)
+    assert all(action.is_settled for action in Action.objects.all())
+
+
+def test_an_event_waits_for_a_canceled_start_no_longer_than_its_lease(
+    here: Scene, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queued(here)
+    on_start(fake, monkeypatch, dies)
+    with pytest.raises(SystemExit):
+        begin(run)
+    services.cancel(run=run, by=here.people.principal(here.people.operator))
+    with pytest.raises(services.RunNotReady):
+        tells(run, about="its own")
+    run_out(Run.objects.all(), "lease_until")
+    assert tells(run, about="its own").origin == Run.Origin.PROVIDER
+
+
+def test_a_start_that_was_canceled_ends_no_run_that_somebody_else_started(
+    here: Scene, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = queued(here), queued(here)
+    by = here.people.principal(here.people.operator)
+
+    def answer(update: RunUpdate) -> RunUpdate:
+        if second.public_id in update.run_id:
+            services.cancel(run=second, by=by)
+        return replace(update, run_id="one")
+
+    on_start(fake, monkeypatch, answer)
+    assert (begin(first).status, begin(second).status) == (RunStatus.RUNNING, RunStatus.CANCELED)
+    first.refresh_from_db()
+    assert (first.status, first.cancel_due_at) == (RunStatus.RUNNING, None)
