@@ -35,14 +35,11 @@ import webhooks.tasks  # noqa: E402, F401
 from gateway import setback  # noqa: E402
 from gateway.lib import heartbeat  # noqa: E402
 from gateway.lib.broker import QUEUES, broker  # noqa: E402
-from gateway.processes.children import end_with  # noqa: E402
+from gateway.processes.children import CALLS_WITHIN_S, end_with  # noqa: E402
 from gateway.processes.signals import Signals  # noqa: E402
 
 log = structlog.get_logger(__name__)
 THREADS = 8
-# A call that has left is answered within its deadline or not at all: most are over long before.
-# What is still under way then is found by its lease.
-SHUTDOWN_MS = 25_000
 BEAT_S = 5.0
 # Between two tries to reach the database at the start.
 DATABASE_S = 1.0
@@ -124,7 +121,8 @@ def main() -> None:
     worker.start()
     log.info("worker_started", threads=THREADS, queues=sorted(set(QUEUES.values())))
     signals.wait()
-    worker.stop(timeout=SHUTDOWN_MS)
+    # What is still under way then is found by its lease.
+    worker.stop(timeout=int(CALLS_WITHIN_S * 1000))
     broker.close()
     log.info("worker_stopped")
 

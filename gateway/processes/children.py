@@ -16,6 +16,9 @@ FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
 # Who ran this long is healthy: the next end counts as the first one again.
 HEALTHY_S = 20.0
+# A worker that is asked to end waits so long for the calls that it has made: a call has thirty
+# seconds, and most are over long before.
+CALLS_WITHIN_S = 25.0
 
 
 @dataclass(frozen=True)

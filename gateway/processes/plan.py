@@ -11,7 +11,7 @@ from gateway.demo.seeded import DemoService
 from gateway.demo.service import HOOK_VARIABLE, KEY_VARIABLE
 from gateway.embedded import redis
 from gateway.embedded.place import socket_path
-from gateway.processes.children import Spec
+from gateway.processes.children import CALLS_WITHIN_S, Spec
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
 SIGNING = "COUNTERSIGN_APPROVAL_SIGNING_KEY"
@@ -41,8 +41,8 @@ ROLES = tuple(
 OUTSIDERS = {"demo", "redis"}
 # All stages together stay below ten seconds.
 ENTRANCES, WORKERS, QUEUE = range(3)
-# A worker waits for the calls that it has made (gateway/worker.py), and then has to end.
-WORKER_S = 28.0
+# A worker waits for its calls, and then has to end.
+WORKER_S = CALLS_WITHIN_S + 3.0
 
 
 @dataclass(frozen=True)
