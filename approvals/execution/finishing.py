@@ -106,8 +106,9 @@ def _after_release(
 
 def _wait_or_ask(action: Action, held: NotSent, lost: Execution) -> None:
     """Ask the service once more, a little later; within a bound, then a person is asked."""
-    if held.again_in_s is not None and not is_too_late(action):
-        _wait(action, ActionStatus.EXECUTING, wait_s=_bounded(held.again_in_s), **_one_turn_more())
+    if _asked_nothing(held) and not is_too_late(action):
+        wait_s = _bounded(held.again_in_s) if held.again_in_s else _backoff_s(action)
+        _wait(action, ActionStatus.EXECUTING, wait_s=wait_s, **_one_turn_more())
         return
     is_late = lost.sent_at is None or lost.sent_at <= database_now() - REMEMBERED_WITHIN
     is_over = _tries(action) >= MAX_ATTEMPTS or held.reason in {"not_sent", "moved_since"}
@@ -125,7 +126,7 @@ def _hold_back(action: Action, held: NotSent, *, again: drifting.Anew | None) ->
     turn_in_s = held.again_in_s
     wait_s = 0.0 if again else _bounded(turn_in_s) if turn_in_s else _backoff_s(action)
     # The page says why it does not run yet.
-    waited = _one_turn_more() if turn_in_s is not None else {}
+    waited = _one_turn_more() if _asked_nothing(held) else {}
     _wait(
         action, ActionStatus.APPROVED, wait_s=wait_s, code=held.reason, reason=held.detail,
         **waited,
@@ -151,6 +152,11 @@ def _again(action: Action, outcome: Outcome) -> bool:
     if outcome.status == OutcomeStatus.FAILED and not outcome.may_have_happened:
         return outcome.retryable
     return may_go_on(action, action.attempts)
+
+
+def _asked_nothing(held: NotSent) -> bool:
+    """Whether it could not even ask: it was not its turn, or had no token, or not the target."""
+    return held.again_in_s is not None or held.reason in {"no_token", "target_taken"}
 
 
 def _only_waits(outcome: Outcome) -> bool:

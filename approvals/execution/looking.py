@@ -89,7 +89,8 @@ def _overwrites(action: Action, request: ConnectorRequest, lost: int) -> NotSent
     seen, paths = _read(action, request), material_of(definition_of(action))
     if seen is None or seen.error:
         return NotSent("unreadable", seen.error if seen else NO_PREVIEW, preview=seen)
-    wanted = not binding.moved(seen.after, seen.before, paths)
+    # All of it: what the call changes need not be what must not move.
+    wanted = seen.before is not None and not binding.moved(seen.after, seen.before, [])
     moved = binding.moved(action.before, seen.before, paths)
     if wanted or not moved:
         return None

@@ -202,7 +202,7 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
             # and for each call that the rules see. Past whatever was taken back, by its status.
             models.Index(
                 fields=["agent", "tool_name", "status", "created_at", "id", "approved_at"],
-                name="action_let_through",
+                name="action_first_use",
                 condition=models.Q(approved_at__isnull=False),
             ),
             # The dashboard counts what came to an end in an hour.

@@ -112,7 +112,7 @@ def _propose(event: Event, wanted: Plan, route: Route) -> Done:
 def _starter(event: Event, route: Route) -> Principal:
     """Who ordered the event has started its run; else whoever edited the route last has."""
     by = requester(event, route)
-    return replace(by, owner_id=ordering.latest_orderer(event) or by.owner_id)
+    return replace(by, owner_id=ordering.first_orderer(event) or by.owner_id)
 
 
 def requester(event: Event, route: Route) -> Principal:

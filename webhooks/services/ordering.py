@@ -26,9 +26,9 @@ def people_behind(event: Event) -> frozenset[str]:
     return frozenset(ids.encode(User.PREFIX, user) for user in users)
 
 
-def latest_orderer(event: Event) -> uuid.UUID | None:
-    """Who ordered it last; None where nobody did."""
-    return _orders_of(event).order_by("id").values_list("user_id", flat=True).last()
+def first_orderer(event: Event) -> uuid.UUID | None:
+    """Who ordered it first, which is who wrote it where anybody did; None where nobody ordered."""
+    return _orders_of(event).order_by("id").values_list("user_id", flat=True).first()
 
 
 def _orders_of(event: Event) -> QuerySet[EventOrder]:

@@ -148,6 +148,10 @@ def test_what_only_has_to_wait_asks_nobody_however_often(
     action.refresh_from_db()
     assert (action.status, action.code) == (ActionStatus.APPROVED, reason)
     assert action.approvals.filter(void_at=None).exists()
+    # Nothing of that was a try: one state that cannot be read now is the first.
+    monkeypatch.setattr(service, "preview", lambda request: 1 / 0)
+    assert work(action).code == "state_unreadable"
+    assert (action.status, action.attempts - action.turns) == (ActionStatus.APPROVED, 1)
 
 
 OVER = {
@@ -173,6 +177,16 @@ def test_a_call_without_a_key_is_repeated_where_all_is_as_wanted(service: FakeCo
 def test_a_call_without_a_key_is_repeated_where_nothing_happened(service: FakeConnector) -> None:
     assert overwritten(service, note="old").status == ActionStatus.EXECUTING
     assert len(service.calls) == 2
+
+
+def test_what_is_wanted_is_all_of_it_and_not_only_what_must_not_move(
+    service: FakeConnector,
+) -> None:
+    action = order(**{**OVER, "material": ["total"]}).approved(arguments={"note": "new"})
+    work(action)
+    service.world |= {"note": "by Ana", "total": "2"}
+    assert work(action).status == ActionStatus.UNKNOWN
+    assert len(service.calls) == 1
 
 
 def test_a_call_without_a_key_is_not_put_over_what_others_changed_since(

@@ -218,3 +218,15 @@ def test_a_look_that_had_no_turn_is_none_of_the_attempts(
     assert action.due_at - timezone.now() > timedelta(minutes=14)
     assert work(action).status == ActionStatus.SUCCEEDED
     assert len(service.calls) == 1
+
+
+def test_a_lost_answer_is_asked_for_once_there_is_a_token_again(service: FakeConnector) -> None:
+    action = scene(operation="mumble", retry_class="unsafe").approved()
+    work(action)
+    for _ in range(MAX_ATTEMPTS + 1):
+        run_out(Action.objects.filter(pk=action.pk), "due_at")
+        execution = executor.claim(str(action.pk))
+        assert execution is not None
+        executor.finish(execution, looking.NotSent("no_token", "The token endpoint is away."))
+    assert work(action).status == ActionStatus.SUCCEEDED
+    assert len(service.calls) == 1

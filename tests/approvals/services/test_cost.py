@@ -44,7 +44,7 @@ def test_what_the_agent_did_before_is_read_from_indexes_alone(here):
     read = [step for step in steps if step.startswith(("SEARCH", "SCAN"))]
     day, ever = (step for step in read if "agents_agent" not in step)
     assert "USING COVERING INDEX action_uses" in day
-    assert "USING COVERING INDEX action_let_through" in ever
+    assert "USING COVERING INDEX action_first_use" in ever
 
 
 @pytest.mark.skipif("connection.vendor == 'sqlite'")
@@ -57,12 +57,10 @@ def test_whether_a_call_was_let_through_is_read_from_an_index_alone(here):
             "SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%action USING%(agent_id%'"
         )
         for (name,) in cursor.fetchall():
-            if name != "action_let_through":
+            if name != "action_first_use":
                 cursor.execute(f"DROP INDEX {name}")
     steps = [step for (step,) in plan(here, "EXPLAIN")]
-    assert any("Index Only Scan using action_let_through" in step for step in steps), "\n".join(
-        steps
-    )
+    assert any("Index Only Scan using action_first_use" in step for step in steps), "\n".join(steps)
 
 
 def plan(here: Scene, explain: str) -> list[tuple]:
