@@ -103,9 +103,7 @@ class ConnectionForm(forms.Form):
         super().__init__(*args, **more)
         if connection is not None:
             del self.fields["slug"]
-        self.asked = [
-            field for field in kind.fields if _is_asked(field, preset, is_new=connection is None)
-        ]
+        self.asked = [field for field in kind.fields if _is_asked(field, preset)]
         for field in self.asked:
             self.fields[CONFIG + field.name] = _config_field(field, preset)
         self.fields["value"] = _value_field(kind, is_new=connection is None)
@@ -175,19 +173,20 @@ class RotateForm(forms.Form):
         self.fields["value"].required = True
 
 
-def _is_asked(field: Field, preset: Preset | None, *, is_new: bool) -> bool:
-    """What a preset knows is not asked for; its hosts may be narrowed later."""
+def _is_asked(field: Field, preset: Preset | None) -> bool:
+    """What a preset knows is not asked for, but for its hosts, which depend on what is wanted."""
     if field.name == "preset":
         return False
     if field.name == "place":
         return bool(preset and preset.asks)
-    if field.name == "hosts":
-        return preset is None or not is_new
-    return preset is None or field.name == "scopes" or field.name not in FILLED
+    return preset is None or field.name in {"scopes", "hosts"} or field.name not in FILLED
 
 
 def _config_field(field: Field, preset: Preset | None) -> forms.Field:
     label, told = gettext(field.label), gettext(field.help)
+    if field.name == "hosts" and preset:
+        told = gettext("Names of hosts, separated by blanks. Empty: the service's own, {hosts}.")
+        told = told.format(hosts=preset.hosts)
     if field.name == "place" and preset:
         label, told = gettext(preset.asks.capitalize()), gettext(preset.asks_help)
     is_needed = field.required and not field.default or field.name == "place"

@@ -177,6 +177,9 @@ def filled(config: Mapping[str, Any]) -> dict[str, Any]:
         "client_id": quote(str(config.get("client_id", "")), safe=""),
     }
     known = {name: _with(getattr(preset, name), told) for name in FILLED}
+    if config.get("token_url", known["token_url"]) != known["token_url"]:
+        # Another installation of the service: its hosts are its own.
+        known["hosts"] = ""
     return {name: text for name, text in known.items() if text} | dict(config)
 
 

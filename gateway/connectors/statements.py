@@ -104,8 +104,17 @@ def uncounted(text: str) -> str:
     words = [word for depth, word in _outside_of_quotes(text) if depth == 0]
     if words[:1] != ["with"]:
         return ""
+    # REPLACE is SQLite's other word for an insert; without INTO it is a function.
     mains = (*CHANGING, "select", "values", "table")
-    if next((word for word in words if word in mains), "") not in CHANGING:
+    main = next(
+        (
+            word
+            for word, after in zip(words, [*words[1:], ""], strict=True)
+            if word in mains or (word, after) == ("replace", "into")
+        ),
+        "",
+    )
+    if main not in (*CHANGING, "replace"):
         return NO_CHANGE
     before = ""
     for depth, word in _outside_of_quotes(text):

@@ -1,25 +1,29 @@
 """Lists of hosts as people write them: names separated by blanks. Pure.
 
 `api.example.com`, `*.example.com` for every name below it, and a port (`api.example.com:8443`)
-where it is not the scheme's usual one.
+where it is not the scheme's usual one: 443 may be said and is left out.
 """
 
 import re
 from collections.abc import Iterable
 
 BELOW = "*."
+USUAL, MOST = ":443", 65535
 _NAME = r"(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
-_ENTRY = re.compile(rf"(?:{_NAME}|\[[0-9a-f:.]+\])(?::[1-9][0-9]{{0,4}})?", re.IGNORECASE)
+_ENTRY = re.compile(rf"(?:{_NAME}|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{{0,4}}))?", re.IGNORECASE)
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """The entries of a list."""
-    return tuple(text.lower().split())
+    """The entries of a list, as a host's address is read: without the port of HTTPS."""
+    return tuple(entry.removesuffix(USUAL) for entry in text.lower().split())
 
 
 def is_list(text: str) -> bool:
-    """Whether every entry is a host."""
-    return all(_ENTRY.fullmatch(entry) for entry in listed(text))
+    """Whether every entry is a host, with a port that there is."""
+    return all(
+        (found := _ENTRY.fullmatch(entry)) and int(found["port"] or 1) <= MOST
+        for entry in listed(text)
+    )
 
 
 def names(entries: Iterable[str], place: str) -> bool:

@@ -39,7 +39,7 @@ ROLES = tuple(
     for suffix in ("", "_FILE")
 )
 OUTSIDERS = {"demo", "redis"}
-# All stages together stay below ten seconds.
+# All stages but the workers' end within ten seconds.
 ENTRANCES, WORKERS, QUEUE = range(3)
 # A worker waits for its calls, and then has to end.
 WORKER_S = CALLS_WITHIN_S + 3.0

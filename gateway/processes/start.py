@@ -21,11 +21,11 @@ from gateway.demo import kept
 from gateway.demo.seeded import Seeded
 from gateway.embedded.place import UnsafeFolder, make_private, socket_path
 from gateway.processes import banner, plan, sockets
-from gateway.processes.children import spawn
+from gateway.processes.children import CALLS_WITHIN_S, spawn
 from gateway.processes.tree import Plan, Watcher
 
-# A tree that was killed leaves its children four seconds.
-OLD_TREE_S = 8.0
+# A tree that is asked to end waits for its workers' calls.
+OLD_TREE_S = CALLS_WITHIN_S + 10.0
 QUEUE_START_S = 10.0
 PAUSE_S = 0.02
 

@@ -34,7 +34,9 @@ from webhooks.states import EventStatus
 
 log = structlog.get_logger(__name__)
 MAX_ATTEMPTS = 10
-NOT_READY_S = 1.0
+# How long an event waits for the start of its run: a moment at first, and a quarter of its age,
+# so that those which wait long do not keep everybody busy.
+NOT_READY_S, NOT_READY_AT_MOST_S = 1.0, 20.0
 _HELD = Prepared(
     lambda key, attempts: (
         Event.objects.select_for_update(of=("self",))
@@ -96,7 +98,7 @@ def _process(event: Event, plain: dict[Plain, list[Event]]) -> None:
         except Later as error:
             _fail(event, str(error), is_hopeless=_is_spent(event), after_s=error.after_s)
         except RunNotReady as error:
-            _fail(event, str(error), after_s=NOT_READY_S, is_try=False)
+            _fail(event, str(error), after_s=_not_ready_s(event), is_try=False)
         except Exception as error:  # one bad event must not stop the others of its chunk
             log.exception("event_failed", id=event.public_id)
             _fail(event, f"{type(error).__name__}: {error}", is_hopeless=_is_spent(event))
@@ -106,6 +108,11 @@ def _process(event: Event, plain: dict[Plain, list[Event]]) -> None:
             else:
                 kind = Plain(_status(done), done.route, done.event_type)
                 plain[kind].append(event)
+
+
+def _not_ready_s(event: Event) -> float:
+    age_s = (database_now() - event.received_at).total_seconds()
+    return min(max(NOT_READY_S, age_s / 4), NOT_READY_AT_MOST_S)
 
 
 def _is_spent(event: Event) -> bool:

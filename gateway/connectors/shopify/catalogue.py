@@ -97,11 +97,14 @@ def _read(name: str, title: str, *, page: str, effect: str, schema: Any) -> Oper
 
 
 def _write(name: str, title: str, *, page: str, effect: str, schema: Any, **more: Any) -> Operation:
+    """A change that is previewed; most take no key."""
+    usual: dict[str, Any] = {
+        "side_effect": "write", "retry_class": RetryClass.IDEMPOTENT, "takes_key": False,
+    }  # fmt: skip
     return Operation(
         name, title, schema=schema, effect=effect, has_preview=True, affected=_affected(schema),
         output_schema=outputs.OF[name], documentation=f"{DOCS}mutations/{page}", proof=PROOF,
-        takes_key=False,
-        **{"side_effect": "write", "retry_class": RetryClass.IDEMPOTENT} | more,
+        **usual | more,
     )  # fmt: skip
 
 
@@ -246,7 +249,7 @@ _CALLS = (
     Call(
         _write(
             "refund_order", "Refund an order", page="refundCreate", side_effect="destructive",
-            risk="high", has_lookup=True,
+            risk="high", has_lookup=True, takes_key=True,
             material=("currency", "received", "refunded", "cancelled_at"),
             effect="Refund {{ amount }} {{ currency }} on order {{ order_id }} through "
                    "{{ gateway }}, for good; take back: {{ line_items }}.",
@@ -270,7 +273,7 @@ _CALLS = (
     Call(
         _write(
             "adjust_inventory", "Change a quantity by some", page="inventoryAdjustQuantities",
-            material=("available",),
+            material=("available",), takes_key=True,
             effect=f"Change the available quantity of {_STOCKED} by {{{{ delta }}}}, "
                    "from {{ from_quantity }} ({{ reason }}).",
             schema=_schema("inventory_item_id location_id delta from_quantity reason",
@@ -283,7 +286,7 @@ _CALLS = (
     Call(
         _write(
             "set_inventory", "Set a quantity", page="inventorySetQuantities",
-            material=("available", "on_hand"),
+            material=("available", "on_hand"), takes_key=True,
             effect=f"Set the quantity ({{{{ name }}}}) of {_STOCKED} to {{{{ quantity }}}}, "
                    "from {{ from_quantity }} ({{ reason }}).",
             schema=_schema(

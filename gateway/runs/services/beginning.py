@@ -50,8 +50,10 @@ def begin(pk: str) -> None:
     wanted = StartRequest(
         client_run_id=run.public_id, task=run.task, constraints=constraints_of(run), tags=run.tags
     )
+    is_asked = False
     try:
         with provider_call(run.provider, key=run.public_id) as (provider, request):
+            is_asked = True
             update = provider.start(request, wanted)
         is_ours = accept(run, update.run_id)
     except OutsideError as error:
@@ -60,7 +62,7 @@ def begin(pk: str) -> None:
     except Exception as error:  # a bug of an adapter, a key that does not open, an unusable id
         log.exception("start_crashed", run=run.public_id)
         detail = f"It could not be started: {type(error).__name__}."
-        _not_started(run, OutsideError("crashed", False, True, detail=detail))
+        _not_started(run, OutsideError("crashed", False, is_asked, detail=detail))
         return
     if is_ours:
         updating.apply_update(run.provider, update, source="start")

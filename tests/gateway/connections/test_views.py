@@ -112,10 +112,13 @@ def test_the_form_asks_only_for_what_the_kind_needs(here, admin, kind):
     assert asked == {field.name for field in kind.fields}
 
 
-def test_a_presets_form_asks_for_the_client_and_the_shop_only(here, admin):
+def test_a_presets_form_asks_for_the_client_the_shop_and_what_may_differ(here, admin):
     shown = admin.get(at(here.environment, "connections:new") + "?preset=shopify")
     asked = [name for name in shown.context["form"].fields if name.startswith("config:")]
-    assert asked == ["config:place", "config:client_id", "config:scopes", "config:version_header"]
+    assert asked == [
+        "config:place", "config:client_id", "config:scopes", "config:version_header",
+        "config:hosts",
+    ]  # fmt: skip
     assert "/connections/callback/" in text(shown)
 
 

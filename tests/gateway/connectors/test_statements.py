@@ -71,6 +71,7 @@ def test_a_with_whose_changes_would_not_be_counted_is_refused(source):
 @pytest.mark.parametrize(
     "source",
     [
+        "WITH a AS (SELECT replace(n, 'a', 'b') FROM t) REPLACE INTO t SELECT * FROM a",
         "WITH a AS (SELECT id FROM t WHERE id = :id FOR UPDATE) UPDATE t SET n = 1 FROM a",
         "WITH a AS (SELECT id FROM t FOR NO KEY UPDATE SKIP LOCKED) DELETE FROM t USING a",
         "WITH a(id) AS (VALUES (1)) INSERT INTO t SELECT id FROM a ON CONFLICT DO NOTHING",

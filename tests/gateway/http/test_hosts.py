@@ -72,3 +72,10 @@ def test_an_address_is_read_as_the_door_reads_it():
     # A user name, which the door refuses; a browser would go to evil.example.
     assert place_of("https://evil.example\\@api.example.com/") == "api.example.com"
     assert place_of("https://Bücher.example/") == "xn--bcher-kva.example"
+
+
+def test_the_port_of_https_may_be_said_and_others_have_to_exist():
+    assert may_go(listed("api.example.com:443 *.example.org:443"), "https://api.example.com/x")
+    assert may_go(listed("*.example.org:443"), "https://a.example.org/x")
+    assert not is_wider("api.example.com:443", "api.example.com")
+    assert not is_list("api.example.com:65536")
