@@ -7,11 +7,12 @@ import hmac
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 from urllib.parse import unquote, unquote_plus, urlsplit
 
+from approvals.needles import Needles
 from audit.canonical import JSON, NotCanonical, canonical
 from gateway.lib.pointer import pointer, steps
 
@@ -27,8 +28,8 @@ _MASKED = re.compile(r"\[masked [0-9a-f]{8}\]")
 # A shorter text stands by chance in every other one, and would garble them all.
 SHORTEST_INSIDE_CHARACTERS = 4
 _SEPARATOR = re.compile(r"([/?&=])")
-_ENCODED = re.compile(r"%([0-9A-Fa-f]{2})|(.)", re.DOTALL)
-Span = tuple[int, int, str]
+# More forms of hidden values than these are not looked for one by one.
+MOST_HIDDEN = 1_000
 
 
 def redact(value: JSON, sensitive_paths: Iterable[str] = (), *, key: bytes = b"") -> JSON:
@@ -70,28 +71,50 @@ class Hidden:
     """What masking took out of a document; each value with the mask that stands there for it.
 
     `inside` are texts that are looked for within others, in each form that they are written in;
-    `whole` those too short for that; `blocks` the objects and lists.
+    `whole` those too short for that; `blocks` the objects and lists. Where there are too many to
+    be looked for, `instead` is a mask for every text and number that is not `clear`.
     """
 
-    inside: Mapping[str, str]
+    inside: Needles
     whole: Mapping[str, str]
     blocks: tuple[tuple[JSON, str], ...]
+    instead: str = ""
+    clear: frozenset[str] = frozenset()
 
 
-def hidden_in(original: JSON, sensitive_paths: Iterable[str] = (), *, key: bytes = b"") -> Hidden:
+def hidden_in(
+    original: JSON,
+    sensitive_paths: Iterable[str] = (),
+    *,
+    key: bytes = b"",
+    said: Callable[[JSON], Iterable[JSON]] = lambda _: (),
+) -> Hidden:
     """What `redact` hides of the document, to `hide` it wherever else it is said.
 
-    True, false, null and blank texts are never looked for: nobody could tell them from any other.
-    Nor is a short value that the document shows in the clear as well: its mask would tell it.
+    Whoever wrote the document must not hide with one value what another one says: nothing is
+    looked for that it shows in the clear as well, be it within a longer text. `said` gets the
+    document with a mask for each text and number that is hidden, and answers what else is in the
+    clear. True, false, null and blank texts are hidden nowhere else: they could mean any other.
     """
     shown = redact(original, sensitive_paths, key=key)
     behind = [(mark, value) for mark, value in _behind(shown, original) if not is_mask(value)]
-    said = [(text, mark) for mark, value in behind for text in _texts(value)]
-    clear = set(_texts(shown))
+    marks = {text: mark for mark, value in behind for text in _texts(value)}
+    blocks = [(value, mark) for mark, value in behind if value and isinstance(value, dict | list)]
+    if not marks and not blocks:
+        return Hidden(Needles.of({}), {}, ())
+    open_parts = [shown, *said(_stand_ins(shown, original))]
+    clear = frozenset(word for part in open_parts for word in _words(part))
+    inside = {form: mark for text, mark in marks.items() if _is_long(text) for form in _forms(text)}
+    short = {text: mark for text, mark in marks.items() if not _is_long(text)}
+    if len(inside) + len(short) + len(blocks) > MOST_HIDDEN:
+        return Hidden(Needles.of({}), {}, (), instead=mask([*marks], key=key), clear=clear)
+    # No text goes over the end of another.
+    all_clear = "\0".join(form for word in clear for form in _forms(word))
+    known = [part for open_part in open_parts for part in _blocks(open_part)]
     return Hidden(
-        inside={form: mark for text, mark in said if _is_long(text) for form in _forms(text)},
-        whole={text: mark for text, mark in said if not _is_long(text) and text not in clear},
-        blocks=tuple((value, mark) for mark, value in behind if isinstance(value, dict | list)),
+        Needles.of({form: mark for form, mark in inside.items() if form not in all_clear}),
+        {text: mark for text, mark in short.items() if text not in clear},
+        tuple((block, mark) for block, mark in blocks if block not in known),
     )
 
 
@@ -103,7 +126,7 @@ def hide(value: JSON, hidden: Hidden, *, is_whole: bool = False) -> JSON:
     """
     if isinstance(value, dict | list | tuple):
         for block, mark in hidden.blocks:
-            if block and block == value:
+            if block == value:
                 return mark
     if isinstance(value, dict):
         found: dict[str, JSON] = {}
@@ -118,29 +141,39 @@ def hide(value: JSON, hidden: Hidden, *, is_whole: bool = False) -> JSON:
     text = _text(value)
     if is_whole and text in hidden.whole:
         return hidden.whole[text]
+    if isinstance(value, str):
+        return hide_text(value, hidden)
     # Another number that only has the same digits in it is another number.
-    return hide_text(value, hidden) if isinstance(value, str) else hidden.inside.get(text, value)
+    return hidden.inside.marks.get(text, _instead(text, hidden) or value)
 
 
 def hide_text(text: str, hidden: Hidden) -> str:
     """The text with a mask wherever a hidden value stands in it, percent-encoded or not."""
-    if not text or not hidden.inside:
+    if hidden.instead:
+        return _instead(text, hidden) or text
+    if not text or not hidden.inside.marks:
         return text
     # What is masked already stays as it is, whatever its letters say.
     pieces = re.split(f"({_MASKED.pattern})", text)
-    pieces[::2] = [_covered(piece, [*_spans(piece, hidden)]) for piece in pieces[::2]]
+    pieces[::2] = [hidden.inside.covered(piece) for piece in pieces[::2]]
     return "".join(pieces)
 
 
 def hide_url(url: str, hidden: Hidden) -> str:
     """The address with masks in path and query; where it goes is the tool's, and stays readable."""
-    host = urlsplit(url).netloc
+    try:
+        host = urlsplit(url).netloc
+    except ValueError:
+        # No address, whatever its beginning looks like.
+        return hide_form(url, hidden)
     before, _, after = url.partition(host) if host else ("", "", url)
     return before + host + hide_form(after, hidden)
 
 
 def hide_form(text: str, hidden: Hidden) -> str:
     """The path and query, or the form, with masks also for short values that stand alone."""
+    if not hidden.whole:
+        return hide_text(text, hidden)
     pieces = _SEPARATOR.split(hide_text(text, hidden))
     for at in range(0, len(pieces), 2):
         is_name = pieces[at + 1 : at + 2] == ["="]
@@ -152,8 +185,10 @@ def hide_form(text: str, hidden: Hidden) -> str:
 
 def hide_base64(text: str, hidden: Hidden) -> str:
     """Bytes in base64: a mask in the place of all of them where they hold a hidden value."""
+    if hidden.instead:
+        return _instead(text, hidden) or text
     raw = _bytes(text)
-    for value, mark in hidden.inside.items():
+    for value, mark in hidden.inside.marks.items():
         given = _bytes(value)
         if raw is not None and (value.encode() in raw or (given and given in raw)):
             return mark
@@ -226,6 +261,48 @@ def _text(value: JSON) -> str:
         return repr(value)
 
 
+def _words(value: JSON) -> Iterator[str]:
+    """What texts, numbers and names say without their masks, and each piece of an address."""
+    for name, inner in _inner(value):
+        yield from _words(name) if isinstance(name, str) else ()
+        yield from _words(inner)
+    if isinstance(value, dict | list | tuple):
+        return
+    for text in _MASKED.split(_text(value)):
+        pieces = _SEPARATOR.split(text)
+        yield from {text, *pieces, *map(unquote, pieces), *map(unquote_plus, pieces)} - {""}
+
+
+def _blocks(value: JSON) -> Iterator[JSON]:
+    """The objects and lists that the value is made of, itself among them."""
+    if isinstance(value, dict | list):
+        yield value
+        for _, inner in _inner(value):
+            yield from _blocks(inner)
+
+
+def _stand_ins(shown: Any, original: Any, mark: str = "") -> JSON:
+    """The document with masks for the texts and numbers that are hidden, in their objects."""
+    mark = mark or (shown if is_mask(shown) else "")
+    if isinstance(original, dict):
+        return {
+            name: _stand_ins(None if mark else shown[name], inner, mark)
+            for name, inner in original.items()
+        }
+    if isinstance(original, list | tuple):
+        return [
+            _stand_ins(None if mark else shown[at], inner, mark)
+            for at, inner in enumerate(original)
+        ]
+    return mark or original
+
+
+def _instead(text: str, hidden: Hidden) -> str:
+    """The mask for all that could be hidden, where too much is; nothing for what is clear."""
+    is_open = not text.strip() or text in hidden.clear or is_mask(text)
+    return "" if is_open else hidden.instead
+
+
 def _is_long(text: str) -> bool:
     return len(text.strip()) >= SHORTEST_INSIDE_CHARACTERS
 
@@ -241,49 +318,6 @@ def _bytes(text: str) -> bytes | None:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
-
-
-def _spans(text: str, hidden: Hidden) -> Iterator[Span]:
-    """Where in the text a hidden value begins and ends, and its mask."""
-    for form, mark in hidden.inside.items():
-        yield from ((at, at + len(form), mark) for at in _places(text, form))
-    for has_plus, plain in ((False, unquote(text)), (True, unquote_plus(text))):
-        found = [form for form in hidden.inside if plain != text and form in plain]
-        if not found:
-            continue
-        raw, begins = _decoded(text, has_plus=has_plus)
-        for form in found:
-            needle = form.encode("utf-8", "surrogatepass")
-            for at in _places(raw, needle):
-                yield begins[at], begins[at + len(needle)], hidden.inside[form]
-
-
-def _places(text: Any, needle: Any) -> Iterator[int]:
-    at = text.find(needle)
-    while at >= 0:
-        yield at
-        at = text.find(needle, at + len(needle))
-
-
-def _decoded(text: str, *, has_plus: bool) -> tuple[bytes, list[int]]:
-    """The bytes that a percent-encoded text stands for, and where in it each of them begins."""
-    raw, begins = bytearray(), []
-    for match in _ENCODED.finditer(text):
-        plain = " " if has_plus and match[2] == "+" else match[2]
-        piece = bytes.fromhex(match[1]) if match[1] else plain.encode("utf-8", "surrogatepass")
-        raw += piece
-        begins += [match.start()] * len(piece)
-    return bytes(raw), [*begins, len(text)]
-
-
-def _covered(text: str, spans: list[Span]) -> str:
-    """The text with each span's mask in its place; what overlaps is one span, of the longest."""
-    shown, done = "", 0
-    for begin, end, mark in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if begin >= done:
-            shown += text[done:begin] + mark
-        done = max(done, end)
-    return shown + text[done:]
 
 
 def _restored(edited: JSON, known: Mapping[str, JSON], path: tuple[str | int, ...]) -> JSON:

@@ -169,6 +169,8 @@ class Action(EnvironmentRow, DueColumns, CareColumns):
 
     # Who edited it up to which version, once `services.editors` has looked.
     known_editors: tuple[int, frozenset[str]] | None = None
+    # What its arguments hide, once `services.masking` has looked; by tool version and arguments.
+    known_hidden: tuple[Any, Any] | None = None
 
     objects: ClassVar[Any] = ActionQuerySet.as_manager()
 

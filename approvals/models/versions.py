@@ -1,12 +1,12 @@
 """Versions of an action: what was asked each time that it changed, and who changed it."""
 
-import json
 from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from approvals.models.actions import Action
+from audit.canonical import parsed
 from gateway.lib.rows import Row
 from gateway.tenants.models import User
 from gateway.tools.models import Risk, ToolVersion
@@ -63,6 +63,9 @@ class ActionVersion(Row):
     digest = models.CharField(max_length=64, blank=True)
     nonce = models.CharField(max_length=64, blank=True)
 
+    # What its arguments hide, once `services.masking` has looked.
+    known_hidden: tuple[Any, Any] | None = None
+
     class Meta:
         ordering = ["number"]
         constraints = [
@@ -75,7 +78,7 @@ class ActionVersion(Row):
     @property
     def arguments_value(self) -> Any:
         """The arguments as a JSON value."""
-        return json.loads(self.arguments) if self.arguments else None
+        return parsed(self.arguments) if self.arguments else None
 
     def save(self, *args: Any, **options: Any) -> None:
         """Insert a new row; raises TypeError for one that exists: evidence is not rewritten."""

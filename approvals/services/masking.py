@@ -4,8 +4,8 @@ What an argument's path hides is hidden by its value as well: a request, a sente
 an answer may say it again in any place.
 """
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from approvals.models import Action, ActionVersion
@@ -17,14 +17,16 @@ from approvals.redact import (
     hide_form,
     hide_text,
     hide_url,
+    is_mask,
     redact,
     restore,
 )
-from audit.canonical import canonical
+from audit.canonical import canonical, parsed
+from gateway.connectors import registry
 from gateway.lib.pointer import pointer, steps
 from gateway.lib.sealing import mask_key
 from gateway.tools.models import ToolVersion
-from gateway.tools.render import render_effect
+from gateway.tools.render import METHODS, render_effect
 
 FORM = "application/x-www-form-urlencoded"
 # What a definition says of a request; no argument gets there.
@@ -54,18 +56,19 @@ def shown_arguments(row: Action | ActionVersion) -> Any:
 
 def shown_affected(action: Action) -> list[dict[str, Any]]:
     """Who and what a live read found to be affected, as people and agents see it."""
-    return _named(action.affected, _hidden(action.arguments_value, sensitive_of(action)))
+    return _named(action.affected, _hidden_by(action))
 
 
 def shown_target(row: Action | ActionVersion) -> list[str]:
     """The texts that say what is touched, `kind:id` or method and address, as people see them."""
-    hidden = _hidden(row.arguments_value, sensitive_of(row))
-    return [_target(text, hidden) for text in row.target]
+    hidden, version = _hidden_by(row), row.tool_version
+    is_request = version is None or not version.affected
+    return [_target(text, hidden, is_request=is_request) for text in row.target]
 
 
 def shown(row: Action | ActionVersion, value: Any) -> Any:
     """A part of the action that its arguments may stand in, as people and agents see it."""
-    return masked(value, sensitive_of(row), of=row.arguments_value)
+    return hide(masked(value, sensitive_of(row)), _hidden_by(row))
 
 
 def sensitive_of(row: Action | ActionVersion) -> list[str]:
@@ -74,9 +77,12 @@ def sensitive_of(row: Action | ActionVersion) -> list[str]:
 
 
 def effect_sentence(version: ToolVersion, arguments: Any) -> str:
-    """What a call will do, in words that hide what its arguments hide."""
-    text = render_effect(version.effect, masked(arguments, version.sensitive) or {})
-    return hide_text(text, _hidden(arguments, version.sensitive))
+    """What a call will do, in words that hide what its arguments hide.
+
+    It is said of the masked arguments: what else it says is the tool's or in the clear.
+    """
+    safe = masked(arguments, version.sensitive) or {}
+    return render_effect(version.effect, safe, stands_for_all=is_mask)
 
 
 def masked_facts(seen: dict[str, Any], arguments: Any, sensitive: Iterable[str]) -> dict[str, Any]:
@@ -98,7 +104,7 @@ def masked_columns(values: dict[str, Any], paths: Iterable[str]) -> dict[str, An
         if name == "rendered" and isinstance(value, dict):
             safe[name] = _hidden_in_request(value, hidden)
         elif name == "target":
-            safe[name] = [_target(text, hidden) for text in value or ()]
+            safe[name] = [_target(text, hidden, is_request=True) for text in value or ()]
         elif name != ARGUMENTS:
             safe[name] = hide(value, hidden)
     return dict(safe)
@@ -117,11 +123,50 @@ def shown_request(action: Action) -> dict[str, Any] | None:
     named = [pointer((ARGUMENTS, *steps(path))) for path in paths]
     # The parts of an HTTP request are its own, whatever an argument is called.
     named += paths if rendered.get("kind") != "http" else []
-    return _hidden_in_request(masked(rendered, named), _hidden(action.arguments_value, paths))
+    return _hidden_in_request(masked(rendered, named), _hidden_by(action))
 
 
-def _hidden(arguments: Any, paths: Iterable[str]) -> Hidden:
-    return hidden_in(arguments, paths, key=mask_key())
+def _hidden(arguments: Any, paths: Iterable[str], version: ToolVersion | None = None) -> Hidden:
+    said = partial(_said_anyway, version) if version else lambda _: ()
+    return hidden_in(arguments, paths, key=mask_key(), said=said)
+
+
+def _hidden_by(row: Action | ActionVersion) -> Hidden:
+    """What the row's arguments hide, found once for as long as they are the same."""
+    asked = (row.tool_version_id, row.arguments)
+    if row.known_hidden is None or row.known_hidden[0] != asked:
+        found = _hidden(row.arguments_value, sensitive_of(row), row.tool_version)
+        row.known_hidden = (asked, found)
+    return row.known_hidden[1]
+
+
+def _said_anyway(version: ToolVersion, arguments: Any) -> Iterator[Any]:
+    """What the tool says, whatever the hidden arguments are: its definition, and its request.
+
+    No argument blanks out a part of the request that is not made of it.
+    """
+    yield [*_values(version.config), version.effect, version.affected]
+    try:
+        rendered = registry.connector(version.connector).render(
+            version.config, version.operation, arguments
+        )
+    except Exception:  # masks are no arguments of the right kind for every connector
+        return
+    yield rendered
+    if isinstance(body := rendered.get("body"), str):
+        try:
+            yield parsed(body)
+        except (ValueError, RecursionError):
+            return
+
+
+def _values(config: Any) -> Iterator[Any]:
+    """The values of a definition; its names are those of its fields, which no request says."""
+    if isinstance(config, dict | list):
+        for inner in config.values() if isinstance(config, dict) else config:
+            yield from _values(inner)
+    else:
+        yield config
 
 
 def _named(rows: Iterable[dict[str, Any]], hidden: Hidden) -> list[dict[str, Any]]:
@@ -131,12 +176,14 @@ def _named(rows: Iterable[dict[str, Any]], hidden: Hidden) -> list[dict[str, Any
     ]
 
 
-def _target(text: str, hidden: Hidden) -> str:
+def _target(text: str, hidden: Hidden, *, is_request: bool) -> str:
     method, _, url = text.partition(" ")
-    if "://" in url:
+    if is_request and method in METHODS and "://" in url:
         return f"{method} {hide_url(url, hidden)}"
-    kind, colon, id = text.partition(":")
-    return f"{kind}:{hide(id, hidden, is_whole=True)}" if colon else str(hide(text, hidden))
+    # A value may go over the colon; the kind is the definition's, and no value hides that.
+    safe = hide_text(text, hidden)
+    kind, colon, id = safe.partition(":")
+    return f"{kind}:{hide(id, hidden, is_whole=True)}" if colon else safe
 
 
 def _hidden_in_request(request: dict[str, Any], hidden: Hidden) -> dict[str, Any]:
@@ -168,11 +215,12 @@ def _hidden_text(text: str, hidden: Hidden) -> str:
 def _changed(text: str, change: Callable[[Any], Any]) -> str | None:
     """JSON with the change made, byte for byte where it makes none; None of any other text."""
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = parsed(text)
+        safe = change(value)
+        return text if safe == value else canonical(safe).decode()
+    except (ValueError, RecursionError):
+        # Not JSON, or none with one form: it is read as plain text.
         return None
-    safe = change(value)
-    return text if safe == value else canonical(safe).decode()
 
 
 # How the parts of a request are read that are text; any other is plain text.

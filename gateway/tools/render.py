@@ -5,7 +5,7 @@ headers are fixed by the tool; a value fills one path segment or one query value
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -88,12 +88,27 @@ def check_http_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> N
         _check_body(config["body"], schema)
 
 
-def render_effect(template: str, arguments: Mapping[str, JSON]) -> str:
+def render_effect(
+    template: str,
+    arguments: Mapping[str, JSON],
+    *,
+    stands_for_all: Callable[[JSON], bool] = lambda _: False,
+) -> str:
     """The effect sentence with its `{{ name }}` filled in; optional arguments left out read “—”.
 
+    What `stands_for_all` says of a value: it is there for all that is within, and is said for it.
     The result is plain text: whoever shows it escapes it.
     """
-    return _EFFECT_PLACEHOLDER.sub(lambda match: _shown(_find(arguments, match[1])), template)
+
+    def said(match: re.Match[str]) -> str:
+        names = match[1].split(".")
+        for depth in range(1, len(names)):
+            outer = _find(arguments, ".".join(names[:depth]))
+            if stands_for_all(outer):
+                return _shown(outer)
+        return _shown(_find(arguments, match[1]))
+
+    return _EFFECT_PLACEHOLDER.sub(said, template)
 
 
 def check_effect(template: str, schema: Mapping[str, Any]) -> None:

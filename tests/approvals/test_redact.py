@@ -1,10 +1,12 @@
 """Secrets are masked by name and by path; equal secrets stay recognisable, others readable."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 
 from approvals.redact import (
+    MOST_HIDDEN,
     StrayMask,
     hidden_in,
     hide,
@@ -222,3 +224,76 @@ def test_bytes_that_hold_a_value_are_hidden_whole():
     given = base64.b64encode(b"\xff\xfe content").decode()
     around = base64.b64encode(b"--part\r\n\xff\xfe content\r\n").decode()
     assert hide_base64(around, hidden({"content": given}, ["content"])) == mask(given)
+
+
+def test_no_value_blanks_out_what_another_one_says_in_the_clear():
+    call = {"ref": "main", "file": "deploy-prod.yml", "by": {"ref": "main"}, "count": 5}
+    hiding = {
+        "token": "main",
+        "secret": "prod.yml",
+        "pin": 5,
+        "jwt": {"ref": "main"},
+        "otp": "ount",
+    }
+    found = hidden_in({**call, **hiding}, [])
+    assert hide(call, found, is_whole=True) == call
+    assert hide_text("main: deploy-prod.yml", found) == "main: deploy-prod.yml"
+
+
+def test_a_text_with_quotes_blanks_out_no_other_form_of_a_clear_one():
+    found = hidden_in({"note": 'say "hi"', "token": 'say \\"hi\\"'}, [])
+    assert hide_text('{"note":"say \\"hi\\""}', found) == '{"note":"say \\"hi\\""}'
+
+
+def test_what_is_said_without_the_hidden_values_is_never_hidden():
+    asked = []
+
+    def said(arguments):
+        asked.append(arguments)
+        return [f"refund {arguments['who']['name']}"]
+
+    document = {"who": {"name": "Anna", "n": 12}, "token": "refund"}
+    found = hidden_in(document, ["who"], said=said)
+    assert hide_text("refund Anna", found) == f"refund {mask(document['who'])}"
+    mark = mask(document["who"])
+    assert asked == [{"who": {"name": mark, "n": mark}, "token": mask("refund")}]
+
+
+@pytest.mark.parametrize("text", ["x https://[b", "https://[", "https://a\u2100b.example/Anna"])
+def test_what_is_no_address_is_read_as_text(text):
+    found = hidden({"name": "Anna"}, ["name"])
+    assert hide_url(text, found) == text.replace("Anna", mask("Anna"))
+
+
+def test_more_hidden_values_than_are_looked_for_hide_all_that_is_not_clear():
+    names = [f"name {number:05}" for number in range(5_000)]
+    found = hidden({"names": names, "note": "hello"}, ["names.*"])
+    result = {"said": [f"to {name}" for name in names], "n": 123, "note": "hello", "ok": True}
+    safe = hide(result, found)
+    assert [*safe.values()] == [[found.instead] * 5_000, found.instead, "hello", True]
+    assert "note" in safe
+    assert hide_text("for name 00001", found) == found.instead
+    address = hide_url("https://bank.example/name%2000001", found)
+    assert address == f"https://bank.example{found.instead}"
+
+
+class Counted(dict):
+    """Counts how often texts of one start are looked for."""
+
+    looked = 0
+
+    def __getitem__(self, start):
+        self.looked += 1
+        return super().__getitem__(start)
+
+
+def test_a_text_is_gone_through_once_however_many_values_are_hidden():
+    values = [f"{number:04}-account" for number in range(MOST_HIDDEN)]
+    found = hidden({"accounts": values}, ["accounts.*"])
+    starts = Counted(found.inside.starts)
+    found = replace(found, inside=replace(found.inside, starts=starts))
+    texts = [f"paid to {values[number % MOST_HIDDEN]}" for number in range(5_000)]
+    shown = hide(texts, found)
+    assert shown[7] == f"paid to {mask(values[7])}"
+    assert not any("account" in text for text in shown)
+    assert starts.looked == len(texts)

@@ -264,3 +264,82 @@ def test_the_admin_shows_nothing_of_it(bank: Bank) -> None:
     )
     assert page.status_code == 200
     assert all(form not in text(page) for form in FORMS)
+
+
+def test_an_agent_cannot_blank_out_what_the_reviewer_has_to_see(bank: Bank) -> None:
+    here, free = scene(), {"type": "object", "additionalProperties": TEXT}
+    config = {
+        "method": "POST", "url": f"{bank.url}/repos/{{repo}}/workflows/{{workflow}}/runs",
+        "body": {"ref": "{ref}", "inputs": "{inputs}", "env": "production"},
+    }  # fmt: skip
+    save(
+        here.environment,
+        connection=ConnectionFactory(environment=here.environment, kind="bearer", value="unused"),
+        **ToolDefinitionFactory(
+            name="deploy", connector="http", operation="request", config=config,
+            effect="Deploy {{ workflow }} of {{ repo }} at {{ ref }}", sensitive=[],
+            input_schema=strict(repo=TEXT, workflow=TEXT, ref=TEXT, inputs=free),
+        ),
+    )  # fmt: skip
+    call = {"repo": "payments", "workflow": "prod.yml", "ref": "main"}
+    inputs = {
+        "token": "main", "secret": "prod.yml", "otp": "payments", "jwt": "production",
+        "pwd": "prod.yml/runs", "password": "Deploy prod.yml", "credentials": "inputs",
+        "cookie": "real secret", "note": "by cookie",
+    }  # fmt: skip
+    told = told_by_api(here, here.ask("deploy", arguments={**call, "inputs": inputs}))
+    assert told["effect"] == "Deploy prod.yml of payments at main"
+    assert told["request"]["url"] == f"{bank.url}/repos/payments/workflows/prod.yml/runs"
+    assert told["target"] == [f"POST {bank.url}/repos/payments/workflows/prod.yml/runs"]
+    body = json.loads(told["request"]["body"])
+    assert (body["ref"], body["env"], body["inputs"]["note"]) == ("main", "production", "by cookie")
+    assert is_mask(body["inputs"]["cookie"])
+
+
+@pytest.mark.parametrize("note", ["x https://[b", "GET https://[b", "GET https://a\u2100b.example"])
+def test_an_id_that_looks_like_an_address_is_shown_as_an_id(
+    service: FakeConnector, note: str
+) -> None:
+    here = scene(sensitive=["note"], affected='args.note + " my-id"')
+    action = here.ask(arguments={"note": note})
+    told = told_by_api(here, action)
+    assert not any(note in text for text in told["target"])
+    shown_of(here, action)
+    person = exporting.export(
+        here.environment.tenant, ["agent"], by=here.people.principal(here.people.admin)
+    )
+    assert person is not None
+
+
+def test_a_number_that_has_no_exact_form_is_masked_as_any_other(bank: Bank) -> None:
+    here = scene()
+    number = {"type": "number"}
+    config = {"method": "POST", "url": f"{bank.url}/notes", "body": {"n": "{n}", "of": "{iban}"}}
+    save(
+        here.environment,
+        connection=ConnectionFactory(environment=here.environment, kind="bearer", value="unused"),
+        **ToolDefinitionFactory(
+            name="write", connector="http", operation="request", effect="Write", config=config,
+            sensitive=["iban"], input_schema=strict(n=number, iban=TEXT),
+        ),
+    )  # fmt: skip
+    action = here.ask("write", arguments={"n": 1e20, "iban": IBAN})
+    account = told_by_api(here, action)["arguments"]["iban"]
+    shown = json.loads(told_by_api(here, action)["request"]["body"])
+    assert shown == {"n": 10**20, "of": account}
+    action = services.approve(
+        action=action, by=here.people.principal(here.people.may), digest=action.digest
+    )
+    executor.execute(str(action.pk))
+    action.refresh_from_db()
+    assert (action.status, bank.effects[0].json) == ("succeeded", {"n": 10**20, "of": IBAN})
+
+
+def test_what_is_within_a_masked_object_is_said_by_its_mask(service: FakeConnector) -> None:
+    customer = strict(name=TEXT)
+    here = scene(
+        sensitive=["customer"], effect="Pay {{ customer.name }}",
+        input_schema=strict(customer=customer),
+    )  # fmt: skip
+    told = told_by_api(here, here.ask(arguments={"customer": {"name": "Anna"}}))
+    assert told["effect"] == f"Pay {told['arguments']['customer']}"
