@@ -99,12 +99,13 @@ def call(execution: Execution) -> Outcome | NotSent:
 
 def _commit_sent(execution: Execution, *, renewing: bool) -> bool:
     """False where another action took its target meanwhile; StaleState where a worker took over."""
-    action = execution.action
+    # Masking may take a while; no row is locked meanwhile.
+    request = shown_request(execution.action) or {}
     with transaction.atomic():
         if renewing and not renew(execution):
             return False
         move(
-            execution, ExecutionStatus.SENT, sent_at=Now(), request=shown_request(action) or {},
+            execution, ExecutionStatus.SENT, sent_at=Now(), request=request,
             looked_up=execution.looked_up,
         )  # fmt: skip
         trail.record_execution(

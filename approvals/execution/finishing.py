@@ -4,7 +4,7 @@ Nothing is guessed. An attempt that may have happened leaves the action where no
 until it is repeated by its class, looked up by its key, or a person says what they saw.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import isfinite
 from typing import Any
@@ -52,6 +52,13 @@ CLOSED_AS = {
 }
 
 
+@dataclass(frozen=True)
+class _Told(Outcome):
+    """An outcome as it is kept, masked; `mismatch` is where its result is not what was promised."""
+
+    mismatch: str = ""
+
+
 def finish(execution: Execution, outcome: Outcome | NotSent) -> None:
     """Commit what came of it, if this attempt is still the newest one."""
     again = None
@@ -75,10 +82,28 @@ def finish(execution: Execution, outcome: Outcome | NotSent) -> None:
 
 
 def _safe(action: Action, outcome: Outcome | NotSent) -> Outcome | NotSent:
-    """The same with words that repeat nothing hidden: a service may say what it was sent."""
-    if isinstance(outcome, NotSent):
-        return replace(outcome, detail=shown(action, outcome.detail))
-    return replace(outcome, error=shown(action, outcome.error))
+    """The same, repeating nothing hidden: a service may say what it was sent.
+
+    Before the transaction: with many values this takes a while, and no row is locked meanwhile.
+    """
+    if isinstance(outcome, Outcome):
+        return _told(action, outcome)
+    memory = outcome.memory
+    if memory and memory.outcome:
+        memory = replace(memory, outcome=_told(action, memory.outcome))
+    return replace(outcome, detail=shown(action, outcome.detail), memory=memory)
+
+
+def _told(action: Action, outcome: Outcome) -> _Told:
+    mismatch = ""
+    if outcome.status == OutcomeStatus.SUCCEEDED:
+        mismatch = remembering.mismatch(definition_of(action), outcome.result)
+    reply = outcome.response
+    if reply is not None:
+        headers = shown(action, dict(reply.headers))
+        reply = replace(reply, headers=headers, body=shown(action, reply.body))
+    told = {"error": shown(action, outcome.error), "result": shown(action, outcome.result)}
+    return _Told(**{**vars(outcome), **told, "response": reply, "mismatch": mismatch})
 
 
 def _release(execution: Execution, held: NotSent, *, lost: Execution | None) -> None:
@@ -231,12 +256,11 @@ def _attempt_status(outcome: Outcome) -> ExecutionStatus:
 
 
 def _move_as(action: Action, to: ActionStatus, outcome: Outcome) -> None:
-    version = definition_of(action)
     did_succeed = to == ActionStatus.SUCCEEDED
-    mismatch = remembering.mismatch(version, outcome.result) if did_succeed else ""
+    mismatch = outcome.mismatch if did_succeed and isinstance(outcome, _Told) else ""
     move_final(
         action, to, code=outcome.reason or str(to), reason=outcome.error,
-        result=shown(action, outcome.result), result_mismatch=mismatch,
+        result=outcome.result, result_mismatch=mismatch,
     )  # fmt: skip
 
 
@@ -245,10 +269,8 @@ def _close(execution: Execution, status: ExecutionStatus, outcome: Outcome) -> N
     response = None
     if reply is not None:
         response = {
-            "status": reply.status,
-            "headers": shown(execution.action, dict(reply.headers)),
-            "body": shown(execution.action, reply.body),
-        }
+            "status": reply.status, "headers": dict(reply.headers), "body": reply.body,
+        }  # fmt: skip
     move(execution, status, finished_at=Now(), error=outcome.error, response=response)
     trail.record_execution(
         execution, CLOSED_AS[status], http_status=reply.status if reply else None,
