@@ -297,3 +297,10 @@ def test_a_text_is_gone_through_once_however_many_values_are_hidden():
     assert shown[7] == f"paid to {mask(values[7])}"
     assert not any("account" in text for text in shown)
     assert starts.looked == len(texts)
+
+
+def test_a_text_with_more_places_than_anybody_reads_is_one_mask():
+    values = ["a" * length for length in range(4, MOST_HIDDEN)]
+    found = hidden({"accounts": values}, ["accounts.*"])
+    assert hide_text(f"to {'a' * 1_000_000}!", found) in {mask(value) for value in values}
+    assert hide_text(f"to {'a' * 999}!", found) == f"to {mask('a' * 999)}!"
