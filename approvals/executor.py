@@ -6,6 +6,7 @@ the outside is only read: whether an earlier attempt happened, whether its targe
 """
 
 import time
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -87,8 +88,10 @@ def call(execution: Execution) -> Outcome | NotSent:
             connector = registry.connector(version.connector)
             if (held := before_sending(execution, request)) is not None:
                 return held
+            # Masking may take a while; no row is locked meanwhile, and the lease counts it.
+            told = shown_request(action) or {}
             took_long = time.monotonic() - claimed > READY_WITHIN_S
-            if not _commit_sent(execution, renewing=took_long):
+            if not _commit_sent(execution, told, renewing=took_long):
                 return NotSent("target_taken", TARGET_TAKEN)
             return _reach_out(connector, request, execution)
     except Unavailable as error:
@@ -97,10 +100,8 @@ def call(execution: Execution) -> Outcome | NotSent:
         return NotSent("not_sent", str(error))
 
 
-def _commit_sent(execution: Execution, *, renewing: bool) -> bool:
+def _commit_sent(execution: Execution, request: dict[str, Any], *, renewing: bool) -> bool:
     """False where another action took its target meanwhile; StaleState where a worker took over."""
-    # Masking may take a while; no row is locked meanwhile.
-    request = shown_request(execution.action) or {}
     with transaction.atomic():
         if renewing and not renew(execution):
             return False

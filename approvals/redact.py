@@ -28,8 +28,8 @@ _MASKED = re.compile(r"\[masked [0-9a-f]{8}\]")
 # A shorter text stands by chance in every other one, and would garble them all.
 SHORTEST_INSIDE_CHARACTERS = 4
 _SEPARATOR = re.compile(r"([/?&=])")
-# More forms of hidden values than these are not looked for one by one.
-MOST_HIDDEN = 1_000
+# So many forms of hidden values are looked for elsewhere, the first ones of the document.
+MOST_HIDDEN = 200
 
 
 def redact(value: JSON, sensitive_paths: Iterable[str] = (), *, key: bytes = b"") -> JSON:
@@ -71,15 +71,15 @@ class Hidden:
     """What masking took out of a document; each value with the mask that stands there for it.
 
     `inside` are texts that are looked for within others, in each form that they are written in;
-    `whole` those too short for that; `blocks` the objects and lists. Where there are too many to
-    be looked for, `instead` is a mask for every text and number that is not `clear`.
+    `whole` those too short for that. `clear` is what the document says in the clear.
     """
 
     inside: Needles
     whole: Mapping[str, str]
-    blocks: tuple[tuple[JSON, str], ...]
-    instead: str = ""
     clear: frozenset[str] = frozenset()
+
+
+NOTHING = Hidden(Needles.of({}), {})
 
 
 def hidden_in(
@@ -89,32 +89,33 @@ def hidden_in(
     key: bytes = b"",
     said: Callable[[JSON], Iterable[JSON]] = lambda _: (),
 ) -> Hidden:
-    """What `redact` hides of the document, to `hide` it wherever else it is said.
+    """What the paths hide of the document, to `hide` it wherever else it is said.
 
-    Whoever wrote the document must not hide with one value what another one says: nothing is
-    looked for that it shows in the clear as well, be it within a longer text. `said` gets the
-    document with a mask for each text and number that is hidden, and answers what else is in the
-    clear. True, false, null and blank texts are hidden nowhere else: they could mean any other.
+    Only what a definition names is looked for: names of members are the document's, and whoever
+    wrote it must not hide with one value what another one says. So nothing is looked for either
+    that it shows in the clear, be it within a longer text. `said` gets the document with a mask for
+    each text and number that is hidden, and answers what else is in the clear. True, false, null
+    and blank texts are hidden nowhere else: they could mean any other.
     """
-    shown = redact(original, sensitive_paths, key=key)
-    behind = [(mark, value) for mark, value in _behind(shown, original) if not is_mask(value)]
+    patterns = [steps(path) for path in sensitive_paths]
+    if not patterns:
+        return NOTHING
+    declared = _redacted(original, patterns, key=key, by_name=False)
+    behind = [(mark, value) for mark, value in _behind(declared, original) if not is_mask(value)]
     marks = {text: mark for mark, value in behind for text in _texts(value)}
-    blocks = [(value, mark) for mark, value in behind if value and isinstance(value, dict | list)]
-    if not marks and not blocks:
-        return Hidden(Needles.of({}), {}, ())
-    open_parts = [shown, *said(_stand_ins(shown, original))]
+    if not marks:
+        return NOTHING
+    open_parts = [redact(original, sensitive_paths, key=key), *said(_stand_ins(declared, original))]
     clear = frozenset(word for part in open_parts for word in _words(part))
-    inside = {form: mark for text, mark in marks.items() if _is_long(text) for form in _forms(text)}
-    short = {text: mark for text, mark in marks.items() if not _is_long(text)}
-    if len(inside) + len(short) + len(blocks) > MOST_HIDDEN:
-        return Hidden(Needles.of({}), {}, (), instead=mask([*marks], key=key), clear=clear)
     # No text goes over the end of another.
     all_clear = "\0".join(form for word in clear for form in _forms(word))
-    known = [part for open_part in open_parts for part in _blocks(open_part)]
+    inside = {form: mark for text, mark in marks.items() if _is_long(text) for form in _forms(text)}
     return Hidden(
-        Needles.of({form: mark for form, mark in inside.items() if form not in all_clear}),
-        {text: mark for text, mark in short.items() if text not in clear},
-        tuple((block, mark) for block, mark in blocks if block not in known),
+        Needles.of(
+            {f: mark for f, mark in list(inside.items())[:MOST_HIDDEN] if f not in all_clear}
+        ),
+        {text: mark for text, mark in marks.items() if not _is_long(text) and text not in clear},
+        clear,
     )
 
 
@@ -124,10 +125,8 @@ def hide(value: JSON, hidden: Hidden, *, is_whole: bool = False) -> JSON:
     Short values count where they are all that is said, and only with `is_whole`: in the request
     that was made of them. What a service says on its own may well be a small number, too.
     """
-    if isinstance(value, dict | list | tuple):
-        for block, mark in hidden.blocks:
-            if block == value:
-                return mark
+    if hidden is NOTHING:
+        return value
     if isinstance(value, dict):
         found: dict[str, JSON] = {}
         for name, inner in value.items():
@@ -144,13 +143,11 @@ def hide(value: JSON, hidden: Hidden, *, is_whole: bool = False) -> JSON:
     if isinstance(value, str):
         return hide_text(value, hidden)
     # Another number that only has the same digits in it is another number.
-    return hidden.inside.marks.get(text, _instead(text, hidden) or value)
+    return hidden.inside.marks.get(text, value)
 
 
 def hide_text(text: str, hidden: Hidden) -> str:
     """The text with a mask wherever a hidden value stands in it, percent-encoded or not."""
-    if hidden.instead:
-        return _instead(text, hidden) or text
     if not text or not hidden.inside.marks:
         return text
     # What is masked already stays as it is, whatever its letters say.
@@ -185,8 +182,6 @@ def hide_form(text: str, hidden: Hidden) -> str:
 
 def hide_base64(text: str, hidden: Hidden) -> str:
     """Bytes in base64: a mask in the place of all of them where they hold a hidden value."""
-    if hidden.instead:
-        return _instead(text, hidden) or text
     raw = _bytes(text)
     for value, mark in hidden.inside.marks.items():
         given = _bytes(value)
@@ -273,14 +268,6 @@ def _words(value: JSON) -> Iterator[str]:
         yield from {text, *pieces, *map(unquote, pieces), *map(unquote_plus, pieces)} - {""}
 
 
-def _blocks(value: JSON) -> Iterator[JSON]:
-    """The objects and lists that the value is made of, itself among them."""
-    if isinstance(value, dict | list):
-        yield value
-        for _, inner in _inner(value):
-            yield from _blocks(inner)
-
-
 def _stand_ins(shown: Any, original: Any, mark: str = "") -> JSON:
     """The document with masks for the texts and numbers that are hidden, in their objects."""
     mark = mark or (shown if is_mask(shown) else "")
@@ -295,12 +282,6 @@ def _stand_ins(shown: Any, original: Any, mark: str = "") -> JSON:
             for at, inner in enumerate(original)
         ]
     return mark or original
-
-
-def _instead(text: str, hidden: Hidden) -> str:
-    """The mask for all that could be hidden, where too much is; nothing for what is clear."""
-    is_open = not text.strip() or text in hidden.clear or is_mask(text)
-    return "" if is_open else hidden.instead
 
 
 def _is_long(text: str) -> bool:
@@ -342,27 +323,35 @@ def _moved(edited: Any, again: Any, path: tuple[str | int, ...]) -> Iterator[tup
             yield from _moved(inner, again[step], (*path, step))
 
 
-def _redacted(value: JSON, patterns: list[tuple[str, ...]], *, key: bytes) -> JSON:
+def _redacted(
+    value: JSON, patterns: list[tuple[str, ...]], *, key: bytes, by_name: bool = True
+) -> JSON:
     if isinstance(value, dict):
         return {
-            name: _member(name, inner, patterns, key=key, by_name=True)
+            name: _member(name, inner, patterns, key=key, by_name=by_name)
             for name, inner in value.items()
         }
     if isinstance(value, list | tuple):
         return [
-            _member(str(index), inner, patterns, key=key, by_name=False)
+            _member(str(index), inner, patterns, key=key, by_name=by_name, is_item=True)
             for index, inner in enumerate(value)
         ]
     return value
 
 
 def _member(
-    step: str, value: JSON, patterns: list[tuple[str, ...]], *, key: bytes, by_name: bool
+    step: str,
+    value: JSON,
+    patterns: list[tuple[str, ...]],
+    *,
+    key: bytes,
+    by_name: bool,
+    is_item: bool = False,
 ) -> JSON:
     deeper = [pattern[1:] for pattern in patterns if pattern and pattern[0] in (step, "*")]
     if value is None or is_mask(value):
         # What was masked before keeps its fingerprint.
         return value
-    if () in deeper or (by_name and is_secret_name(step)):
+    if () in deeper or (by_name and not is_item and is_secret_name(step)):
         return mask(value, key=key)
-    return _redacted(value, deeper, key=key)
+    return _redacted(value, deeper, key=key, by_name=by_name)

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -38,6 +38,7 @@ MAX_LOOKS = 6
 LONGEST_WAIT_S = 60
 SHORTEST_WAIT_S, LONGEST_NAMED_S = 1.0, 3600.0
 TOO_MANY = 429
+NOT_SHOWN = "[not shown: it could not be masked]"
 # No call takes longer: what a service does not know by then, it was never asked.
 REMEMBERED_WITHIN = timedelta(seconds=30)
 FINISHED_AS = {
@@ -100,10 +101,24 @@ def _told(action: Action, outcome: Outcome) -> _Told:
         mismatch = remembering.mismatch(definition_of(action), outcome.result)
     reply = outcome.response
     if reply is not None:
-        headers = shown(action, dict(reply.headers))
-        reply = replace(reply, headers=headers, body=shown(action, reply.body))
-    told = {"error": shown(action, outcome.error), "result": shown(action, outcome.result)}
+        headers = _shown(action, dict(reply.headers), {})
+        reply = replace(reply, headers=headers, body=_shown(action, reply.body, NOT_SHOWN))
+    told = {
+        "error": _shown(action, outcome.error, NOT_SHOWN),
+        "result": _shown(action, outcome.result, None),
+    }
     return _Told(**{**vars(outcome), **told, "response": reply, "mismatch": mismatch})
+
+
+def _shown(action: Action, said: Any, instead: Any) -> Any:
+    """What may be kept of it. A fault of ours there must not cost what is known of the call."""
+    try:
+        return shown(action, said)
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception("answer_not_shown", action=action.public_id)
+        return instead
 
 
 def _release(execution: Execution, held: NotSent, *, lost: Execution | None) -> None:

@@ -1,7 +1,7 @@
 """Masking with this deployment's key, so that a mask's fingerprint cannot be guessed back.
 
-What an argument's path hides is hidden by its value as well: a request, a sentence, a preview and
-an answer may say it again in any place.
+What a tool's definition hides of the arguments is hidden by its value as well: a request, a
+sentence, a preview and an answer may say it again in any place.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +25,7 @@ from audit.canonical import canonical, parsed
 from gateway.connectors import registry
 from gateway.lib.pointer import pointer, steps
 from gateway.lib.sealing import mask_key
+from gateway.tools import services as tools
 from gateway.tools.models import ToolVersion
 from gateway.tools.render import METHODS, render_effect
 
@@ -61,6 +62,8 @@ def shown_affected(action: Action) -> list[dict[str, Any]]:
 
 def shown_target(row: Action | ActionVersion) -> list[str]:
     """The texts that say what is touched, `kind:id` or method and address, as people see them."""
+    if not row.target:
+        return []
     hidden, version = _hidden_by(row), row.tool_version
     is_request = version is None or not version.affected
     return [_target(text, hidden, is_request=is_request) for text in row.target]
@@ -135,9 +138,16 @@ def _hidden_by(row: Action | ActionVersion) -> Hidden:
     """What the row's arguments hide, found once for as long as they are the same."""
     asked = (row.tool_version_id, row.arguments)
     if row.known_hidden is None or row.known_hidden[0] != asked:
-        found = _hidden(row.arguments_value, sensitive_of(row), row.tool_version)
+        found = _hidden(row.arguments_value, sensitive_of(row), _carried_out_by(row))
         row.known_hidden = (asked, found)
     return row.known_hidden[1]
+
+
+def _carried_out_by(row: Action | ActionVersion) -> ToolVersion | None:
+    """The definition whose request the row has: the tool's, or what that declares to undo it."""
+    action = row if isinstance(row, Action) else row.action
+    version = row.tool_version
+    return tools.as_undo(version) if version and action.undoes_id else version
 
 
 def _said_anyway(version: ToolVersion, arguments: Any) -> Iterator[Any]:
@@ -180,10 +190,12 @@ def _target(text: str, hidden: Hidden, *, is_request: bool) -> str:
     method, _, url = text.partition(" ")
     if is_request and method in METHODS and "://" in url:
         return f"{method} {hide_url(url, hidden)}"
-    # A value may go over the colon; the kind is the definition's, and no value hides that.
+    kind, colon, id = text.partition(":")
     safe = hide_text(text, hidden)
-    kind, colon, id = safe.partition(":")
-    return f"{kind}:{hide(id, hidden, is_whole=True)}" if colon else safe
+    if colon and (safe.startswith(f"{kind}:") or id in hidden.clear):
+        # The kind is the definition's, and what is said in the clear stays readable.
+        return f"{kind}:{hide(id, hidden, is_whole=True)}"
+    return safe
 
 
 def _hidden_in_request(request: dict[str, Any], hidden: Hidden) -> dict[str, Any]:

@@ -174,7 +174,10 @@ def test_a_text_with_quotes_is_found_within_json_and_html():
 def test_members_of_a_masked_object_get_its_mask():
     mark = mask(SECRET["who"])
     value = {"a": "for Anna", "b": SECRET["who"], "Anna": 1, "n": 12}
-    assert hide(value, hidden()) == {"a": f"for {mark}", "b": mark, mark: 1, "n": 12}
+    members = {
+        name: mark if isinstance(text, str) else text for name, text in SECRET["who"].items()
+    }
+    assert hide(value, hidden()) == {"a": f"for {mark}", "b": members, mark: 1, "n": 12}
     assert hide(value, hidden(), is_whole=True)["n"] == mark
 
 
@@ -256,7 +259,8 @@ def test_what_is_said_without_the_hidden_values_is_never_hidden():
     found = hidden_in(document, ["who"], said=said)
     assert hide_text("refund Anna", found) == f"refund {mask(document['who'])}"
     mark = mask(document["who"])
-    assert asked == [{"who": {"name": mark, "n": mark}, "token": mask("refund")}]
+    # What an agent calls a secret by its name is looked for nowhere else.
+    assert asked == [{"who": {"name": mark, "n": mark}, "token": "refund"}]
 
 
 @pytest.mark.parametrize("text", ["x https://[b", "https://[", "https://a\u2100b.example/Anna"])
@@ -265,16 +269,12 @@ def test_what_is_no_address_is_read_as_text(text):
     assert hide_url(text, found) == text.replace("Anna", mask("Anna"))
 
 
-def test_more_hidden_values_than_are_looked_for_hide_all_that_is_not_clear():
+def test_of_very_many_hidden_values_the_first_are_looked_for_and_nothing_else_is_hidden():
     names = [f"name {number:05}" for number in range(5_000)]
     found = hidden({"names": names, "note": "hello"}, ["names.*"])
-    result = {"said": [f"to {name}" for name in names], "n": 123, "note": "hello", "ok": True}
-    safe = hide(result, found)
-    assert [*safe.values()] == [[found.instead] * 5_000, found.instead, "hello", True]
-    assert "note" in safe
-    assert hide_text("for name 00001", found) == found.instead
-    address = hide_url("https://bank.example/name%2000001", found)
-    assert address == f"https://bank.example{found.instead}"
+    assert hide_text(f"for {names[0]}", found) == f"for {mask(names[0])}"
+    assert hide_text(f"for {names[MOST_HIDDEN]}", found) == f"for {names[MOST_HIDDEN]}"
+    assert hide({"n": 123, "to": "bob"}, found) == {"n": 123, "to": "bob"}
 
 
 class Counted(dict):
@@ -303,4 +303,5 @@ def test_a_text_with_more_places_than_anybody_reads_is_one_mask():
     values = ["a" * length for length in range(4, MOST_HIDDEN)]
     found = hidden({"accounts": values}, ["accounts.*"])
     assert hide_text(f"to {'a' * 1_000_000}!", found) in {mask(value) for value in values}
-    assert hide_text(f"to {'a' * 999}!", found) == f"to {mask('a' * 999)}!"
+    longest = values[-1]
+    assert hide_text(f"to {longest}!", found) == f"to {mask(longest)}!"

@@ -19,6 +19,7 @@ from gateway.connectors.fake import FakeConnector
 from gateway.notices.services.saying import effect_of
 from gateway.retention import exporting
 from gateway.tools.services import save
+from tests.approvals.execution.test_looking_up import work
 from tests.desk import at, signed_in, text
 from tests.doubles.serving import Asked, Said, Service, serving
 from tests.factories.connections import ConnectionFactory
@@ -343,3 +344,57 @@ def test_what_is_within_a_masked_object_is_said_by_its_mask(service: FakeConnect
     )  # fmt: skip
     told = told_by_api(here, here.ask(arguments={"customer": {"name": "Anna"}}))
     assert told["effect"] == f"Pay {told['arguments']['customer']}"
+
+
+@pytest.mark.parametrize("token", ["order:A12345", "A12345", "order"])
+def test_no_value_hides_the_target(service: FakeConnector, token: str) -> None:
+    here = scene(
+        sensitive=["token"], affected='"order:" + args.order', effect="Cancel {{ order }}",
+        input_schema=strict(order=TEXT, token=TEXT),
+    )  # fmt: skip
+    action = here.ask(arguments={"order": "A12345", "token": token})
+    assert told_by_api(here, action)["target"] == ["order:A12345"]
+
+
+def test_what_an_agent_calls_a_secret_hides_nothing_elsewhere(service: FakeConnector) -> None:
+    here = scene(
+        sensitive=["pin"], effect="Tell {{ to }}", config={"before": {"name": "Mallory Ltd"}},
+        input_schema=strict(to=TEXT, pin=TEXT, extra=strict(token=TEXT)),
+    )  # fmt: skip
+    action = here.ask(arguments={"to": "bob", "pin": "1234", "extra": {"token": "Mallory Ltd"}})
+    told = told_by_api(here, action)
+    assert is_mask(told["arguments"]["extra"]["token"])
+    assert told["before"] == {"name": "Mallory Ltd"}
+
+
+def test_an_undo_shows_the_words_of_the_tools_way_to_undo(bank: Bank) -> None:
+    here = scene()
+    config = {"method": "POST", "url": f"{bank.url}/refunds/{{order}}", "body": {"t": "{token}"}}
+    undo = {
+        "operation": "request", "effect": "Take it back",
+        "config": {"method": "POST", "url": f"{bank.url}/refunds/{{order}}/reverse"},
+    }  # fmt: skip
+    connection = ConnectionFactory(environment=here.environment, kind="bearer", value="unused")
+    save(
+        here.environment, connection=connection,
+        **ToolDefinitionFactory(
+            name="refund", connector="http", operation="request", effect="Refund", config=config,
+            sensitive=["token"], input_schema=strict(order=TEXT, token=TEXT), compensate=undo,
+        ),
+    )  # fmt: skip
+    action = work(here.approved(tool="refund", arguments={"order": "7", "token": "reverse"}))
+    back = services.compensate(action=action, by=here.people.principal(here.people.operator))
+    assert told_by_api(here, back)["request"]["url"] == f"{bank.url}/refunds/7/reverse"
+
+
+def test_a_fault_in_masking_costs_no_known_outcome(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = scene(sensitive=["note"]).approved()
+
+    def fault(*_args: Any) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("approvals.execution.finishing.shown", fault)
+    assert work(action).status == "succeeded"
+    assert action.result is None
