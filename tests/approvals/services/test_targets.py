@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from approvals import executor
-from approvals.models import Action, TargetLock
+from approvals.models import Action, Execution, TargetLock
 from approvals.services import targets
 from approvals.states import ActionStatus
 from gateway.connectors.base import ConnectorRequest, Outcome
@@ -143,15 +143,21 @@ def over() -> None:
         run_out(rows.filter(lease_until__isnull=False), "lease_until")
 
 
-def test_an_attempt_that_got_ready_slowly_sends_under_a_lease_of_its_own(
-    service: FakeConnector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def slow_pair(monkeypatch: pytest.MonkeyPatch) -> tuple[Action, Action, Execution]:
+    """Two actions on one entity, and the first one's attempt, which gets ready for too long."""
     monkeypatch.setattr(executor, "READY_WITHIN_S", -1.0)
     here = scene(**ONE)
     first, second = here.approved(call_id="1"), here.approved(call_id="2")
     held = executor.claim(str(first.pk))
     assert held is not None
     over()
+    return first, second, held
+
+
+def test_an_attempt_that_got_ready_slowly_sends_under_a_lease_of_its_own(
+    service: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, held = slow_pair(monkeypatch)
     seen = during(service, monkeypatch, lambda: work(second).status)
     executor.finish(held, executor.call(held))
     assert seen == [ActionStatus.APPROVED]
@@ -162,12 +168,7 @@ def test_an_attempt_that_got_ready_slowly_sends_under_a_lease_of_its_own(
 def test_an_attempt_whose_target_was_taken_meanwhile_sends_nothing_and_comes_again(
     service: FakeConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "READY_WITHIN_S", -1.0)
-    here = scene(**ONE)
-    first, second = here.approved(call_id="1"), here.approved(call_id="2")
-    held = executor.claim(str(first.pk))
-    assert held is not None
-    over()
+    first, second, held = slow_pair(monkeypatch)
     other = executor.claim(str(second.pk))
     assert other is not None
     executor.finish(held, executor.call(held))
